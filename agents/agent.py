@@ -1,0 +1,81 @@
+"""What an agent is: one pure step from an inbox to an outbox.
+
+An agent holds no handle, awaits nothing and reads no clock. Its host gives it entries of the board
+and replies of the world, posts the drafts it returns, and only after the acknowledgement hands its
+requests to the world.
+
+The rule that makes recovery exact: **what an agent wants follows from the facts it has seen.**
+`see` folds entries one by one, in order, so the state does not depend on how they were batched.
+`act` compares what should be on the board with what is, and asks for the difference; it may
+remember what it asked for only to avoid asking twice. An agent that is rebuilt from the journal
+then wants the same as the one that died.
+"""
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+import msgspec
+
+from agents.requests import Reply, Request
+from blackboard.access import Declaration, declare
+from blackboard.entry import Draft, Entry
+from blackboard.facts import Fact
+from config.settings import Settings
+
+
+class Inbox(msgspec.Struct, frozen=True):
+    """What has happened since the last step."""
+
+    entries: tuple[Entry, ...] = ()
+    """New entries of the kinds the agent reads, its own included, in order."""
+    replies: tuple[Reply, ...] = ()
+    """Answers to its requests, in the order in which they fell due."""
+
+
+class Outbox(msgspec.Struct):
+    """What should follow: drafts are posted in one piece, then requests are handed on."""
+
+    drafts: list[Draft] = msgspec.field(default_factory=list)
+    requests: list[Request] = msgspec.field(default_factory=list)
+
+
+class Agent(ABC):
+    """One member of the council."""
+
+    name: ClassVar[str]
+    """One word: config key, Ray actor name, log field, author on the board."""
+    posts: ClassVar[tuple[type[Fact], ...]]
+    reads: ClassVar[tuple[type[Fact], ...]]
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    @classmethod
+    def declaration(cls) -> Declaration:
+        """Return what the agent may post and read."""
+        return declare(cls.posts, {*cls.reads, *cls.posts})
+
+    def step(self, now_ns: int, inbox: Inbox) -> Outbox:
+        """Fold the inbox into the state and return what should follow from it.
+
+        `now_ns` is market time. The result depends on the entries and replies received so far and
+        on nothing else.
+        """
+        for entry in inbox.entries:
+            self.see(entry)
+        for reply in inbox.replies:
+            self.hear(reply)
+        outbox = Outbox()
+        self.act(now_ns, outbox)
+        return outbox
+
+    @abstractmethod
+    def see(self, entry: Entry) -> None:
+        """Fold one entry into the state; own entries come back here too."""
+
+    def hear(self, reply: Reply) -> None:
+        """Take one answer of the world."""
+
+    @abstractmethod
+    def act(self, now_ns: int, outbox: Outbox) -> None:
+        """Add what is due and not yet on the board, and what is needed for it."""

@@ -1,0 +1,300 @@
+"""What an agent may ask of the world, and what it gets back. All of it is plain values.
+
+A request is handed on after the agent's drafts are acknowledged. The reply arrives in a later
+inbox; no answer within the deadline is a reply too (`Unanswered`). A *standing* request (`Wake`,
+`AwaitBroker`) replaces the agent's earlier one of the same type; every other request is answered
+once. Reads may be repeated by the host within its budget; a `SendOrder` never is.
+"""
+
+import msgspec
+
+from blackboard.facts import SymbolSpec, Timeframe
+from blackboard.facts.decision import Side
+from blackboard.facts.execution import Purpose
+from blackboard.facts.news import Coverage, Impact
+from models.market.bars import BarArray
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True):
+    """Base of all requests."""
+
+    needs: str = ""
+    """Slot of the draft which this agent's post must have *created* for the request to run."""
+
+
+class Wake(Request, frozen=True, kw_only=True):
+    """Standing: tell me when the market time is `at_ns`."""
+
+    at_ns: int
+
+
+class AwaitBroker(Request, frozen=True, kw_only=True):
+    """Standing: tell me when anything changes at the broker, at the latest at `until_ns`."""
+
+    until_ns: int
+
+
+class ReadSymbols(Request, frozen=True, kw_only=True):
+    """Which symbols the terminal trades, and their specifications."""
+
+    symbols: tuple[str, ...]
+    """Canonical names."""
+
+
+class ReadBars(Request, frozen=True, kw_only=True):
+    """Closed bars of a symbol whose open is at or after `from_ns` and close at or before `until_ns`."""
+
+    symbol: str
+    timeframe: Timeframe
+    from_ns: int
+    until_ns: int
+
+
+class ReadQuotes(Request, frozen=True, kw_only=True):
+    """Current bid and ask of several symbols."""
+
+    symbols: tuple[str, ...]
+
+
+class ReadBroker(Request, frozen=True, kw_only=True):
+    """Account, positions, working orders, and deals since `since_ns`, as one consistent answer."""
+
+    since_ns: int
+
+
+class SendOrder(Request, frozen=True, kw_only=True):
+    """One request to the broker; `needs` is the slot of its OrderSubmitting, always.
+
+    An entry opens `lots` at the market with stop and target. An exit closes `lots` of a position.
+    An amendment sets stop and target of a position; both are given, because the broker deletes
+    whichever is 0.
+    """
+
+    intent_id: str
+    purpose: Purpose
+    symbol: str
+    side: Side
+    lots: float
+    stop_price: float
+    target_price: float
+    position_ticket: int
+    magic: int
+    comment: str
+    deviation_points: int
+
+
+class ReadCalendar(Request, frozen=True, kw_only=True):
+    """Economic events scheduled from `from_ns` to `until_ns`, as known now."""
+
+    from_ns: int
+    until_ns: int
+
+
+class ReadHeadlines(Request, frozen=True, kw_only=True):
+    """Texts received after `after_ns`, up to now."""
+
+    after_ns: int
+    limit: int
+
+
+AnyRequest = (
+    Wake
+    | AwaitBroker
+    | ReadSymbols
+    | ReadBars
+    | ReadQuotes
+    | ReadBroker
+    | SendOrder
+    | ReadCalendar
+    | ReadHeadlines
+)
+
+
+class Reply(msgspec.Struct, frozen=True, kw_only=True):
+    """Base of all replies."""
+
+
+class Woken(Reply, frozen=True, kw_only=True):
+    """The time that a `Wake` asked for has come."""
+
+    request: Wake
+
+
+class BrokerChanged(Reply, frozen=True, kw_only=True):
+    """Something changed at the broker, or the time of an `AwaitBroker` has come."""
+
+    request: AwaitBroker
+
+
+class SymbolsRead(Reply, frozen=True, kw_only=True):
+    """Specifications in the order asked for; what is missing is not tradable, and why."""
+
+    specs: tuple[SymbolSpec, ...]
+    skipped: tuple[tuple[str, str], ...] = ()
+    """Pairs of symbol and reason."""
+
+
+class BarsRead(Reply, frozen=True, kw_only=True):
+    """Bars as the source gave them, not yet validated."""
+
+    request: ReadBars
+    bars: BarArray
+    source: str
+
+
+class QuoteReading(msgspec.Struct, frozen=True, kw_only=True):
+    """One symbol's bid and ask."""
+
+    symbol: str
+    bid: float
+    ask: float
+    account_per_quote: float
+    """Value in account currency of one unit of the symbol's profit currency."""
+    tick_ns: int
+    """When the tick was made, UTC."""
+
+
+class QuotesRead(Reply, frozen=True, kw_only=True):
+    """Quotes of those symbols that have one."""
+
+    quotes: tuple[QuoteReading, ...]
+    source: str
+
+
+class BrokerAccount(msgspec.Struct, frozen=True, kw_only=True):
+    """The account as the broker has it."""
+
+    login: int
+    server: str
+    currency: str
+    trade_mode: int
+    margin_mode: int
+    balance: float
+    equity: float
+    margin: float
+    margin_free: float
+    leverage: int
+
+
+class BrokerPosition(msgspec.Struct, frozen=True, kw_only=True):
+    """One open position."""
+
+    ticket: int
+    symbol: str
+    side: Side
+    lots: float
+    open_price: float
+    stop_price: float
+    target_price: float
+    opened_ns: int
+    magic: int
+    comment: str
+    profit: float
+    swap: float
+
+
+class BrokerOrder(msgspec.Struct, frozen=True, kw_only=True):
+    """One order that works or is kept in the history of the period asked for."""
+
+    ticket: int
+    symbol: str
+    magic: int
+    comment: str
+    is_working: bool
+
+
+class BrokerDeal(msgspec.Struct, frozen=True, kw_only=True):
+    """One deal; a balance deal has no symbol and position 0."""
+
+    ticket: int
+    order_ticket: int
+    position_ticket: int
+    symbol: str
+    side: Side
+    is_entry: bool
+    is_balance: bool
+    lots: float
+    price: float
+    profit: float
+    commission: float
+    swap: float
+    fee: float
+    reason: str
+    """What made it: expert, client, stop, target, stop_out, other."""
+    magic: int
+    comment: str
+    made_ns: int
+
+
+class BrokerRead(Reply, frozen=True, kw_only=True):
+    """The broker's side of the book; every part was read, or the reply is `Unanswered`."""
+
+    request: ReadBroker
+    read_ns: int
+    account: BrokerAccount
+    deposits: float
+    """Sum of all balance deals ever made on the account."""
+    positions: tuple[BrokerPosition, ...]
+    orders: tuple[BrokerOrder, ...]
+    deals: tuple[BrokerDeal, ...]
+
+
+class SendAnswered(Reply, frozen=True, kw_only=True):
+    """What came back from one send, not yet classified."""
+
+    request: SendOrder
+    has_result: bool
+    """False where the terminal gave no result; `code` is then its last error."""
+    code: int
+    """Return code of the result, or the last error."""
+    comment: str
+    lots: float
+    price: float
+    order_ticket: int
+    deal_ticket: int
+    was_refused_before_send: bool = False
+    """The terminal process itself refused (stop file, stale epoch, failed check): nothing left."""
+
+
+class CalendarEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """One scheduled release as a source gives it."""
+
+    currency: str
+    title: str
+    impact: Impact
+    scheduled_ns: int
+    actual: str = ""
+    forecast: str = ""
+    previous: str = ""
+
+
+class CalendarRead(Reply, frozen=True, kw_only=True):
+    """Events of the period, or why there are none to rely on."""
+
+    request: ReadCalendar
+    coverage: Coverage
+    events: tuple[CalendarEvent, ...]
+    source: str
+    reason: str
+
+
+class HeadlineReading(msgspec.Struct, frozen=True, kw_only=True):
+    """One text."""
+
+    text: str
+    source: str
+    received_ns: int
+
+
+class HeadlinesRead(Reply, frozen=True, kw_only=True):
+    """Texts in the order received."""
+
+    request: ReadHeadlines
+    headlines: tuple[HeadlineReading, ...]
+
+
+class Unanswered(Reply, frozen=True, kw_only=True):
+    """No answer within the deadline, or an error in its place; for a send this means unknown."""
+
+    request: Request
+    reason: str

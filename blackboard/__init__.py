@@ -1,0 +1,1 @@
+"""The language of the council and the board on which it is spoken; imports nothing of ours."""

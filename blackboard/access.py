@@ -1,0 +1,50 @@
+"""Who may post and read what, from the agents' own declarations.
+
+A kind that an author did not declare is refused, so the picture of the flow that the agents'
+class bodies give is the true one.
+"""
+
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
+from blackboard.errors import PostRefused
+from blackboard.facts import AgentHealth, Fact, OperatorCommand, kind_of
+
+DRIVER = "driver"
+"""Author of what does not come from an agent: health, and the operator's commands."""
+
+
+class Declaration(msgspec.Struct, frozen=True):
+    """Kinds that one author posts and reads."""
+
+    posts: frozenset[str]
+    reads: frozenset[str]
+
+
+def declare(posts: Iterable[type[Fact]], reads: Iterable[type[Fact]]) -> Declaration:
+    """Turn the declared classes into kinds."""
+    return Declaration(frozenset(map(kind_of, posts)), frozenset(map(kind_of, reads)))
+
+
+class Access:
+    """The declarations of all authors of one board."""
+
+    def __init__(self, declarations: Mapping[str, Declaration]) -> None:
+        self.declarations = {
+            DRIVER: declare([AgentHealth, OperatorCommand], []),
+            **declarations,
+        }
+
+    def require_author(self, author: str) -> Declaration:
+        """Return the author's declaration, or raise PostRefused."""
+        if author not in self.declarations:
+            known = ", ".join(sorted(self.declarations))
+            raise PostRefused(f"author must be one of {known}, was {author!r}")
+        return self.declarations[author]
+
+    def require_post(self, author: str, kind: str) -> None:
+        """Raise PostRefused unless the author has declared that it posts this kind."""
+        declared = self.require_author(author).posts
+        if kind not in declared:
+            raise PostRefused(f"{author} may post {', '.join(sorted(declared))}, was {kind}")

@@ -1,0 +1,364 @@
+"""The board: one total order of entries, posted atomically, journaled, then acknowledged.
+
+A plain data structure without clock, disk or network of its own: the journal is handed in, the time
+comes with each call. Both hosts use it, in one process and as a Ray actor, and start it the same
+way: rebuild from the journal, then follow.
+"""
+
+from bisect import bisect_right
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+from typing import TypeVar
+
+import msgspec
+
+from blackboard.access import Access
+from blackboard.entry import (
+    Ack,
+    Draft,
+    Entry,
+    Post,
+    Stored,
+    decode_entries,
+    decode_stored,
+    encode_entries,
+    store,
+)
+from blackboard.errors import JournalCorrupt, PostRefused, StaleEpoch
+from blackboard.facts import (
+    AmendIntent,
+    ExitIntent,
+    Fact,
+    OrderIntent,
+    OrderOutcome,
+    OrderSubmitting,
+    RiskApproved,
+    kind_of,
+)
+from blackboard.journal import GENESIS, Block, Durability, Journal, seal, verify
+
+T = TypeVar("T")
+
+ORDER_KINDS = frozenset(
+    map(
+        kind_of,
+        (OrderIntent, ExitIntent, AmendIntent, RiskApproved, OrderSubmitting, OrderOutcome),
+    )
+)
+"""Facts about orders: a block that holds one is synced fully before it is acknowledged."""
+
+
+class BoardLimits(msgspec.Struct, frozen=True, kw_only=True):
+    """What bounds the board; defaults stand in config."""
+
+    tail_entries_max: int = 20_000
+    """Entries kept in memory; a reader that lags further is served from the journal."""
+    drafts_per_post_max: int = 10_000
+    causes_per_draft_max: int = 256
+
+
+class Filter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which entries a reader wants; the cursor passes over the others."""
+
+    kinds: frozenset[str] | None = None
+    scopes: frozenset[str] | None = None
+    author: str = ""
+    """An author whose own entries pass whatever their kind."""
+
+    def passes(self, entry: Entry) -> bool:
+        """Whether the entry is wanted."""
+        if entry.author == self.author:
+            return True
+        return (self.kinds is None or entry.kind in self.kinds) and (
+            self.scopes is None or entry.fact.scope in self.scopes
+        )
+
+
+class Joined(msgspec.Struct, frozen=True, kw_only=True):
+    """What a new instance of an author is told."""
+
+    epoch: int
+    """Fences every older instance of the same author."""
+    read_to: int
+    """Last seq that its predecessor had seen when its last post was committed."""
+    now_ns: int
+    """Market time of that commit, 0 if there was none."""
+
+
+class _Turn(msgspec.Struct, frozen=True):
+    """How far an author had come at its last commit."""
+
+    read_to: int
+    now_ns: int
+
+
+class Board:
+    """Entries in one order, with their latest state, history and lineage.
+
+    Guarantees: after `post` returns, the entries are in the journal with the durability that their
+    kinds ask for, and their seqs follow each other without a gap. A post of which any part is
+    invalid stores nothing. A repeated draft is answered with the seq of the first. After an error
+    of the journal nothing was stored, and the board can be used again or rebuilt.
+    """
+
+    def __init__(
+        self,
+        access: Access,
+        journal: Journal,
+        *,
+        durability: Durability = Durability.SAFE,
+        limits: BoardLimits | None = None,
+    ) -> None:
+        self.access = access
+        self.limits = limits or BoardLimits()
+        self._journal = journal
+        self._durability = durability
+        self._head = 0
+        self._hash = GENESIS
+        self._tail: deque[Stored] = deque(maxlen=self.limits.tail_entries_max)
+        self._seqs: dict[str, int] = {}
+        self._latest: dict[tuple[str, str], Entry] = {}
+        self._epochs: dict[str, int] = self._load("epochs", dict[str, int], {})
+        self._turns: dict[str, _Turn] = self._load("turns", dict[str, _Turn], {})
+        self._now_ns: int = self._load("now", int, 0)
+        self._recover()
+
+    @property
+    def head(self) -> int:
+        """Seq of the newest entry, 0 on an empty board."""
+        return self._head
+
+    @property
+    def head_hash(self) -> str:
+        """Hash of the newest block as text: it stands for the whole journal."""
+        return self._hash.hex()
+
+    @property
+    def now_ns(self) -> int:
+        """Market time that was last stored by `advance`, 0 before."""
+        return self._now_ns
+
+    def join(self, author: str) -> Joined:
+        """Admit a new instance of an author; older ones can no longer post."""
+        self.access.require_author(author)
+        epochs = {**self._epochs, author: self._epochs.get(author, 0) + 1}
+        self._journal.append(None, {"epochs": msgspec.msgpack.encode(epochs)}, self._durability)
+        self._epochs = epochs
+        turn = self._turns.get(author, _Turn(0, 0))
+        return Joined(epoch=epochs[author], read_to=turn.read_to, now_ns=turn.now_ns)
+
+    def epoch(self, author: str) -> int:
+        """Return the epoch of the youngest instance of an author, 0 if none has joined."""
+        return self._epochs.get(author, 0)
+
+    def post(self, post: Post, known_at_ns: int) -> tuple[Ack, ...]:
+        """Take one post; raise PostRefused if any part of it is not allowed."""
+        (answer,) = self.commit([post], known_at_ns)
+        if isinstance(answer, PostRefused):
+            raise answer
+        return answer
+
+    def commit(
+        self, posts: Sequence[Post], known_at_ns: int
+    ) -> list[tuple[Ack, ...] | PostRefused]:
+        """Take several posts as one journal block, in order; each is taken or refused alone."""
+        fresh: dict[str, Entry] = {}
+        turns = dict(self._turns)
+        answers: list[tuple[Ack, ...] | PostRefused] = []
+        for post in posts:
+            try:
+                answers.append(self._admit(post, fresh, known_at_ns))
+                turns[post.author] = _Turn(post.read_to, post.now_ns)
+            except PostRefused as refusal:
+                answers.append(refusal)
+        self._write(fresh, {"turns": msgspec.msgpack.encode(turns)})
+        self._turns = turns
+        return answers
+
+    def advance(self, now_ns: int) -> None:
+        """Store the market time, so that a rebuilt board goes on from there."""
+        if now_ns < self._now_ns:
+            raise ValueError(f"now_ns must be at least {self._now_ns}, was {now_ns}")
+        self._journal.append(None, {"now": msgspec.msgpack.encode(now_ns)}, self._durability)
+        self._now_ns = now_ns
+
+    def read(
+        self, after: int, wanted: Filter | None = None, limit: int | None = None
+    ) -> tuple[int, list[Stored]]:
+        """Return the cursor to go on from and the wanted entries after `after`, in order.
+
+        The cursor is the head, or the seq of the last entry returned where `limit` cut the batch.
+        """
+        if after > self._head:
+            raise PostRefused(f"cursor must be at most {self._head}, was {after}: rebuild")
+        matches = (
+            item
+            for item in self._stored_after(after)
+            if wanted is None or wanted.passes(item.entry)
+        )
+        batch = list(islice(matches, limit))
+        full = limit is not None and len(batch) == limit
+        return (batch[-1].entry.seq if full and batch else self._head), batch
+
+    def latest(self, kind: type[Fact], scope: str) -> Entry | None:
+        """Return the newest entry of a kind and scope."""
+        return self._latest.get((kind_of(kind), scope))
+
+    def history(self, kind: type[Fact], scope: str | None = None, limit: int = 100) -> list[Entry]:
+        """Return the newest `limit` entries of a kind, oldest first; None takes every scope."""
+        wanted = Filter(
+            kinds=frozenset({kind_of(kind)}), scopes=None if scope is None else frozenset({scope})
+        )
+        newest: deque[Entry] = deque(maxlen=limit)
+        newest.extend(item.entry for item in self._stored_after(0) if wanted.passes(item.entry))
+        return list(newest)
+
+    def entry(self, seq: int) -> Entry:
+        """Return the entry at a place in the order; raise KeyError if there is none."""
+        for item in islice(self._stored_after(seq - 1), 1):
+            if item.entry.seq == seq:
+                return item.entry
+        raise KeyError(seq)
+
+    def lineage(self, seq: int, limit: int = 10_000) -> list[Entry]:
+        """Return the entry and everything it derives from, newest first, each once."""
+        found: dict[int, Entry] = {}
+        open_seqs = {seq}
+        while open_seqs and len(found) < limit:
+            newest = max(open_seqs)
+            open_seqs.discard(newest)
+            found[newest] = self.entry(newest)
+            open_seqs.update(set(found[newest].causes) - found.keys())
+        return list(found.values())
+
+    def at(self, time_ns: int) -> dict[tuple[str, str], Entry]:
+        """Return the latest entry of each kind and scope that was known and valid at a time."""
+        known: dict[tuple[str, str], Entry] = {}
+        for item in self._stored_after(0):
+            if item.entry.known_at_ns <= time_ns:
+                known[item.entry.kind, item.entry.fact.scope] = item.entry
+        return {
+            place: entry for place, entry in known.items() if entry.fact.valid_until_ns >= time_ns
+        }
+
+    def _admit(
+        self, post: Post, fresh: dict[str, Entry], known_at_ns: int
+    ) -> tuple[Ack, ...]:
+        self._check(post)
+        mine: dict[str, Entry] = {}
+        acks = []
+        for draft in post.drafts:
+            key = f"{post.author}/{draft.slot}"
+            taken = self._seqs.get(key) or _seq_of(fresh.get(key)) or _seq_of(mine.get(key))
+            if taken is None:
+                seq = self._head + len(fresh) + len(mine) + 1
+                causes = self._causes(post.author, draft, {**fresh, **mine}, seq)
+                mine[key] = Entry(
+                    seq=seq,
+                    author=post.author,
+                    epoch=post.epoch,
+                    key=key,
+                    fact=draft.fact,
+                    ts_event_ns=draft.ts_event_ns,
+                    known_at_ns=known_at_ns,
+                    read_to=post.read_to,
+                    now_ns=post.now_ns,
+                    causes=causes,
+                )
+            acks.append(Ack(taken or mine[key].seq, taken is None))
+        fresh.update(mine)
+        return tuple(acks)
+
+    def _check(self, post: Post) -> None:
+        if post.epoch != self._epochs.get(post.author, 0):
+            current = self._epochs.get(post.author, 0)
+            raise StaleEpoch(f"epoch of {post.author} must be {current}, was {post.epoch}")
+        if len(post.drafts) > self.limits.drafts_per_post_max:
+            most = self.limits.drafts_per_post_max
+            raise PostRefused(f"a post holds at most {most} drafts, was {len(post.drafts)}")
+        for draft in post.drafts:
+            self.access.require_post(post.author, kind_of(draft.fact))
+            if draft.ts_event_ns > post.now_ns:
+                raise PostRefused(
+                    f"ts_event_ns of {draft.slot} must not be after {post.now_ns}: it is the future"
+                )
+
+    def _causes(
+        self, author: str, draft: Draft, fresh: dict[str, Entry], seq: int
+    ) -> tuple[int, ...]:
+        most = self.limits.causes_per_draft_max
+        if len(draft.causes) > most:
+            raise PostRefused(f"{draft.slot} may name {most} causes, was {len(draft.causes)}")
+        resolved = set()
+        for cause in draft.causes:
+            if isinstance(cause, str):
+                key = f"{author}/{cause}"
+                place = self._seqs.get(key) or _seq_of(fresh.get(key))
+            else:
+                place = cause
+            if place is None or not 0 < place < seq:
+                raise PostRefused(f"cause of {draft.slot} must be an entry before it, was {cause}")
+            resolved.add(place)
+        return tuple(sorted(resolved))
+
+    def _write(self, fresh: dict[str, Entry], states: dict[str, bytes]) -> None:
+        stored = [store(entry) for entry in fresh.values()]
+        block: Block | None = None
+        durability = self._durability
+        if stored:
+            last_seq = self._head + len(stored)
+            block = seal(self._head + 1, last_seq, encode_entries(stored), self._hash)
+            about_orders = any(entry.kind in ORDER_KINDS for entry in fresh.values())
+            if about_orders and durability is not Durability.UNSYNCED:
+                durability = Durability.FULL
+        self._journal.append(block, states, durability)
+        if block is not None:
+            self._apply(block, stored)
+
+    def _apply(self, block: Block, stored: Iterable[Stored]) -> None:
+        for item in stored:
+            entry = item.entry
+            self._tail.append(item)
+            self._seqs[entry.key] = entry.seq
+            self._latest[entry.kind, entry.fact.scope] = entry
+        self._head = block.last_seq
+        self._hash = block.hash
+
+    def _recover(self) -> None:
+        for block in self._journal.blocks():
+            verify(block, self._head + 1, self._hash)
+            try:
+                stored = decode_stored(block.payload)
+            except msgspec.DecodeError as error:
+                where = f"block {block.first_seq}..{block.last_seq}"
+                raise JournalCorrupt(f"{where} cannot be decoded: {error}") from error
+            self._apply(block, stored)
+
+    def _stored_after(self, after: int) -> Iterator[Stored]:
+        oldest = self._head - len(self._tail)
+        if after >= oldest:
+            return islice(self._tail, after - oldest, None)
+        return (
+            item
+            for block in self._journal.blocks(after)
+            for item in decode_stored(block.payload)
+            if item.entry.seq > after
+        )
+
+    def _load(self, name: str, shape: type[T], default: T) -> T:
+        raw = self._journal.state(name)
+        return default if raw is None else msgspec.msgpack.decode(raw, type=shape)
+
+
+def _seq_of(entry: Entry | None) -> int | None:
+    return None if entry is None else entry.seq
+
+
+def read_all(journal: Journal, wanted: Callable[[Entry], bool] = lambda _: True) -> Iterator[Entry]:
+    """Yield the entries of a journal in order without building a board, verifying the chain."""
+    head, previous_hash = 0, GENESIS
+    for block in journal.blocks():
+        verify(block, head + 1, previous_hash)
+        head, previous_hash = block.last_seq, block.hash
+        yield from (entry for entry in decode_entries(block.payload) if wanted(entry))

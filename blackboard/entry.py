@@ -1,0 +1,108 @@
+"""How a fact stands on the board: the draft an author proposes, the entry the board makes of it.
+
+The key of an entry names the slot it fills (author, kind, scope, timeframe, event time, ordinal),
+never its parents: an author that restarts, and has perhaps seen more by then, cannot fill a slot
+twice. The board keeps the first.
+"""
+
+from collections.abc import Iterable
+
+import msgspec
+
+from blackboard.facts import AnyFact, kind_of
+
+
+class Draft(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A fact that an author wants on the board."""
+
+    fact: AnyFact
+    ts_event_ns: int
+    """When the fact is true in the market, in nanoseconds UTC; not after the author's now."""
+    timeframe: str = ""
+    ordinal: str = ""
+    """Tells apart facts of one kind, scope and time: an attempt, an intent id, a ticket."""
+    causes: tuple[int | str, ...] = ()
+    """What it was derived from: a seq, or the slot of an own draft, of this post or an earlier one."""
+
+    @property
+    def slot(self) -> str:
+        """The key without its author."""
+        return "/".join(
+            (kind_of(self.fact), self.fact.scope, self.timeframe, str(self.ts_event_ns), self.ordinal)
+        )
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A fact on the board, with its place in the one order and its provenance."""
+
+    seq: int
+    """Place in the one order, from 1, without gaps."""
+    author: str
+    epoch: int
+    """Which instance of the author posted it, counted by `Board.join`."""
+    key: str
+    fact: AnyFact
+    ts_event_ns: int
+    known_at_ns: int
+    """When the board had it; nobody may use it at an earlier market time."""
+    read_to: int
+    """Last seq its author had seen."""
+    now_ns: int
+    """Market time its author decided at."""
+    causes: tuple[int, ...] = ()
+
+    @property
+    def kind(self) -> str:
+        """Tag of the fact."""
+        return kind_of(self.fact)
+
+
+class Post(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What an author hands to the board in one piece: all of it is taken, or nothing."""
+
+    author: str
+    epoch: int
+    drafts: tuple[Draft, ...]
+    read_to: int
+    now_ns: int
+
+
+class Ack(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The board's answer to one draft."""
+
+    seq: int
+    created: bool
+    """False if the slot was taken before: whatever the draft was to set off must not happen."""
+
+
+class Stored(msgspec.Struct, frozen=True):
+    """An entry beside its encoded form, which is made once and delivered many times."""
+
+    entry: Entry
+    raw: msgspec.Raw
+
+
+_encoder = msgspec.msgpack.Encoder()
+_entry_decoder = msgspec.msgpack.Decoder(Entry)
+_entries_decoder = msgspec.msgpack.Decoder(list[Entry])
+_raws_decoder = msgspec.msgpack.Decoder(list[msgspec.Raw])
+
+
+def store(entry: Entry) -> Stored:
+    """Encode an entry once."""
+    return Stored(entry, msgspec.Raw(_encoder.encode(entry)))
+
+
+def encode_entries(stored: Iterable[Stored]) -> bytes:
+    """Join encoded entries to one msgpack array, without encoding them again."""
+    return _encoder.encode([item.raw for item in stored])
+
+
+def decode_entries(payload: bytes) -> list[Entry]:
+    """Decode an array of entries; raises `msgspec.ValidationError` for anything else."""
+    return _entries_decoder.decode(payload)
+
+
+def decode_stored(payload: bytes) -> list[Stored]:
+    """Decode an array of entries and keep the encoded form of each."""
+    return [Stored(_entry_decoder.decode(raw), raw) for raw in _raws_decoder.decode(payload)]

@@ -1,0 +1,60 @@
+"""Every error that crosses a border of the system, as one tree.
+
+::
+
+    QuorumError
+    ├── ConfigError            the start is refused
+    ├── PostRefused            the board did not take a post; the message names the rule
+    │   └── StaleEpoch         a younger instance of the same author has joined
+    ├── RecoverableError       wait, degrade, declare it as a fact
+    │   ├── BoardUnavailable
+    │   ├── FeedUnavailable
+    │   └── TerminalUnavailable
+    └── UnrecoverableError     stop trading, alert a person
+        ├── JournalCorrupt
+        └── InvariantBroken
+"""
+
+
+class QuorumError(Exception):
+    """Base of all errors that are ours."""
+
+
+class ConfigError(QuorumError):
+    """A setting is wrong; the message names key, value and what is allowed."""
+
+
+class PostRefused(QuorumError):
+    """The board did not take a post; nothing of it was stored."""
+
+
+class StaleEpoch(PostRefused):
+    """A younger instance of this author has joined; the older one must stop."""
+
+
+class RecoverableError(QuorumError):
+    """Something outside is away for now; wait, degrade, and declare it as a fact."""
+
+
+class BoardUnavailable(RecoverableError):
+    """The board did not answer within the deadline; a post may or may not have been taken."""
+
+
+class FeedUnavailable(RecoverableError):
+    """A source of data did not answer, or answered something that is no answer."""
+
+
+class TerminalUnavailable(RecoverableError):
+    """The terminal process did not answer; a send may or may not have run."""
+
+
+class UnrecoverableError(QuorumError):
+    """Trading must stop and a person must look."""
+
+
+class JournalCorrupt(UnrecoverableError):
+    """A stored block is not what was written; the message names the block."""
+
+
+class InvariantBroken(UnrecoverableError):
+    """Something that must always hold does not."""

@@ -1,0 +1,166 @@
+"""The vocabulary: every fact that may stand on the board, by subject.
+
+`AnyFact` is the closed union of all kinds; decoding refuses whatever is not in it.
+"""
+
+from blackboard.facts.control import (
+    AgentHealth,
+    OperatorCommand,
+    RetrainRequested,
+    Summary,
+    TradingStateChanged,
+)
+from blackboard.facts.decision import AmendIntent, Decision, ExitIntent, OrderIntent
+from blackboard.facts.execution import (
+    AccountSnapshot,
+    Fill,
+    OrderOutcome,
+    OrderSubmitting,
+    PositionChanged,
+    Reconciled,
+    TradeClosed,
+)
+from blackboard.facts.fact import ACCOUNT, FOREVER_NS, MARKET, Fact, kind_of
+from blackboard.facts.learning import (
+    Calibration,
+    CandidateTrained,
+    DriftDetected,
+    GateReport,
+    ModelPromoted,
+    ModelRolledBack,
+    ParametersChanged,
+    TradeStatistics,
+    TrainingSkipped,
+    TrialRecorded,
+    VoterWeights,
+)
+from blackboard.facts.market import Bar, BarHistory, FeedStatus, Quote, SymbolSpec, Timeframe
+from blackboard.facts.news import (
+    CalendarCoverage,
+    EconomicEvent,
+    EntryBlackout,
+    Headline,
+    SentimentScore,
+)
+from blackboard.facts.opinion import PortfolioBudget, TrailingStop, VolatilityForecast, Vote
+from blackboard.facts.permission import (
+    DayCounters,
+    EquityMark,
+    Exposure,
+    LimitBreached,
+    Lock,
+    LockReleased,
+    RiskApproved,
+    RiskRefused,
+)
+
+AnyFact = (
+    SymbolSpec
+    | Quote
+    | Bar
+    | BarHistory
+    | FeedStatus
+    | EconomicEvent
+    | Headline
+    | CalendarCoverage
+    | SentimentScore
+    | EntryBlackout
+    | Vote
+    | VolatilityForecast
+    | TrailingStop
+    | PortfolioBudget
+    | Decision
+    | OrderIntent
+    | ExitIntent
+    | AmendIntent
+    | RiskApproved
+    | RiskRefused
+    | LimitBreached
+    | Exposure
+    | EquityMark
+    | Lock
+    | LockReleased
+    | DayCounters
+    | OrderSubmitting
+    | OrderOutcome
+    | Fill
+    | PositionChanged
+    | TradeClosed
+    | AccountSnapshot
+    | Reconciled
+    | AgentHealth
+    | TradingStateChanged
+    | OperatorCommand
+    | RetrainRequested
+    | Summary
+    | VoterWeights
+    | Calibration
+    | TradeStatistics
+    | ParametersChanged
+    | TrialRecorded
+    | CandidateTrained
+    | GateReport
+    | TrainingSkipped
+    | ModelPromoted
+    | ModelRolledBack
+    | DriftDetected
+)
+
+__all__ = [
+    "ACCOUNT",
+    "FOREVER_NS",
+    "MARKET",
+    "AccountSnapshot",
+    "AgentHealth",
+    "AmendIntent",
+    "AnyFact",
+    "Bar",
+    "BarHistory",
+    "Calibration",
+    "CalendarCoverage",
+    "CandidateTrained",
+    "DayCounters",
+    "Decision",
+    "DriftDetected",
+    "EconomicEvent",
+    "EntryBlackout",
+    "EquityMark",
+    "ExitIntent",
+    "Exposure",
+    "Fact",
+    "FeedStatus",
+    "Fill",
+    "GateReport",
+    "Headline",
+    "LimitBreached",
+    "Lock",
+    "LockReleased",
+    "ModelPromoted",
+    "ModelRolledBack",
+    "OperatorCommand",
+    "OrderIntent",
+    "OrderOutcome",
+    "OrderSubmitting",
+    "ParametersChanged",
+    "PortfolioBudget",
+    "PositionChanged",
+    "Quote",
+    "Reconciled",
+    "RetrainRequested",
+    "RiskApproved",
+    "RiskRefused",
+    "SentimentScore",
+    "Summary",
+    "SymbolSpec",
+    "Timeframe",
+    "TradeClosed",
+    "TradeStatistics",
+    "TradingStateChanged",
+    "TrailingStop",
+    "TrainingSkipped",
+    "TrialRecorded",
+    "VolatilityForecast",
+    "Vote",
+    "VoterWeights",
+    "kind_of",
+]

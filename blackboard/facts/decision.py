@@ -1,0 +1,144 @@
+"""What the supervisor wants: a Decision for every symbol and close, and the intents it leads to.
+
+An intent is a wish, not an order. `OrderIntent` raises risk and needs an approval. `ExitIntent`
+and `AmendIntent` need none, because an instance that does not reduce risk cannot be built.
+"""
+
+from enum import StrEnum
+
+from blackboard.facts.fact import Fact, above, within
+from blackboard.facts.market import Timeframe
+
+
+class Side(StrEnum):
+    """Side of an order."""
+
+    BUY = "BUY"
+    SELL = "SELL"
+
+    @property
+    def opposite(self) -> "Side":
+        """The side that closes a position opened by this one."""
+        return Side.SELL if self is Side.BUY else Side.BUY
+
+    @property
+    def sign(self) -> int:
+        """+1 for a buy, −1 for a sell, as compiled code has it."""
+        return 1 if self is Side.BUY else -1
+
+
+class Action(StrEnum):
+    """What a decision comes to."""
+
+    BUY = "BUY"
+    SELL = "SELL"
+    HOLD = "HOLD"
+
+
+class Gate(Fact, frozen=True, kw_only=True):
+    """A named test that a decision passed or failed; the scope is the symbol."""
+
+    name: str
+    passed: bool
+    value: float
+    threshold: float
+    detail: str = ""
+
+
+class VoterShare(Fact, frozen=True, kw_only=True):
+    """What one voter said and weighed in a decision; the scope is the voter."""
+
+    probability_up: float
+    weight: float
+    """Normalised over those who did not abstain, the constant-0.5 expert included."""
+    abstains: bool
+
+    def __post_init__(self) -> None:
+        within("weight", self.weight, 0.0, 1.0)
+
+
+class Decision(Fact, frozen=True, kw_only=True):
+    """The arbitration of one symbol and close; posted for a hold too."""
+
+    timeframe: Timeframe
+    action: Action
+    probability_up: float
+    """Pooled chance of the upper symmetric barrier."""
+    confidence: float
+    """The same for the chosen side: max(p, 1 − p)."""
+    expected_value_r: float
+    """Expected profit in units of the risk at the stop, after costs."""
+    blocked_by: str
+    """Name of the first gate that failed, empty if none did."""
+    gates: tuple[Gate, ...]
+    """In the order in which they were tested, up to the first that failed."""
+    shares: tuple[VoterShare, ...]
+
+    def __post_init__(self) -> None:
+        within("probability_up", self.probability_up, 0.0, 1.0)
+        within("confidence", self.confidence, 0.5, 1.0)
+
+
+class OrderIntent(Fact, frozen=True, kw_only=True):
+    """The wish to open a position; RiskAgent answers with RiskApproved or RiskRefused."""
+
+    intent_id: str
+    timeframe: Timeframe
+    side: Side
+    attempt: int
+    reference_price: float
+    stop_distance: float
+    """From the fill to the stop, in quote currency."""
+    target_distance: float
+    confidence: float
+    expected_value_r: float
+
+    def __post_init__(self) -> None:
+        within("attempt", self.attempt, 1, 3)
+        above("reference_price", self.reference_price, 0.0)
+        above("stop_distance", self.stop_distance, 0.0)
+        above("target_distance", self.target_distance, 0.0)
+        within("confidence", self.confidence, 0.5, 1.0)
+
+
+class ExitIntent(Fact, frozen=True, kw_only=True):
+    """The wish to close a position in whole or part; it can only reduce."""
+
+    intent_id: str
+    position_ticket: int
+    position_side: Side
+    """Side of the order that opened the position."""
+    position_lots: float
+    side: Side
+    lots: float
+    reason: str
+
+    def __post_init__(self) -> None:
+        above("lots", self.lots, 0.0)
+        within("lots", self.lots, 0.0, self.position_lots)
+        if self.side is not self.position_side.opposite:
+            raise ValueError(f"side must be {self.position_side.opposite} to reduce, was {self.side}")
+
+
+class AmendIntent(Fact, frozen=True, kw_only=True):
+    """The wish to move a stop; it can only tighten it, or set one where none is."""
+
+    intent_id: str
+    position_ticket: int
+    position_side: Side
+    stop_price: float
+    current_stop_price: float
+    """Stop that the position has now; 0 means none."""
+    target_price: float
+    """Target that the position has now and keeps: an SLTP request without it would delete it."""
+    reason: str
+
+    def __post_init__(self) -> None:
+        above("stop_price", self.stop_price, 0.0)
+        within("current_stop_price", self.current_stop_price, 0.0, 1e12)
+        within("target_price", self.target_price, 0.0, 1e12)
+        looser = (self.stop_price - self.current_stop_price) * self.position_side.sign < 0.0
+        if self.current_stop_price > 0.0 and looser:
+            raise ValueError(
+                f"stop_price must not be looser than {self.current_stop_price}, was {self.stop_price}"
+            )

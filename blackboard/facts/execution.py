@@ -1,0 +1,184 @@
+"""What happened at the broker: posted by the ExecutionAgent, who alone talks to it."""
+
+from enum import StrEnum
+
+from blackboard.facts.decision import Side
+from blackboard.facts.fact import Fact, above, within
+
+
+class Purpose(StrEnum):
+    """What a request to the broker is for."""
+
+    ENTRY = "entry"
+    EXIT = "exit"
+    AMEND = "amend"
+
+
+class OrderSubmitting(Fact, frozen=True, kw_only=True):
+    """Journaled before the send; no proof that the broker has it. One per intent id, ever."""
+
+    intent_id: str
+    purpose: Purpose
+    side: Side
+    lots: float
+    stop_price: float
+    target_price: float
+    position_ticket: int
+    """Position that is closed or amended, 0 for an entry."""
+    magic: int
+    """Strategy number above the intent's sequence; never used twice."""
+    comment: str
+
+    def __post_init__(self) -> None:
+        within("lots", self.lots, 0.0, 1e9)
+        within("stop_price", self.stop_price, 0.0, 1e12)
+        within("magic", self.magic, 1, 2**63 - 1)
+        within("length of comment", len(self.comment), 1, 16)
+
+
+class Outcome(StrEnum):
+    """What became of an intent at the broker; the latest one holds."""
+
+    NOT_SENT = "NOT_SENT"
+    REJECTED = "REJECTED"
+    ACCEPTED = "ACCEPTED"
+    PARTIAL = "PARTIAL"
+    FILLED = "FILLED"
+    UNKNOWN = "UNKNOWN"
+    NOT_EXECUTED = "NOT_EXECUTED"
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether no further outcome of the same intent can follow."""
+        return self not in {Outcome.UNKNOWN, Outcome.ACCEPTED}
+
+
+class OrderOutcome(Fact, frozen=True, kw_only=True):
+    """The classified reply to one send."""
+
+    intent_id: str
+    purpose: Purpose
+    outcome: Outcome
+    retcode: int
+    """The terminal's return code, or its last error if there was no result."""
+    reason: str
+    lots: float
+    """What was filled."""
+    price: float
+    order_ticket: int
+    deal_ticket: int
+    may_retry: bool = False
+    """Whether a new intent for the same decision is allowed."""
+
+
+class DealEntry(StrEnum):
+    """Whether a deal opened or closed."""
+
+    IN = "IN"
+    OUT = "OUT"
+
+
+class Fill(Fact, frozen=True, kw_only=True):
+    """An executed part of an order: one deal of the terminal."""
+
+    intent_id: str
+    """Empty for a deal that the broker or somebody else made."""
+    side: Side
+    entry: DealEntry
+    lots: float
+    price: float
+    profit: float
+    commission: float
+    swap: float
+    fee: float
+    reason: str
+    """What made the deal: expert, stop, target, stop_out, client."""
+    deal_ticket: int
+    position_ticket: int
+
+    def __post_init__(self) -> None:
+        above("lots", self.lots, 0.0)
+        above("price", self.price, 0.0)
+
+
+class Origin(StrEnum):
+    """Whose position it is."""
+
+    OWN = "own"
+    EXTERNAL = "external"
+
+
+class PositionChanged(Fact, frozen=True, kw_only=True):
+    """A position as the broker has it now; zero lots mean that it is closed."""
+
+    ticket: int
+    side: Side
+    lots: float
+    open_price: float
+    stop_price: float
+    """0 means that there is no stop at the broker."""
+    target_price: float
+    opened_ns: int
+    origin: Origin
+    intent_id: str
+
+    def __post_init__(self) -> None:
+        within("lots", self.lots, 0.0, 1e9)
+        above("open_price", self.open_price, 0.0)
+
+
+class TradeClosed(Fact, frozen=True, kw_only=True):
+    """A position from its first deal to its last, in account currency."""
+
+    ticket: int
+    intent_id: str
+    side: Side
+    lots: float
+    open_price: float
+    close_price: float
+    opened_ns: int
+    profit: float
+    swap: float
+    commission: float
+    fee: float
+    pnl: float
+    """Profit + swap + commission + fee."""
+    r_multiple: float
+    """P&L over the risk at entry; 0 where no approval is known."""
+    reason: str
+    origin: Origin
+
+    def __post_init__(self) -> None:
+        total = self.profit + self.swap + self.commission + self.fee
+        within("pnl less its parts", self.pnl - total, -0.005, 0.005)
+
+
+class AccountSnapshot(Fact, frozen=True, kw_only=True):
+    """The account as the broker has it, and who the broker says we are."""
+
+    login: int
+    server: str
+    currency: str
+    trade_mode: int
+    """0 demo, 1 contest, 2 real."""
+    margin_mode: int
+    balance: float
+    equity: float
+    margin: float
+    margin_free: float
+    leverage: int
+    deposits: float
+    """Sum of all balance deals so far: deposits less withdrawals."""
+    open_positions: int
+
+
+class Reconciled(Fact, frozen=True, kw_only=True):
+    """Our book was compared with the broker's; before the first one no order leaves."""
+
+    positions: int
+    adopted: int
+    """Positions or deals of the broker that the board did not know."""
+    settled: int
+    """Intents without an outcome that were settled by reading."""
+    is_clean: bool
+    reason: str

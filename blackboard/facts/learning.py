@@ -1,0 +1,138 @@
+"""What the learner found out: weights, calibrations, parameters, and the fate of models.
+
+Whatever changes a decision carries `effective_from_ns`, never before the next close, so that a
+round in progress is not changed under the feet of those who take part in it.
+"""
+
+from blackboard.facts.fact import Fact, above, within
+
+
+class VoterWeight(Fact, frozen=True, kw_only=True):
+    """One voter's weight and record; the scope is the voter."""
+
+    weight: float
+    brier: float
+    """Mean Brier score of its scored votes, 0.25 is ignorance."""
+    skill: float
+    """1 − brier / 0.25; above 0 is better than a coin."""
+    outcomes: int
+    is_proven: bool
+    """Whether its skill is above 0 beyond reasonable doubt."""
+
+    def __post_init__(self) -> None:
+        within("weight", self.weight, 0.0, 1.0)
+        within("brier", self.brier, 0.0, 1.0)
+
+
+class VoterWeights(Fact, frozen=True, kw_only=True):
+    """Weights of all voters from `effective_from_ns` on; they sum to 1."""
+
+    weights: tuple[VoterWeight, ...]
+    effective_from_ns: int
+
+    def __post_init__(self) -> None:
+        within("sum of weights", sum(w.weight for w in self.weights), 1.0 - 1e-9, 1.0 + 1e-9)
+
+
+class Calibration(Fact, frozen=True, kw_only=True):
+    """Platt calibration of one voter (the scope): logit p' = intercept + slope · logit p."""
+
+    intercept: float
+    slope: float
+    outcomes: int
+    effective_from_ns: int
+
+    def __post_init__(self) -> None:
+        within("intercept", self.intercept, -10.0, 10.0)
+        within("slope", self.slope, -10.0, 10.0)
+
+
+class TradeStatistics(Fact, frozen=True, kw_only=True):
+    """Record of the closed trades so far; the scope is a symbol or the account."""
+
+    trades: int
+    wins: int
+    pnl: float
+    profit_factor: float
+    """Gross profit over gross loss, 0 while there is no loss."""
+    expectancy_r: float
+    drawdown_frac: float
+    """Largest fall of the cumulated P&L, as a share of its peak equity."""
+
+
+class ParametersChanged(Fact, frozen=True, kw_only=True):
+    """Values of the four adaptive parameters, within the settings' bounds."""
+
+    min_confidence: float
+    min_rr_ratio: float
+    atr_multiplier: float
+    risk_frac: float
+    origin: str
+    effective_from_ns: int
+
+    def __post_init__(self) -> None:
+        within("min_confidence", self.min_confidence, 0.5, 1.0)
+        above("min_rr_ratio", self.min_rr_ratio, 0.0)
+        above("atr_multiplier", self.atr_multiplier, 0.0)
+        within("risk_frac", self.risk_frac, 0.002, 0.01)
+
+
+class TrialRecorded(Fact, frozen=True, kw_only=True):
+    """One evaluated configuration of a model family (the scope); all are counted, for ever."""
+
+    trial_id: str
+    parameters: str
+    """Canonical JSON of the configuration."""
+    score: float
+    data_hash: str
+
+
+class CandidateTrained(Fact, frozen=True, kw_only=True):
+    """A model that wants to serve; the scope is its family."""
+
+    version: str
+    content_hash: str
+    rows: int
+    trained_until_ns: int
+
+
+class GateReport(Fact, frozen=True, kw_only=True):
+    """The verdict on a candidate; a refusal names the test that failed."""
+
+    version: str
+    is_promoted: bool
+    failed_gate: str
+    detail: str
+
+
+class TrainingSkipped(Fact, frozen=True, kw_only=True):
+    """No candidate was trained, and why."""
+
+    reason: str
+    have: int
+    need: int
+
+
+class ModelPromoted(Fact, frozen=True, kw_only=True):
+    """A candidate serves from `effective_from_ns` on."""
+
+    version: str
+    content_hash: str
+    effective_from_ns: int
+
+
+class ModelRolledBack(Fact, frozen=True, kw_only=True):
+    """An earlier version, or the baseline, serves again."""
+
+    version: str
+    replaced_version: str
+    reason: str
+    effective_from_ns: int
+
+
+class DriftDetected(Fact, frozen=True, kw_only=True):
+    """A stream of losses or features has changed; the scope is the model or feature."""
+
+    statistic: str
+    value: float
+    threshold: float

@@ -1,0 +1,88 @@
+"""What the world says: posted by the SentimentAgent."""
+
+from enum import StrEnum
+
+from blackboard.facts.fact import Fact, within
+
+TEXT_LENGTH_MAX = 512
+"""Longest foreign text that a fact carries; hostile input is cut here and nowhere later."""
+
+
+class Impact(StrEnum):
+    """How far an event is expected to move its currency."""
+
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+
+
+class EconomicEvent(Fact, frozen=True, kw_only=True):
+    """A scheduled release; scope is the currency."""
+
+    title: str
+    impact: Impact
+    scheduled_ns: int
+    source: str
+    actual: str = ""
+    """Text as the source gives it; empty until the release."""
+    forecast: str = ""
+    previous: str = ""
+
+    def __post_init__(self) -> None:
+        within("length of title", len(self.title), 1, TEXT_LENGTH_MAX)
+
+
+class Headline(Fact, frozen=True, kw_only=True):
+    """A line of news or a post; scope is the currency it speaks of."""
+
+    text: str
+    source: str
+
+    def __post_init__(self) -> None:
+        within("length of text", len(self.text), 1, TEXT_LENGTH_MAX)
+
+
+class Coverage(StrEnum):
+    """How much is known of the economic calendar."""
+
+    COVERED = "covered"
+    UNKNOWN = "unknown"
+    """Configured and failing: no entries."""
+    NOT_CONFIGURED = "not_configured"
+    """The operator's choice: entries at half risk."""
+
+
+class CalendarCoverage(Fact, frozen=True, kw_only=True):
+    """Whether the calendar can be relied on; never read an empty answer as 'no events'."""
+
+    state: Coverage
+    source: str
+    reason: str
+    event_count: int = 0
+
+
+class SentimentScore(Fact, frozen=True, kw_only=True):
+    """What recent texts say of a currency (the scope), decayed to this close."""
+
+    score: float
+    """−1 bearish to +1 bullish for the currency."""
+    weight: float
+    """Decayed weight of the texts behind it; 0 means no text at all."""
+    text_count: int
+    scorer: str
+
+    def __post_init__(self) -> None:
+        within("score", self.score, -1.0, 1.0)
+        within("weight", self.weight, 0.0, 1e9)
+
+
+class EntryBlackout(Fact, frozen=True, kw_only=True):
+    """A time in which nothing is entered in a symbol; it ends at ``valid_until_ns``."""
+
+    from_ns: int
+    impact: Impact
+    currency: str
+    event: str
+
+    def __post_init__(self) -> None:
+        within("from_ns", self.from_ns, 0, self.valid_until_ns)

@@ -1,0 +1,121 @@
+"""What the voters and advisers think of one symbol at one close."""
+
+from blackboard.facts.fact import Fact, above, within
+from blackboard.facts.market import Timeframe
+
+PROBABILITY_MIN, PROBABILITY_MAX = 0.02, 0.98
+"""No voter may claim certainty: a log loss of a wrong certainty is infinite."""
+
+
+class Evidence(Fact, frozen=True, kw_only=True):
+    """One component behind a vote; the scope is its timeframe."""
+
+    name: str
+    value: float
+    """Reading in −1..1, positive for up."""
+    weight: float
+
+    def __post_init__(self) -> None:
+        within(f"value of {self.name}", self.value, -1.0, 1.0)
+        within(f"weight of {self.name}", self.weight, 0.0, 1.0)
+
+
+class Vote(Fact, frozen=True, kw_only=True):
+    """A voter's opinion on one symbol and close, an abstention included.
+
+    `probability_up` is the chance that the price moves `barrier_distance` up before it moves as
+    far down from `reference_price` (at the end of `horizon_bars` the sign decides). Symmetric
+    barriers give every voter the same scale, on which 0.5 is ignorance.
+    """
+
+    voter: str
+    """Directional voter, such as ``technical.trend``; each is a family of its own."""
+    timeframe: Timeframe
+    probability_up: float
+    abstains: bool
+    reason: str
+    """Why it abstains, or what speaks loudest."""
+    horizon_bars: int
+    reference_price: float
+    barrier_distance: float
+    """Half-width of the barriers, in quote currency."""
+    model: str
+    """What computed it, with its version or content hash."""
+    evidence: tuple[Evidence, ...] = ()
+
+    def __post_init__(self) -> None:
+        within("probability_up", self.probability_up, PROBABILITY_MIN, PROBABILITY_MAX)
+        within("horizon_bars", self.horizon_bars, 1, 10_000)
+        above("reference_price", self.reference_price, 0.0)
+        above("barrier_distance", self.barrier_distance, 0.0)
+
+
+class VolatilityForecast(Fact, frozen=True, kw_only=True):
+    """How far a symbol is expected to move by the horizon; one per symbol, close and horizon."""
+
+    timeframe: Timeframe
+    horizon_bars: int
+    sigma_frac: float
+    """Standard deviation of the log return over the horizon, in (0, 1)."""
+    sigma_low_frac: float
+    sigma_high_frac: float
+    vol_ratio: float
+    """Forecast variance over its seasonal norm; 1 is a usual hour."""
+    vol_ratio_limit: float
+    """95 % quantile of the trailing ratios; above it reversals are vetoed."""
+    vetoes_reversal: bool
+    atr_scale: float
+    """Factor for stop distances, sqrt(vol_ratio) within 0.7..1.6."""
+    abstains: bool
+    reason: str
+    model: str
+
+    def __post_init__(self) -> None:
+        above("sigma_frac", self.sigma_frac, 0.0)
+        within("sigma_frac", self.sigma_frac, 0.0, 1.0)
+        within("sigma_low_frac", self.sigma_low_frac, 0.0, self.sigma_frac)
+        within("sigma_high_frac", self.sigma_high_frac, self.sigma_frac, 10.0)
+        above("vol_ratio", self.vol_ratio, 0.0)
+        above("vol_ratio_limit", self.vol_ratio_limit, 0.0)
+        within("atr_scale", self.atr_scale, 0.7, 1.6)
+
+
+class TrailingStop(Fact, frozen=True, kw_only=True):
+    """Chandelier levels of a symbol at a close; the supervisor turns them into AmendIntents."""
+
+    timeframe: Timeframe
+    long_stop_price: float
+    """Stop of a long position: highest high of the window less a multiple of the ATR."""
+    short_stop_price: float
+    """Stop of a short position: lowest low of the window plus a multiple of the ATR."""
+    atr: float
+    """Average true range of the timeframe, in quote currency."""
+
+    def __post_init__(self) -> None:
+        above("long_stop_price", self.long_stop_price, 0.0)
+        above("short_stop_price", self.short_stop_price, 0.0)
+        above("atr", self.atr, 0.0)
+
+
+class SymbolCorrelation(Fact, frozen=True, kw_only=True):
+    """Correlation of the scope's returns with another symbol's, signed."""
+
+    other: str
+    correlation: float
+
+    def __post_init__(self) -> None:
+        within("correlation", self.correlation, -1.0, 1.0)
+
+
+class PortfolioBudget(Fact, frozen=True, kw_only=True):
+    """How much of the usual risk a symbol deserves beside the others."""
+
+    multiplier: float
+    """Factor on the risk fraction, 1 is an equal share; in 0.5..1.5."""
+    method: str
+    reason: str
+    effective_from_ns: int
+    correlations: tuple[SymbolCorrelation, ...] = ()
+
+    def __post_init__(self) -> None:
+        within("multiplier", self.multiplier, 0.5, 1.5)

@@ -1,0 +1,245 @@
+"""One section for each agent: whether it takes part, and what only it needs."""
+
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field
+
+from blackboard.facts.market import Timeframe
+from config.section import Section
+
+
+class Mode(StrEnum):
+    """Whether an agent takes part."""
+
+    ENABLED = "true"
+    SHADOW = "shadow"
+    """Posts and is scored, but weighs nothing and nobody waits for it."""
+    DISABLED = "false"
+
+
+def _mode_of(value: object) -> object:
+    return str(value).lower() if isinstance(value, bool | str) else value
+
+
+AgentMode = Annotated[Mode, BeforeValidator(_mode_of)]
+
+
+class AgentSection(Section):
+    """What every agent has."""
+
+    enabled: AgentMode = Mode.ENABLED
+    """true, shadow (posts and is scored, weighs nothing) or false."""
+
+
+class DataSection(AgentSection):
+    """Validated bars and quotes."""
+
+    stale_after_bars: int = Field(3, ge=1, le=100)
+    """Bars of the trading timeframe without a new bar in an open market before a feed is stale."""
+    jump_atr_max: float = Field(40.0, gt=1.0, le=1000.0)
+    """Largest distance of a bar's extremes from the close before it, in average true ranges."""
+    read_delay_ms: int = Field(200, ge=0, le=60_000)
+    """Process time to wait after a close before bars are read, so that the terminal has them."""
+
+
+class TechnicalSection(AgentSection):
+    """Rule ensembles and chandelier levels."""
+
+    rsi_period: int = Field(14, ge=2, le=200)
+    """Bars of the relative strength index."""
+    macd_fast: int = Field(12, ge=2, le=100)
+    """Bars of the fast average of MACD."""
+    macd_slow: int = Field(26, ge=3, le=200)
+    """Bars of the slow average of MACD."""
+    macd_signal: int = Field(9, ge=2, le=100)
+    """Bars of the signal line of MACD."""
+    atr_period: int = Field(14, ge=2, le=200)
+    """Bars of the average true range."""
+    adx_period: int = Field(14, ge=2, le=200)
+    """Bars of the average directional index."""
+    bollinger_period: int = Field(20, ge=2, le=200)
+    """Bars of the Bollinger bands."""
+    bollinger_deviations: float = Field(2.0, gt=0.0, le=5.0)
+    """Half-width of the Bollinger bands in standard deviations."""
+    supertrend_period: int = Field(10, ge=2, le=200)
+    """Bars of SuperTrend's range."""
+    supertrend_multiplier: float = Field(3.0, gt=0.0, le=10.0)
+    """SuperTrend's band in average true ranges."""
+    ichimoku_tenkan: int = Field(9, ge=2, le=100)
+    """Bars of Ichimoku's conversion line."""
+    ichimoku_kijun: int = Field(26, ge=2, le=200)
+    """Bars of Ichimoku's base line."""
+    ichimoku_senkou: int = Field(52, ge=2, le=400)
+    """Bars of Ichimoku's slow span."""
+    chandelier_period: int = Field(22, ge=2, le=400)
+    """Bars of the chandelier's highest high and lowest low."""
+    chandelier_multiplier: float = Field(3.0, gt=0.5, le=10.0)
+    """Chandelier's distance in average true ranges."""
+    barrier_atr: float = Field(1.5, gt=0.1, le=10.0)
+    """Half-width of the symmetric barriers on which votes are judged, in average true ranges."""
+    horizon_bars: int = Field(32, ge=1, le=1000)
+    """Bars after which an undecided vote is judged by the sign of the move."""
+    calibration_rows_min: int = Field(300, ge=50, le=100_000)
+    """Judged warm-up rows that a calibration needs; below it the voter abstains."""
+    calibration_ridge: float = Field(50.0, ge=0.0, le=1e6)
+    """Strength of the pull of a calibration towards ignorance, in rows."""
+
+
+class LSTMVolSection(AgentSection):
+    """The volatility forecast."""
+
+    horizons_bars: tuple[int, ...] = (4, 16)
+    """Forecast horizons in bars of the trading timeframe: one and four hours on M15."""
+    fit_rows_min: int = Field(480, ge=100, le=100_000)
+    """Rows that a fit needs beyond its longest window; below it the agent abstains."""
+    band_coverage: float = Field(0.8, gt=0.1, lt=1.0)
+    """Share of outcomes that the published band should hold."""
+    veto_quantile: float = Field(0.95, gt=0.5, lt=1.0)
+    """Quantile of the trailing vol_ratio above which reversals are vetoed."""
+
+
+class SentimentSection(AgentSection):
+    """Calendar, texts and blackouts."""
+
+    calendar_file: str = ""
+    """CSV or JSON file of scheduled events; empty means that there is none (half risk)."""
+    headlines_file: str = ""
+    """CSV file of texts with a time; empty means that there is none."""
+    blackout_high_min: int = Field(15, ge=0, le=240)
+    """Minutes before and after a high-impact event without entries."""
+    blackout_medium_min: int = Field(5, ge=0, le=240)
+    """Minutes before and after a medium-impact event without entries."""
+    calendar_refresh_min: int = Field(240, ge=1, le=1440)
+    """Market minutes between two readings of the calendar."""
+    calendar_horizon_hours: int = Field(72, ge=1, le=336)
+    """How far ahead events are read."""
+    headline_half_life_min: int = Field(360, ge=1, le=10_000)
+    """Minutes in which a text loses half its weight."""
+    headlines_per_read_max: int = Field(200, ge=1, le=10_000)
+    """Texts taken in one reading; further ones wait."""
+    score_weight_min: float = Field(0.5, ge=0.0, le=100.0)
+    """Decayed weight of texts below which the voter abstains."""
+
+
+class PortfolioSection(AgentSection):
+    """Risk budgets per symbol."""
+
+    method: Literal["erc", "inverse_volatility"] = "erc"
+    """Equal risk contribution, or inverse volatility."""
+    window_bars: int = Field(960, ge=50, le=100_000)
+    """Bars of returns behind the covariance."""
+    refresh_timeframe: Timeframe = Timeframe.H4
+    """How often budgets are computed again."""
+
+
+class RiskSection(AgentSection):
+    """Limits. Each refuses orders or changes the trading state."""
+
+    risk_frac_min: float = Field(0.002, ge=0.0005, le=0.01)
+    """Smallest share of equity at the stop; the sizing chain never goes below it."""
+    risk_frac_max: float = Field(0.01, ge=0.002, le=0.02)
+    """Largest share of equity at the stop."""
+    heat_max: float = Field(0.02, gt=0.0, le=0.10)
+    """Largest sum of risk at all open stops, as a share of equity."""
+    correlation_max: float = Field(0.8, gt=0.0, le=1.0)
+    """Signed correlation with an open position's side above which an entry is refused."""
+    daily_loss_max: float = Field(0.02, gt=0.0, le=0.20)
+    """Loss since the trading day's start, as a share of its equity, at which entries stop."""
+    weekly_loss_max: float = Field(0.05, gt=0.0, le=0.30)
+    """Loss since the trading week's start at which entries stop."""
+    drawdown_reducing: float = Field(0.10, gt=0.0, lt=0.5)
+    """Drawdown at which only reducing orders may leave, and a retraining is asked for."""
+    drawdown_halted: float = Field(0.15, gt=0.0, lt=0.6)
+    """Drawdown at which everything stops until a person resumes."""
+    drawdown_sizing: float = Field(0.10, gt=0.0, lt=0.5)
+    """Drawdown at which the sizing chain would reach nothing; it shrinks risk on the way."""
+    spread_pips_max: float = Field(15.0, gt=0.0, le=100.0)
+    """Largest spread at which a symbol may be entered."""
+    spread_majors_pips_max: float = Field(3.0, gt=0.0, le=100.0)
+    """The same for the seven majors."""
+    positions_max: int = Field(8, ge=1, le=100)
+    """Largest number of open positions."""
+    positions_per_symbol_max: int = Field(1, ge=1, le=10)
+    """Largest number of open positions in one symbol."""
+    entries_per_day_max: int = Field(30, ge=1, le=1000)
+    """Largest number of approved entries in a trading day."""
+    consecutive_losses_max: int = Field(6, ge=2, le=100)
+    """Losing trades in a row after which entries rest."""
+    losses_cooldown_min: int = Field(240, ge=0, le=10_080)
+    """Market minutes that entries rest after too many losses in a row."""
+    entry_cooldown_min: int = Field(30, ge=0, le=10_080)
+    """Market minutes without an entry in a symbol after a position of it closed."""
+    stop_cooldown_min: int = Field(60, ge=0, le=10_080)
+    """The same after it closed at its stop."""
+    leverage_max: float = Field(20.0, gt=0.0, le=500.0)
+    """Largest gross notional as a multiple of equity."""
+    quote_age_max_min: int = Field(20, ge=1, le=1440)
+    """Market minutes after which a quote is too old to size with."""
+    friday_flat_min: int = Field(60, ge=0, le=1440)
+    """Minutes before the weekend close in which nothing is entered."""
+
+
+class ExecutionSection(AgentSection):
+    """Orders."""
+
+    deviation_points: int = Field(20, ge=0, le=1000)
+    """Largest difference between the asked and the filled price, in points."""
+    strategy_magic: int = Field(4711, ge=1, le=65_535)
+    """Upper 16 bits of the magic number of every order of ours."""
+    reconcile_minutes: int = Field(15, ge=1, le=1440)
+    """Market minutes between two comparisons with the broker's book."""
+    snapshot_timeframe: Timeframe = Timeframe.M15
+    """How often the account is read, besides every change at the broker."""
+    absence_polls: int = Field(3, ge=3, le=20)
+    """Readings in which an order must be absent before it counts as not executed."""
+    history_hours: int = Field(24, ge=1, le=168)
+    """How far deals are read back beyond the oldest open question."""
+
+
+class LearnerSection(AgentSection):
+    """Scores, weights and calibration of the voters."""
+
+    hedge_rate: float = Field(0.15, gt=0.0, le=5.0)
+    """Learning rate of the weights on the Brier score."""
+    hedge_share: float = Field(0.0005, ge=0.0, le=0.1)
+    """Share of the weight that is spread evenly after every outcome."""
+    calibration_prior_slope: float = Field(0.5, ge=0.0, le=2.0)
+    """Slope towards which a voter's calibration is pulled."""
+    calibration_outcomes_min: int = Field(60, ge=10, le=100_000)
+    """Outcomes before a calibration is judged."""
+    proof_outcomes_min: int = Field(100, ge=10, le=100_000)
+    """Outcomes before a voter's skill can count as proven."""
+    publish_timeframe: Timeframe = Timeframe.H4
+    """How often weights are published."""
+    outcomes_per_voter_max: int = Field(3000, ge=100, le=1_000_000)
+    """Latest outcomes kept for calibration and skill."""
+
+
+class SupervisorSection(AgentSection):
+    """Rounds, states and messages."""
+
+    decision_deadline_ms: int = Field(3000, ge=100, le=60_000)
+    """Process time after the first vote of a round at which it is decided without the rest."""
+    quorum: int = Field(2, ge=1, le=20)
+    """Fewest answers, abstentions included, without which the decision is to hold."""
+    cooldown_hours: int = Field(24, ge=0, le=720)
+    """Market hours between the verdict on a candidate and probation."""
+    probation_hours: int = Field(72, ge=1, le=2160)
+    """Market hours at half risk before full activity."""
+    summary_hour_new_york: int = Field(17, ge=0, le=23)
+    """Hour in New York after which the daily summary is posted."""
+
+
+class AgentsSection(Section):
+    """The nine."""
+
+    data: DataSection = DataSection()
+    technical: TechnicalSection = TechnicalSection()
+    lstm_vol: LSTMVolSection = LSTMVolSection()
+    sentiment: SentimentSection = SentimentSection()
+    portfolio: PortfolioSection = PortfolioSection()
+    risk: RiskSection = RiskSection()
+    execution: ExecutionSection = ExecutionSection()
+    learner: LearnerSection = LearnerSection()
+    supervisor: SupervisorSection = SupervisorSection()

@@ -1,0 +1,136 @@
+"""Sections that belong to no agent: trading, market, terminal, board, cluster."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from config.section import Section
+
+
+class TradingSection(Section):
+    """What a decision needs; the first four are adaptive parameters within their bounds."""
+
+    min_confidence: float = Field(0.515, ge=0.5, le=0.65)
+    """Least calibrated chance of the symmetric barrier on the chosen side; 0.5 is ignorance."""
+    min_rr_ratio: float = Field(3.0, ge=2.5, le=4.0)
+    """Distance of the target over the distance of the stop."""
+    atr_multiplier: float = Field(1.5, ge=1.0, le=4.0)
+    """Distance of the stop in average true ranges, before the volatility forecast scales it."""
+    risk_frac: float = Field(0.005, ge=0.002, le=0.01)
+    """Share of equity at the stop before the sizing chain."""
+    expected_value_margin_r: float = Field(0.02, ge=0.0, le=1.0)
+    """Least expected value after costs, in units of the risk at the stop."""
+    families_min: int = Field(2, ge=1, le=10)
+    """Families of proven skill that must agree; capped by how many are proven, at least one."""
+
+
+class SyntheticSection(Section):
+    """The seeded synthetic market."""
+
+    start: str = "2025-03-03T06:00:00+00:00"
+    """First moment of a new market, ISO 8601 with offset; its history reaches back from here."""
+    history_weeks: int = Field(8, ge=1, le=104)
+    """Weeks of history before the start."""
+    seed: int = Field(20250303, ge=0, le=2**31)
+    """Seed of the market; the same seed gives the same prices and events."""
+
+
+class HistorySection(Section):
+    """Recorded bars instead of the synthetic market."""
+
+    path: str = ""
+    """Folder with one file a symbol, Parquet or MT5 export CSV; empty means the synthetic market."""
+    start: str = ""
+    """First moment to trade, ISO 8601; empty means when the warm-up is complete."""
+    end: str = ""
+    """Last moment to trade, ISO 8601, a bare date counts whole; empty means the end of the data."""
+
+
+class MarketSection(Section):
+    """Where the simulated terminal's prices come from."""
+
+    synthetic: SyntheticSection = SyntheticSection()
+    history: HistorySection = HistorySection()
+
+
+class TerminalSection(Section):
+    """The terminal process and its account."""
+
+    kind: Literal["simulated", "metatrader"] = "simulated"
+    """The simulated terminal, or MetaTrader 5 (Windows)."""
+    host: str = "127.0.0.1"
+    """Address on which the terminal process listens; anything but loopback needs a token."""
+    port: int = Field(0, ge=0, le=65_535)
+    """Port of the terminal process; 0 takes a free one."""
+    read_timeout_s: float = Field(10.0, gt=0.0, le=120.0)
+    """Process time after which a read counts as unanswered."""
+    send_timeout_s: float = Field(20.0, gt=0.0, le=120.0)
+    """Process time after which a send counts as unknown."""
+    server_zone: str = "new_york+7"
+    """Zone of the server's clock: new_york+7 (EET with US dates), UTC, or an IANA name."""
+    deposit: float = Field(10_000.0, gt=0.0, le=1e9)
+    """First deposit of the simulated account, in its currency."""
+    currency: str = Field("USD", pattern="^[A-Z]{3}$")
+    """Currency of the simulated account."""
+    leverage: int = Field(30, ge=1, le=1000)
+    """Leverage of the simulated account."""
+    commission_per_lot: float = Field(3.5, ge=0.0, le=100.0)
+    """Commission of the simulated account for one lot and side, in account currency."""
+    spread_factor: float = Field(1.0, gt=0.0, le=20.0)
+    """Factor on the simulated spreads."""
+    positions_max: int = Field(200, ge=1, le=10_000)
+    """Open positions that the simulated broker allows."""
+    bars_max: int = Field(100_000, ge=1000, le=10_000_000)
+    """Bars that one call of the simulated terminal returns at most."""
+
+
+class BoardSection(Section):
+    """The blackboard and its journal."""
+
+    tail_entries_max: int = Field(20_000, ge=1000, le=10_000_000)
+    """Entries kept in memory; a reader that lags further is served from the journal."""
+    drafts_per_post_max: int = Field(10_000, ge=10, le=1_000_000)
+    """Drafts in one post."""
+    read_batch_max: int = Field(5_000, ge=10, le=1_000_000)
+    """Entries in one answer."""
+    poll_timeout_s: float = Field(5.0, gt=0.1, le=60.0)
+    """Longest wait of one long poll; jitter is added."""
+    call_deadline_s: float = Field(30.0, gt=1.0, le=600.0)
+    """Longest wait for the board, restarts included, before an agent reports it unavailable."""
+    journal_bytes_max: int = Field(50_000_000_000, ge=1_000_000)
+    """Size of a journal beyond which nothing is accepted."""
+
+
+class ClusterSection(Section):
+    """Ray, and the watch over the agents."""
+
+    dashboard: bool = True
+    """Whether the Ray dashboard is started."""
+    dashboard_port: int = Field(8265, ge=0, le=65_535)
+    """Port of the dashboard on loopback; taken ones are passed over."""
+    object_store_mb: int = Field(256, ge=80, le=65_536)
+    """Size of Ray's object store in mebibytes."""
+    health_timeout_s: float = Field(2.0, gt=0.1, le=60.0)
+    """Time in which an agent must answer the watch."""
+    loop_age_max_s: float = Field(30.0, gt=1.0, le=3600.0)
+    """Age of an agent's last turn beyond which it counts as stuck."""
+    watch_interval_s: float = Field(1.0, gt=0.1, le=60.0)
+    """Time between two rounds of the watch."""
+    restarts_max: int = Field(5, ge=0, le=1000)
+    """Restarts of one agent within the window before it is left down."""
+    restarts_window_s: float = Field(600.0, gt=1.0, le=86_400.0)
+    """Window of the restart budget."""
+    shutdown_timeout_s: float = Field(8.0, gt=0.5, le=120.0)
+    """Longest time for an ordered stop."""
+
+
+class LogSection(Section):
+    """Diagnostic output."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    """Least level that is written."""
+    file_bytes_max: int = Field(20_000_000, ge=100_000, le=10_000_000_000)
+    """Size at which a log file is rotated."""
+    files_max: int = Field(5, ge=1, le=100)
+    """Rotated files that are kept for each agent."""
+

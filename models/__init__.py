@@ -1,0 +1,1 @@
+"""What is computed: arrays in, values out; no clock, disk, network or facts."""

@@ -1,0 +1,1 @@
+"""From opinions to sizes, stops and money."""

@@ -1,0 +1,1 @@
+"""From outcomes to weights, gates and parameters."""

@@ -1,0 +1,1 @@
+"""Sources of data beside the terminal."""

@@ -1,0 +1,1 @@
+"""The terminal process: simulated or MetaTrader 5 behind one port."""
