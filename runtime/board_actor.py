@@ -1,0 +1,221 @@
+"""The board as a Ray actor: what every agent on whatever node reads and posts to.
+
+Guarantees are those of `blackboard.board.Board`. The actor adds the wait: a reader that is up to
+date waits until something new is there (long poll), and in virtual time an agent waits at the
+barrier of `Supersteps`. A restarted actor rebuilds itself from its journal in the constructor,
+which fails if the journal cannot be trusted: a board without its past must not serve.
+"""
+
+import asyncio
+import os
+from collections import deque
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import ray
+
+from blackboard.access import Access, Declaration
+from blackboard.board import Board, BoardLimits, Filter
+from blackboard.entry import Post, encode_entries
+from blackboard.errors import PostRefused
+from blackboard.journal import Durability
+from runtime.clock import ScaledClock, process_s
+from runtime.journals.diskcache import DiskcacheJournal
+from runtime.log_setup import set_up_logs
+from runtime.supersteps import Release, Supersteps, Turn
+
+
+class BoardPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """What a board actor needs to start, and to start again; plain data."""
+
+    folder: str
+    declarations: dict[str, Declaration]
+    order: tuple[str, ...]
+    """Agents that take part, in the order of their commits."""
+    limits: BoardLimits
+    bytes_max: int
+    clock: ScaledClock
+    """Market time in live mode, and the pace of virtual time where there is one."""
+    is_virtual: bool
+    start_ns: int
+    end_ns: int
+    is_paced: bool
+    """Whether virtual time keeps to the clock instead of running as fast as it can."""
+    log_folder: str
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """Answer to a read: the cursor to go on from, and encoded entries."""
+
+    read_to: int
+    entries: msgspec.Raw
+
+
+class Blackboard:
+    """The board actor; one per run."""
+
+    def __init__(self, plan: bytes) -> None:
+        self.plan = msgspec.msgpack.decode(plan, type=BoardPlan)
+        set_up_logs("blackboard", Path(self.plan.log_folder))
+        durability = Durability.UNSYNCED if self.plan.is_virtual else Durability.SAFE
+        self._board = Board(
+            Access(self.plan.declarations),
+            DiskcacheJournal(Path(self.plan.folder), bytes_max=self.plan.bytes_max),
+            durability=durability,
+            limits=self.plan.limits,
+        )
+        self._filters = {
+            name: Filter(kinds=self.plan.declarations[name].reads, author=name)
+            for name in self.plan.order
+        }
+        self._news = asyncio.Event()
+        self._queue: list[tuple[Post, asyncio.Future[Any]]] = []
+        self._held: deque[asyncio.Future[Any]] = deque()
+        self._draining: asyncio.Task[None] | None = None
+        self._supersteps: Supersteps | None = None
+        self._released: dict[str, asyncio.Future[bytes]] = {}
+        self._jumping: asyncio.Task[None] | None = None
+        self._has_ended = False
+        self._beat_s = process_s()
+        if self.plan.is_virtual:
+            self._supersteps = Supersteps(
+                self._board, self._filters, self.plan.start_ns, self.plan.end_ns
+            )
+
+    async def join(self, author: str) -> bytes:
+        """Admit a new instance of an author."""
+        if self._supersteps is not None:
+            self._supersteps.leave(author)
+        return msgspec.msgpack.encode(self._board.join(author))
+
+    async def post(self, post: bytes) -> bytes:
+        """Take a post; concurrent ones share one journal block."""
+        decoded = msgspec.msgpack.decode(post, type=Post)
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._queue.append((decoded, future))
+        if self._supersteps is not None:
+            self._run_supersteps()
+        elif self._draining is None or self._draining.done():
+            self._draining = asyncio.create_task(self._drain())
+        answer = await future
+        if isinstance(answer, PostRefused):
+            raise answer
+        return msgspec.msgpack.encode(answer)
+
+    async def read(self, after: int, wanted: bytes, limit: int, timeout_s: float) -> bytes:
+        """Return entries after a cursor; wait for the first one if there is none."""
+        decoded = msgspec.msgpack.decode(wanted, type=Filter)
+        end_s = process_s() + timeout_s
+        head, stored = self._board.read(after, decoded, limit)
+        while not stored and (left_s := end_s - process_s()) > 0:
+            news = self._news
+            try:
+                await asyncio.wait_for(news.wait(), left_s)
+            except TimeoutError:
+                break
+            head, stored = self._board.read(head, decoded, limit)
+        answer = Answer(read_to=head, entries=msgspec.Raw(encode_entries(stored)))
+        return msgspec.msgpack.encode(answer)
+
+    async def turn(self, turn: bytes) -> bytes:
+        """Let an agent wait for its next turn in virtual time; repeatable."""
+        if self._supersteps is None:
+            raise PostRefused("turn is for runs in virtual time, this one follows the clock")
+        decoded = msgspec.msgpack.decode(turn, type=Turn)
+        self._beat_s = process_s()
+        release = self._supersteps.hand_in(decoded)
+        if release is not None:
+            return release.encoded()
+        future: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        if (repeated := self._released.get(decoded.author)) is not None:
+            repeated.cancel()
+        self._released[decoded.author] = future
+        self._run_supersteps()
+        return await future
+
+    async def head(self) -> tuple[int, str, int, bool]:
+        """Return the newest seq, the journal's hash, the market time, and whether the run ended."""
+        now_ns = self._board.now_ns if self.plan.is_virtual else self.plan.clock.now_ns()
+        return self._board.head, self._board.head_hash, now_ns, self._has_ended
+
+    @ray.method(concurrency_group="ctl")  # type: ignore[untyped-decorator]
+    async def health(self) -> Mapping[str, float | int]:
+        """Return the process id and the age of the last turn, from a thread of its own."""
+        return {"pid": os.getpid(), "loop_age_s": process_s() - self._beat_s}
+
+    def __repr__(self) -> str:
+        return "blackboard"
+
+    async def _drain(self) -> None:
+        # One turn of the loop later, so that posts which arrived together share a block.
+        await asyncio.sleep(0)
+        waiting, self._queue = self._queue, []
+        self._beat_s = process_s()
+        try:
+            answers = self._board.commit(
+                [post for post, _ in waiting], max(self.plan.clock.now_ns(), 0)
+            )
+        except OSError as error:
+            answers = [PostRefused(str(error))] * len(waiting)
+        for (_, future), answer in zip(waiting, answers, strict=True):
+            if not future.done():
+                future.set_result(answer)
+        self._wake_readers()
+
+    def _wake_readers(self) -> None:
+        woken, self._news = self._news, asyncio.Event()
+        woken.set()
+
+    def _run_supersteps(self) -> None:
+        assert self._supersteps is not None
+        for post, future in self._queue:
+            self._supersteps.inject(post)
+            self._held.append(future)
+        self._queue = []
+        if self._jumping is not None:
+            self._jumping.cancel()
+        try:
+            self._settle(self._supersteps)
+        except OSError as error:
+            self._fail(error)
+
+    def _settle(self, supersteps: Supersteps) -> None:
+        released, answers, jump_ns = supersteps.settle()
+        for answer in answers:
+            future = self._held.popleft()
+            if not future.done():
+                future.set_result(answer)
+        if answers or released:
+            self._wake_readers()
+        if jump_ns is not None and self.plan.is_paced:
+            self._jumping = asyncio.create_task(self._paced_jump(supersteps, jump_ns))
+            return
+        self._deliver(released if jump_ns is None else supersteps.jump(jump_ns))
+
+    async def _paced_jump(self, supersteps: Supersteps, jump_ns: int) -> None:
+        await asyncio.sleep(self.plan.clock.wait_s(jump_ns))
+        self._jumping = None
+        try:
+            self._deliver(supersteps.jump(jump_ns))
+        except OSError as error:
+            self._fail(error)
+
+    def _fail(self, error: OSError) -> None:
+        # Nothing was stored and time stands still; everybody who waits is told why.
+        for future in [*self._held, *self._released.values()]:
+            if not future.done():
+                future.set_exception(PostRefused(f"the journal cannot be written: {error}"))
+        self._held.clear()
+        self._released.clear()
+
+    def _deliver(self, released: list[Release]) -> None:
+        for release in released:
+            self._has_ended = self._has_ended or release.has_ended
+            future = self._released.pop(release.author, None)
+            if future is not None and not future.done():
+                future.set_result(release.encoded())
+        if self._has_ended:
+            self._wake_readers()
+

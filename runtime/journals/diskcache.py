@@ -1,0 +1,148 @@
+"""The embedded journal: blocks in a diskcache folder whose rows are bytes and nothing else.
+
+diskcache unpickles rows whose mode says so, and its JSON disk does not prevent it (CVE-2025-69872,
+unfixed in 5.6.3). Our own `Disk` therefore never calls the parent's `get` or `fetch`: it stores and
+returns bytes inside the database, so that one transaction covers a block and the states beside it,
+and it refuses every other row. The folder is private to the user.
+"""
+
+import sqlite3
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import diskcache
+import msgspec
+from diskcache.core import MODE_RAW, UNKNOWN
+
+from blackboard.errors import JournalCorrupt
+from blackboard.journal import Block, Durability
+
+_STATE_PREFIX = "state/"
+_BUSY_TIMEOUT_S = 5.0
+_BLOCKS_PER_PAGE = 500
+
+
+class BytesDisk(diskcache.Disk):  # type: ignore[misc]
+    """A disk that knows only bytes; a row of any other mode is refused, never unpickled."""
+
+    def put(self, key: Any) -> tuple[Any, bool]:
+        """Return the database form of a key: text or integer, as it is."""
+        if type(key) not in (int, str):
+            raise TypeError(f"a journal key must be int or str, was {type(key).__name__}")
+        return key, True
+
+    def get(self, key: Any, raw: bool) -> Any:
+        """Return a key of the database."""
+        if not raw:
+            raise JournalCorrupt("a journal key is pickled, which is refused")
+        return key
+
+    def store(self, value: Any, read: bool, key: Any = UNKNOWN) -> tuple[int, int, None, bytes]:
+        """Return the row of a value, always inside the database."""
+        del read, key
+        if type(value) is not bytes:
+            raise TypeError(f"the journal takes bytes only, was {type(value).__name__}")
+        return len(value), MODE_RAW, None, value
+
+    def fetch(self, mode: int, filename: str | None, value: Any, read: bool) -> bytes:
+        """Return the value of a row, or refuse the row."""
+        del read
+        if mode != MODE_RAW or filename is not None or type(value) is not bytes:
+            raise JournalCorrupt("a journal row is not plain bytes, which is refused")
+        return value
+
+
+class DiskcacheJournal:
+    """A journal in one folder; only one process may hold it.
+
+    Guarantees: `append` is one transaction, so after `kill -9` at any moment either the block and
+    its states are there or neither is. `Durability.FULL` also survives a power cut.
+    """
+
+    def __init__(self, folder: Path, *, bytes_max: int = 2**62) -> None:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        folder.chmod(0o700)
+        self._bytes_max = bytes_max
+        try:
+            self._cache = diskcache.Cache(
+                str(folder),
+                disk=BytesDisk,
+                eviction_policy="none",
+                cull_limit=0,
+                size_limit=bytes_max,
+                timeout=_BUSY_TIMEOUT_S,
+            )
+        except sqlite3.DatabaseError as error:
+            raise JournalCorrupt(f"journal {folder} cannot be opened: {error}") from error
+        self._folder = folder
+        self._durability: Durability | None = None
+
+    def append(
+        self, block: Block | None, states: Mapping[str, bytes], durability: Durability
+    ) -> None:
+        """Store a block and the named states in one transaction; OSError if the disk cannot."""
+        self._set_durability(durability)
+        try:
+            with self._cache.transact():
+                if block is not None:
+                    self._cache[block.first_seq] = msgspec.msgpack.encode(block)
+                for name, value in states.items():
+                    self._cache[_STATE_PREFIX + name] = value
+        except (sqlite3.DatabaseError, diskcache.Timeout) as error:
+            raise OSError(f"journal {self._folder} cannot be written: {error}") from error
+
+    def blocks(self, after_seq: int = 0) -> Iterator[Block]:
+        """Yield the blocks that hold a seq greater than `after_seq`, in order."""
+        decoder = msgspec.msgpack.Decoder(Block)
+        first = self._first_block_with(after_seq)
+        while page := self._page(first):
+            for key, mode, filename, value in page:
+                raw = self._cache.disk.fetch(mode, filename, value, False)
+                try:
+                    block = decoder.decode(raw)
+                except msgspec.DecodeError as error:
+                    raise JournalCorrupt(f"block {key} cannot be decoded: {error}") from error
+                if block.last_seq > after_seq:
+                    yield block
+            first = page[-1][0] + 1
+
+    def state(self, name: str) -> bytes | None:
+        """Return a named state, None if it was never stored."""
+        try:
+            value: bytes | None = self._cache.get(_STATE_PREFIX + name)
+        except sqlite3.DatabaseError as error:
+            raise JournalCorrupt(f"journal {self._folder} cannot be read: {error}") from error
+        return value
+
+    def close(self) -> None:
+        """Close the database; everything acknowledged stays."""
+        self._cache.close()
+
+    def _first_block_with(self, after_seq: int) -> int:
+        rows = self._select(
+            "SELECT MAX(key) FROM Cache WHERE typeof(key) = 'integer' AND key <= ?",
+            (after_seq + 1,),
+        )
+        return rows[0][0] or 0
+
+    def _page(self, first: int) -> list[Any]:
+        # diskcache iterates in order of insertion with one query a row; blocks are read by key.
+        return self._select(
+            "SELECT key, mode, filename, value FROM Cache"
+            " WHERE typeof(key) = 'integer' AND key >= ? ORDER BY key LIMIT ?",
+            (first, _BLOCKS_PER_PAGE),
+        )
+
+    def _select(self, query: str, arguments: tuple[object, ...]) -> list[Any]:
+        try:
+            rows: list[Any] = self._cache._sql(query, arguments).fetchall()
+        except sqlite3.DatabaseError as error:
+            raise JournalCorrupt(f"journal {self._folder} cannot be read: {error}") from error
+        return rows
+
+    def _set_durability(self, durability: Durability) -> None:
+        if durability is not self._durability:
+            # SQLite refuses to change this inside a transaction, so it is set before.
+            self._cache.reset("sqlite_synchronous", int(durability), update=False)
+            self._durability = durability

@@ -1,0 +1,101 @@
+"""Where diagnostic output goes: JSON lines in a file for each process, readable text for people.
+
+Every record passes the same redaction. What matters to trading is a fact; a log line is never its
+only record.
+"""
+
+import logging
+import logging.handlers
+import os
+import re
+import sys
+from collections.abc import MutableMapping
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+REDACTED = "***"
+_SECRET_KEYS = re.compile(r"token|password|secret|api_?key|authorization|bearer", re.IGNORECASE)
+_SECRET_TEXTS = re.compile(
+    r"\d{6,}:[\w-]{30,}"  # a Telegram token, which stands in URLs
+    r"|(?<=apikey=)[^&\s'\"]+|(?<=api_key=)[^&\s'\"]+|(?<=token=)[^&\s'\"]+"
+    r"|(?<=Bearer )[\w.~+/=-]+",
+    re.IGNORECASE,
+)
+_QUIET_LOGGERS = ("httpx", "httpcore", "urllib3", "telegram", "uvicorn.access")
+"""They write whole URLs, in which keys and tokens stand."""
+
+
+def redact_text(text: str) -> str:
+    """Return a text without what looks like a secret."""
+    return _SECRET_TEXTS.sub(REDACTED, text)
+
+
+def _redact(
+    _logger: Any, _method: str, event: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
+    for key, value in list(event.items()):
+        if _SECRET_KEYS.search(key):
+            event[key] = REDACTED
+        elif isinstance(value, str):
+            event[key] = redact_text(value)
+    event.pop("_ray_timestamp_ns", None)
+    return event
+
+
+def set_up_logs(
+    name: str,
+    folder: Path | None,
+    *,
+    level: str = "info",
+    bytes_max: int = 20_000_000,
+    files_max: int = 5,
+    console: bool = False,
+) -> None:
+    """Send the logs of this process to ``folder/name.jsonl``, and to stderr for people if asked."""
+    shared = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    structlog.configure(
+        processors=[
+            *shared,
+            structlog.processors.format_exc_info,
+            _redact,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=False,
+    )
+    handlers: list[logging.Handler] = []
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        file_handler = logging.handlers.RotatingFileHandler(
+            folder / f"{name}.jsonl", maxBytes=bytes_max, backupCount=files_max, encoding="utf-8"
+        )
+        file_handler.setFormatter(
+            _formatter(shared, structlog.processors.JSONRenderer(sort_keys=True))
+        )
+        handlers.append(file_handler)
+    if console:
+        stream_handler = logging.StreamHandler(sys.stderr)
+        colours = sys.stderr.isatty() and "NO_COLOR" not in os.environ
+        stream_handler.setFormatter(
+            _formatter(shared, structlog.dev.ConsoleRenderer(colors=colours))
+        )
+        handlers.append(stream_handler)
+    root = logging.getLogger()
+    root.handlers = handlers or [logging.NullHandler()]
+    root.setLevel(level.upper())
+    for quiet in _QUIET_LOGGERS:
+        logging.getLogger(quiet).setLevel(logging.WARNING)
+
+
+def _formatter(shared: list[Any], renderer: Any) -> logging.Formatter:
+    return structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=[*shared, structlog.processors.format_exc_info, _redact],
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+    )
