@@ -86,6 +86,13 @@ class Joined(msgspec.Struct, frozen=True, kw_only=True):
     """Market time of that commit, 0 if there was none."""
 
 
+class Pulse(msgspec.Struct, frozen=True, kw_only=True):
+    """How much an author has said, and when last."""
+
+    entries: int
+    last_known_ns: int
+
+
 class _Turn(msgspec.Struct, frozen=True):
     """How far an author had come at its last commit."""
 
@@ -119,6 +126,7 @@ class Board:
         self._tail: deque[Stored] = deque(maxlen=self.limits.tail_entries_max)
         self._seqs: dict[str, int] = {}
         self._latest: dict[tuple[str, str], Entry] = {}
+        self._pulses: dict[str, Pulse] = {}
         self._epochs: dict[str, int] = self._load("epochs", dict[str, int], {})
         self._turns: dict[str, _Turn] = self._load("turns", dict[str, _Turn], {})
         self._now_ns: int = self._load("now", int, 0)
@@ -138,6 +146,11 @@ class Board:
     def now_ns(self) -> int:
         """Market time that was last stored by `advance`, 0 before."""
         return self._now_ns
+
+    @property
+    def pulses(self) -> dict[str, Pulse]:
+        """How much each author has said, and when last."""
+        return dict(self._pulses)
 
     def join(self, author: str) -> Joined:
         """Admit a new instance of an author; older ones can no longer post."""
@@ -322,6 +335,10 @@ class Board:
             self._tail.append(item)
             self._seqs[entry.key] = entry.seq
             self._latest[entry.kind, entry.fact.scope] = entry
+            said = self._pulses.get(entry.author)
+            self._pulses[entry.author] = Pulse(
+                entries=said.entries + 1 if said else 1, last_known_ns=entry.known_at_ns
+            )
         self._head = block.last_seq
         self._hash = block.hash
 

@@ -7,7 +7,6 @@ thread of its own and is the only place where a fault shows.
 """
 
 import asyncio
-import importlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -26,12 +25,12 @@ from blackboard.errors import BoardUnavailable, PostRefused
 from config.settings import Settings
 from runtime.board_client import BoardClient
 from runtime.clock import ScaledClock, process_s
+from runtime.council import class_name, load_agent
 from runtime.log_setup import set_up_logs
 from runtime.seat import STANDING, Seat
 from runtime.step import AgentFault, guarded_step
 from runtime.supersteps import Turn
-from runtime.world import World
-from runtime.world_plan import WorldPlan, open_world
+from runtime.world import World, WorldPlan, open_world
 
 TURN_DEADLINE_S = 3600.0
 """Longest wait for a turn in virtual time: a dead agent stops the time for as long as it is dead."""
@@ -49,19 +48,6 @@ class AgentPlan(msgspec.Struct, frozen=True, kw_only=True):
     is_virtual: bool
     clock: ScaledClock
     log_folder: str
-
-
-def class_name(agent: str) -> str:
-    """Return the class of an agent by its name: lstm_vol -> LSTMVolAgent."""
-    words = ("LSTM" if word == "lstm" else word.title() for word in agent.split("_"))
-    return "".join(words) + "Agent"
-
-
-def load_agent(name: str, settings: Settings) -> Agent:
-    """Import and build one agent; nothing of the others is imported."""
-    module = importlib.import_module(f"agents.{name}")
-    agent: Agent = getattr(module, class_name(name))(settings)
-    return agent
 
 
 class AgentActor:

@@ -16,34 +16,16 @@ from typing import Any
 import msgspec
 import ray
 
-from blackboard.access import Access, Declaration
-from blackboard.board import Board, BoardLimits, Filter
+from blackboard.access import Access
+from blackboard.board import Board, Filter
 from blackboard.entry import Post, encode_entries
 from blackboard.errors import PostRefused
 from blackboard.journal import Durability
-from runtime.clock import ScaledClock, process_s
+from runtime.board_plan import BoardPlan, BoardPulse
+from runtime.clock import process_s
 from runtime.journals.diskcache import DiskcacheJournal
 from runtime.log_setup import set_up_logs
 from runtime.supersteps import Release, Supersteps, Turn
-
-
-class BoardPlan(msgspec.Struct, frozen=True, kw_only=True):
-    """What a board actor needs to start, and to start again; plain data."""
-
-    folder: str
-    declarations: dict[str, Declaration]
-    order: tuple[str, ...]
-    """Agents that take part, in the order of their commits."""
-    limits: BoardLimits
-    bytes_max: int
-    clock: ScaledClock
-    """Market time in live mode, and the pace of virtual time where there is one."""
-    is_virtual: bool
-    start_ns: int
-    end_ns: int
-    is_paced: bool
-    """Whether virtual time keeps to the clock instead of running as fast as it can."""
-    log_folder: str
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,6 +60,7 @@ class Blackboard:
         self._released: dict[str, asyncio.Future[bytes]] = {}
         self._jumping: asyncio.Task[None] | None = None
         self._has_ended = False
+        self._failure = ""
         self._beat_s = process_s()
         if self.plan.is_virtual:
             self._supersteps = Supersteps(
@@ -135,10 +118,18 @@ class Blackboard:
         self._run_supersteps()
         return await future
 
-    async def head(self) -> tuple[int, str, int, bool]:
-        """Return the newest seq, the journal's hash, the market time, and whether the run ended."""
-        now_ns = self._board.now_ns if self.plan.is_virtual else self.plan.clock.now_ns()
-        return self._board.head, self._board.head_hash, now_ns, self._has_ended
+    async def pulse(self) -> bytes:
+        """Return how far the run has come and how much each author has said."""
+        return msgspec.msgpack.encode(
+            BoardPulse(
+                head=self._board.head,
+                now_ns=self._board.now_ns if self.plan.is_virtual else self.plan.clock.now_ns(),
+                supersteps=self._supersteps.count if self._supersteps else 0,
+                has_ended=self._has_ended,
+                failure=self._failure,
+                authors=self._board.pulses,
+            )
+        )
 
     @ray.method(concurrency_group="ctl")  # type: ignore[untyped-decorator]
     async def health(self) -> Mapping[str, float | int]:
@@ -158,6 +149,7 @@ class Blackboard:
                 [post for post, _ in waiting], max(self.plan.clock.now_ns(), 0)
             )
         except OSError as error:
+            self._failure = str(error)
             answers = [PostRefused(str(error))] * len(waiting)
         for (_, future), answer in zip(waiting, answers, strict=True):
             if not future.done():
@@ -204,6 +196,7 @@ class Blackboard:
 
     def _fail(self, error: OSError) -> None:
         # Nothing was stored and time stands still; everybody who waits is told why.
+        self._failure = str(error)
         for future in [*self._held, *self._released.values()]:
             if not future.done():
                 future.set_exception(PostRefused(f"the journal cannot be written: {error}"))

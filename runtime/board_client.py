@@ -15,6 +15,7 @@ from ray.exceptions import ActorDiedError, ActorUnavailableError
 from blackboard.board import Filter, Joined
 from blackboard.entry import Ack, Entry, Post
 from blackboard.errors import BoardUnavailable
+from runtime.board_plan import BoardPulse
 from runtime.clock import process_s
 from runtime.supersteps import Told, Turn
 
@@ -32,6 +33,7 @@ class ReadAnswer(msgspec.Struct, frozen=True, kw_only=True):
 _acks = msgspec.msgpack.Decoder(tuple[Ack, ...])
 _joined = msgspec.msgpack.Decoder(Joined)
 _read = msgspec.msgpack.Decoder(ReadAnswer)
+_pulse = msgspec.msgpack.Decoder(BoardPulse)
 _told = msgspec.msgpack.Decoder(Told)
 
 
@@ -77,10 +79,9 @@ class BoardClient:
         encoded = msgspec.msgpack.encode(turn)
         return _told.decode(await self._call("turn", encoded, deadline_s=deadline_s))
 
-    async def head(self) -> tuple[int, str, int, bool]:
-        """Return the newest seq, the journal's hash, the market time, and whether the run ended."""
-        answer: tuple[int, str, int, bool] = await self._call("head")
-        return answer
+    async def pulse(self) -> BoardPulse:
+        """Return how far the run has come and how much each author has said."""
+        return _pulse.decode(await self._call("pulse"))
 
     async def _call(self, method: str, *args: object, deadline_s: float = 0.0) -> Any:
         end_s = process_s() + (deadline_s or self._deadline_s)

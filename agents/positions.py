@@ -1,0 +1,127 @@
+"""The positions as the board tells them, with the fills behind each, until their trade is closed.
+
+A fold over facts, like the orders. What it remembers of closed positions and old deals ends with
+the period that the broker is still asked about.
+"""
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+from agents.orders import Order, Orders
+from blackboard.entry import Entry
+from blackboard.facts import Fill, PositionChanged, TradeClosed
+from blackboard.facts.execution import DealEntry
+
+LOTS_TOLERANCE: Final = 1e-6
+"""Lots below which two sizes are the same; no broker's step is finer than a thousandth."""
+
+
+class SeenFill(NamedTuple):
+    """One deal of a position."""
+
+    fill: Fill
+    made_ns: int
+    cause: int | str
+    """Seq of its entry, or the slot of its draft while it is not on the board."""
+
+
+@dataclass(slots=True)
+class Position:
+    """What the board says of one position that is not closed."""
+
+    ticket: int
+    symbol: str
+    fact: PositionChanged | None = None
+    """Latest state; none while only deals of it are known."""
+    fact_seq: int = 0
+    changed_ns: int = 0
+    changes: int = 0
+    """States posted for `changed_ns`."""
+    lots_first: float = 0.0
+    order: Order | None = None
+    """The order that opened it, none for an external position."""
+    fills: list[SeenFill] = field(default_factory=list)
+
+
+class Positions:
+    """Every position that is not closed, and which deals and tickets the board has had."""
+
+    def __init__(self, orders: Orders) -> None:
+        self.by_ticket: dict[int, Position] = {}
+        self._orders = orders
+        self._deals: set[int] = set()
+        self._deal_times: deque[tuple[int, int]] = deque()
+        self._closed: set[int] = set()
+        self._closed_times: deque[tuple[int, int]] = deque()
+
+    def see(self, entry: Entry) -> None:
+        """Fold one entry; kinds that say nothing of positions pass."""
+        match entry.fact:
+            case Fill() as fill:
+                self._fill(fill, entry)
+            case PositionChanged() as fact:
+                self._change(fact, entry)
+            case TradeClosed() as trade:
+                self.by_ticket.pop(trade.ticket, None)
+                self._closed.add(trade.ticket)
+                self._closed_times.append((entry.ts_event_ns, trade.ticket))
+            case _:
+                pass
+
+    def forget(self, before_ns: int) -> None:
+        """Drop what the broker will not be asked about any more."""
+        _drop(self._deals, self._deal_times, before_ns)
+        _drop(self._closed, self._closed_times, before_ns)
+
+    def has_deal(self, ticket: int) -> bool:
+        """Whether a deal is on the board."""
+        return ticket in self._deals
+
+    def is_closed(self, ticket: int) -> bool:
+        """Whether the trade of a position is closed; a ticket is never opened again."""
+        return ticket in self._closed
+
+    def open_state(self, ticket: int) -> PositionChanged | None:
+        """Return the latest state of an open position."""
+        position = self.by_ticket.get(ticket)
+        if position is None or position.fact is None or position.fact.lots == 0.0:
+            return None
+        return position.fact
+
+    def _fill(self, fill: Fill, entry: Entry) -> None:
+        self._deals.add(fill.deal_ticket)
+        self._deal_times.append((entry.ts_event_ns, fill.deal_ticket))
+        if not self.is_closed(fill.position_ticket):
+            position = self._of(fill.position_ticket, fill.scope)
+            position.fills.append(SeenFill(fill, entry.ts_event_ns, entry.seq))
+            if fill.entry is DealEntry.IN and fill.intent_id:
+                position.order = self._orders.get(fill.intent_id)
+
+    def _change(self, fact: PositionChanged, entry: Entry) -> None:
+        if self.is_closed(fact.ticket):
+            return
+        position = self._of(fact.ticket, fact.scope)
+        if position.fact is None:
+            position.lots_first = fact.lots
+        if fact.intent_id:
+            position.order = self._orders.get(fact.intent_id) or position.order
+        position.changes = position.changes + 1 if entry.ts_event_ns == position.changed_ns else 1
+        position.changed_ns = entry.ts_event_ns
+        position.fact, position.fact_seq = fact, entry.seq
+
+    def _of(self, ticket: int, symbol: str) -> Position:
+        return self.by_ticket.setdefault(ticket, Position(ticket, symbol))
+
+
+def filled_lots(fills: Iterable[SeenFill], entry: DealEntry) -> float:
+    """Return the sum of the lots that opened, or closed, a position."""
+    return sum((seen.fill.lots for seen in fills if seen.fill.entry is entry), 0.0)
+
+
+def _drop(tickets: set[int], times: deque[tuple[int, int]], before_ns: int) -> None:
+    # In the order of posting, which is that of time except within one reading: what is left a
+    # little longer does no harm.
+    while times and times[0][0] < before_ns:
+        tickets.discard(times.popleft()[1])

@@ -1,0 +1,270 @@
+"""The account against its marks: equity mark, day counters, and the limits that are crossed.
+
+Each reading builds on what the board holds of the reading before, so it is the same after a
+restart. Readings are taken one at a time for that reason: the next waits for the mark of the last.
+"""
+
+from dataclasses import dataclass
+from datetime import date
+from typing import NamedTuple
+
+from agents.risk_view import ControlView, Seen
+from blackboard.entry import Entry
+from blackboard.facts import (
+    ACCOUNT,
+    AccountSnapshot,
+    DayCounters,
+    EquityMark,
+    LimitBreached,
+    RiskApproved,
+    TradeClosed,
+)
+from blackboard.facts.control import TradingState
+from blackboard.facts.execution import Origin
+from config.agents import RiskSection
+from models.decision.drawdown import (
+    MARK_MIN,
+    advance_mark,
+    drawdown_frac,
+    first_mark,
+    shifted_start,
+)
+from models.market.sessions import trading_day
+
+SNAPSHOTS_WAITING_MAX = 10_000
+"""Readings of the account that wait for their mark; beyond it the oldest is passed over."""
+
+DRAWDOWN_LIMITS = ("drawdown_halted", "drawdown_reducing")
+"""Limits whose breach the supervisor must answer before anything is entered; strictest first."""
+
+ENTRY_STATES = frozenset({TradingState.ACTIVE, TradingState.SAFE})
+"""States that permit entries."""
+
+
+class Reading(NamedTuple):
+    """One limit beside its value now."""
+
+    limit: str
+    value: float
+    threshold: float
+    consequence: str
+
+    @property
+    def is_exceeded(self) -> bool:
+        """Whether the limit is reached: it is the value at which the consequence holds."""
+        return self.value >= self.threshold
+
+
+@dataclass(slots=True)
+class Tally:
+    """What the latest trading day has brought, counted from facts."""
+
+    day: str = ""
+    entries: int = 0
+    realised: float = 0.0
+    consecutive_losses: int = 0
+
+    def roll_to(self, day: str) -> None:
+        """Begin a new day; losses in a row go on."""
+        if day > self.day:
+            self.day, self.entries, self.realised = day, 0, 0.0
+
+    def entries_of(self, day: str) -> int:
+        """Return the intents approved in a day."""
+        return self.entries if day == self.day else 0
+
+    def realised_of(self, day: str) -> float:
+        """Return the profit of trades closed in a day."""
+        return self.realised if day == self.day else 0.0
+
+
+def day_of(ts_ns: int) -> str:
+    """Return the trading day as ISO date."""
+    return trading_day(ts_ns).isoformat()
+
+
+class AccountView:
+    """Readings of the account, the marks made of them, and the breaches that stand."""
+
+    def __init__(self, limits: RiskSection) -> None:
+        self._limits = limits
+        self._snapshots: dict[tuple[int, str], Seen[AccountSnapshot]] = {}
+        self.snapshot: Seen[AccountSnapshot] | None = None
+        """Reading that the latest mark was made of."""
+        self.mark: Seen[EquityMark] | None = None
+        self.counters: Seen[DayCounters] | None = None
+        self.tally = Tally()
+        self.raised: dict[str, int] = {}
+        """Seq of the latest breach of each limit that has been exceeded since."""
+        self._unhealed: set[str] = set()
+        """Drawdown limits breached since the drawdown from the high-water mark was last below."""
+
+    def see(self, entry: Entry) -> None:
+        """Fold one entry into the view."""
+        match entry.fact:
+            case AccountSnapshot() as snapshot:
+                self._wait(Seen(snapshot, entry))
+            case EquityMark() as mark:
+                self._take_mark(Seen(mark, entry))
+            case DayCounters() as counters:
+                self.counters = Seen(counters, entry)
+            case LimitBreached() as breach:
+                self.raised[breach.limit] = entry.seq
+                self._unhealed.update({breach.limit} & set(DRAWDOWN_LIMITS))
+            case RiskApproved():
+                self._count_entry(day_of(entry.ts_event_ns))
+            case TradeClosed() as closed:
+                self._count_trade(closed, day_of(entry.ts_event_ns))
+            case _:
+                pass
+
+    @property
+    def next_snapshot(self) -> Seen[AccountSnapshot] | None:
+        """The oldest reading without a mark."""
+        return next(iter(self._snapshots.values()), None)
+
+    def covers(self, close_ns: int) -> bool:
+        """Whether a reading of the account at or after a close has its mark."""
+        return self.mark is not None and self.mark.ts_ns >= close_ns
+
+    def next_mark(self, seen: Seen[AccountSnapshot], control: ControlView) -> EquityMark:
+        """Return the mark after a reading."""
+        now = seen.fact
+        if self.mark is None:
+            mark = first_mark(now.equity, now.deposits)
+        else:
+            paid_in = now.deposits - self.mark.fact.deposits
+            mark = advance_mark(self.mark.fact.high_water_mark, paid_in, now.equity)
+        return EquityMark(
+            scope=ACCOUNT,
+            equity=now.equity,
+            high_water_mark=mark,
+            drawdown_frac=drawdown_frac(now.equity, mark),
+            deposits=now.deposits,
+            probation_mark=self._probation_mark(now, control),
+        )
+
+    def next_counters(self, seen: Seen[AccountSnapshot]) -> DayCounters:
+        """Return the counters after a reading; a new day or week starts with its equity."""
+        now, day = seen.fact, day_of(seen.ts_ns)
+        equity = max(now.equity, MARK_MIN)
+        start, week_start = equity, equity
+        if self.counters is not None and self.mark is not None:
+            before = self.counters.fact
+            paid_in = now.deposits - self.mark.fact.deposits
+            if day == before.day:
+                start = shifted_start(before.start_equity, paid_in)
+            if _week(day) == _week(before.day):
+                week_start = shifted_start(before.week_start_equity, paid_in)
+        return DayCounters(
+            scope=ACCOUNT,
+            day=day,
+            start_equity=start,
+            week_start_equity=week_start,
+            entries=self.tally.entries_of(day),
+            realised=self.tally.realised_of(day),
+            consecutive_losses=self.tally.consecutive_losses,
+        )
+
+    def readings(self, mark: EquityMark, counters: DayCounters) -> tuple[Reading, ...]:
+        """Return every watched limit beside its value."""
+        limits = self._limits
+        day_loss = drawdown_frac(mark.equity, counters.start_equity)
+        week_loss = drawdown_frac(mark.equity, counters.week_start_equity)
+        return (
+            self._breaker("drawdown_halted", mark, limits.drawdown_halted, "HALTED"),
+            self._breaker("drawdown_reducing", mark, limits.drawdown_reducing, "REDUCING"),
+            Reading("daily_loss_max", day_loss, limits.daily_loss_max, "no entry this day"),
+            Reading("weekly_loss_max", week_loss, limits.weekly_loss_max, "no entry this week"),
+            Reading(
+                "consecutive_losses_max",
+                float(counters.consecutive_losses),
+                float(limits.consecutive_losses_max),
+                f"no entry for {limits.losses_cooldown_min} min",
+            ),
+        )
+
+    def crossed(self, mark: EquityMark, counters: DayCounters) -> list[Reading]:
+        """Return the limits that are exceeded and have no breach since they were last below."""
+        return [
+            reading
+            for reading in self.readings(mark, counters)
+            if reading.is_exceeded and reading.limit not in self.raised
+        ]
+
+    def unanswered_breach(self, control: ControlView) -> str:
+        """Return the strictest drawdown breach that the trading state does not yet reflect."""
+        for limit in DRAWDOWN_LIMITS:
+            if limit in self.raised and not control.has_answered(self.raised[limit]):
+                return limit
+        return ""
+
+    def sizing_drawdown_frac(self, control: ControlView) -> float:
+        """Return the drawdown that shrinks risk: on probation against its own mark."""
+        if self.mark is None:
+            return 1.0
+        mark = self.mark.fact
+        if control.is_probation and mark.probation_mark > 0.0:
+            return float(drawdown_frac(mark.equity, mark.probation_mark))
+        return mark.drawdown_frac
+
+    def _wait(self, seen: Seen[AccountSnapshot]) -> None:
+        self._snapshots[seen.ts_ns, seen.ordinal] = seen
+        if len(self._snapshots) > SNAPSHOTS_WAITING_MAX:
+            del self._snapshots[next(iter(self._snapshots))]
+
+    def _take_mark(self, seen: Seen[EquityMark]) -> None:
+        self.snapshot = self._snapshots.pop((seen.ts_ns, seen.ordinal), self.snapshot)
+        self.mark = seen
+        if self.counters is None:
+            return
+        for reading in self.readings(seen.fact, self.counters.fact):
+            if not reading.is_exceeded:
+                self.raised.pop(reading.limit, None)
+        for limit in DRAWDOWN_LIMITS:
+            if seen.fact.drawdown_frac < getattr(self._limits, limit):
+                self._unhealed.discard(limit)
+
+    def _count_entry(self, day: str) -> None:
+        self.tally.roll_to(day)
+        self.tally.entries += day == self.tally.day
+
+    def _count_trade(self, closed: TradeClosed, day: str) -> None:
+        self.tally.roll_to(day)
+        if day == self.tally.day:
+            self.tally.realised += closed.pnl
+        if closed.origin is Origin.OWN:
+            lost = closed.pnl < 0.0
+            self.tally.consecutive_losses = self.tally.consecutive_losses + 1 if lost else 0
+
+    def _breaker(
+        self, limit: str, mark: EquityMark, threshold: float, consequence: str
+    ) -> Reading:
+        # Once a breach has led back to trading, the high-water mark would either trip at once
+        # again or never; the mark of the new beginning trips after as deep a fall from there.
+        value = mark.drawdown_frac
+        if limit in self._unhealed and mark.probation_mark > 0.0:
+            value = float(drawdown_frac(mark.equity, mark.probation_mark))
+        return Reading(limit, value, threshold, consequence)
+
+    def _probation_mark(self, now: AccountSnapshot, control: ControlView) -> float:
+        # It outlives the probation until the drawdown from the high-water mark has healed.
+        if self.mark is None or not (control.is_probation or self._trades_after_breach(control)):
+            return 0.0
+        before = self.mark.fact
+        if before.probation_mark == 0.0:
+            return max(now.equity, MARK_MIN)
+        paid_in = now.deposits - before.deposits
+        return float(advance_mark(before.probation_mark, paid_in, now.equity))
+
+    def _trades_after_breach(self, control: ControlView) -> bool:
+        if not self._unhealed or control.state is None:
+            return False
+        if self.mark is not None and self.mark.fact.probation_mark > 0.0:
+            return True
+        return control.state.fact.state in ENTRY_STATES and not self.unanswered_breach(control)
+
+
+def _week(day: str) -> tuple[int, int]:
+    year, week, _ = date.fromisoformat(day).isocalendar()
+    return year, week

@@ -1,0 +1,186 @@
+"""From an intent to the order that leaves: its prices, its marks, or the reason why none can leave.
+
+Pure functions. A stop is rounded towards the entry, so that it is never wider than it was sized;
+an amendment is rounded the tighter way and never loosens what is there.
+"""
+
+import base64
+import hashlib
+import math
+from typing import Final
+
+from agents.orders import SEQUENCE_BITS, Order
+from agents.requests import SendOrder
+from blackboard.facts import (
+    AmendIntent,
+    ExitIntent,
+    OrderIntent,
+    OrderSubmitting,
+    PositionChanged,
+    Quote,
+    SymbolSpec,
+)
+from blackboard.facts.decision import Side
+from blackboard.facts.execution import Origin
+
+FLATTEN: Final = "flatten"
+"""Reason of an exit that is allowed even when trading is halted."""
+
+COMMENT_CHARACTERS: Final = 10
+
+GRID_TOLERANCE: Final = 1e-6
+"""Share of a point by which a price may miss the grid and still count as on it."""
+
+
+class Unsendable(ValueError):
+    """The order cannot leave; the message is the reason, for its outcome."""
+
+
+def magic_of(strategy_magic: int, sequence: int) -> int:
+    """Return the magic number of one order: the strategy's number above the sequence."""
+    if not 0 < sequence < 1 << SEQUENCE_BITS:
+        raise ValueError(f"sequence must be in [1, 2**{SEQUENCE_BITS}), was {sequence}")
+    return strategy_magic << SEQUENCE_BITS | sequence
+
+
+def comment_of(intent_id: str) -> str:
+    """Return the mark that travels with the order: ``fx`` and ten base-32 characters."""
+    digest = hashlib.sha256(intent_id.encode()).digest()
+    return "fx" + base64.b32encode(digest).decode()[:COMMENT_CHARACTERS].lower()
+
+
+def round_tighter(price: float, side: Side, digits: int) -> float:
+    """Round the stop of a position to the price grid, towards the market: up for a buy."""
+    scaled = price * 10.0**digits
+    ticks = (
+        math.ceil(scaled - GRID_TOLERANCE)
+        if side is Side.BUY
+        else math.floor(scaled + GRID_TOLERANCE)
+    )
+    return round(ticks / 10.0**digits, digits)
+
+
+def protection(
+    side: Side, quote: Quote, stop_distance: float, target_distance: float, digits: int
+) -> tuple[float, float]:
+    """Return stop and target of an entry at the market.
+
+    A buy opens at the ask and a sell at the bid; the distances count from there.
+    """
+    entry = quote.ask if side is Side.BUY else quote.bid
+    stop = round_tighter(entry - side.sign * stop_distance, side, digits)
+    return stop, round(entry + side.sign * target_distance, digits)
+
+
+def submitting(
+    order: Order, spec: SymbolSpec | None, position: PositionChanged | None, magic: int
+) -> OrderSubmitting:
+    """Return the one order that an intent leads to.
+
+    Raises
+    ------
+    Unsendable
+        If nothing sensible can be sent; the message names the reason.
+    """
+    match order.intent:
+        case OrderIntent() as intent:
+            return _entry(order, intent, spec, magic)
+        case ExitIntent() as intent:
+            return _exit(order, intent, _managed(position, intent.reason), magic)
+        case AmendIntent() as intent:
+            return _amendment(order, intent, spec, _managed(position, intent.reason), magic)
+
+
+def send_of(fact: OrderSubmitting, slot: str, deviation_points: int) -> SendOrder:
+    """Return the request that carries out what `fact` announced; the same for every instance."""
+    return SendOrder(
+        needs=slot,
+        intent_id=fact.intent_id,
+        purpose=fact.purpose,
+        symbol=fact.scope,
+        side=fact.side,
+        lots=fact.lots,
+        stop_price=fact.stop_price,
+        target_price=fact.target_price,
+        position_ticket=fact.position_ticket,
+        magic=fact.magic,
+        comment=fact.comment,
+        deviation_points=deviation_points,
+    )
+
+
+def _managed(position: PositionChanged | None, reason: str) -> PositionChanged:
+    if position is None:
+        raise Unsendable("position_closed")
+    if position.origin is Origin.EXTERNAL and reason != FLATTEN:
+        raise Unsendable("position_external")
+    return position
+
+
+def _entry(
+    order: Order, intent: OrderIntent, spec: SymbolSpec | None, magic: int
+) -> OrderSubmitting:
+    if order.approval is None:
+        raise Unsendable("not_approved")
+    if spec is None:
+        raise Unsendable("no_symbol_spec")
+    if order.quote is None:
+        raise Unsendable("no_quote")
+    stop, target = protection(
+        intent.side, order.quote, intent.stop_distance, intent.target_distance, spec.digits
+    )
+    _require_distance(intent.side, order.quote, stop, spec.stops_level_points * spec.point)
+    return _fact(order, intent.side, order.approval.lots, stop, target, magic)
+
+
+def _exit(
+    order: Order, intent: ExitIntent, position: PositionChanged, magic: int
+) -> OrderSubmitting:
+    return _fact(order, intent.side, min(intent.lots, position.lots), 0.0, 0.0, magic)
+
+
+def _amendment(
+    order: Order,
+    intent: AmendIntent,
+    spec: SymbolSpec | None,
+    position: PositionChanged,
+    magic: int,
+) -> OrderSubmitting:
+    if spec is None:
+        raise Unsendable("no_symbol_spec")
+    side = position.side
+    stop = round_tighter(intent.stop_price, side, spec.digits)
+    # An intent without a target means to keep what is there: a 0 would delete it at the broker.
+    target = intent.target_price or position.target_price
+    if stop == position.stop_price and target == position.target_price:
+        raise Unsendable("no_changes")
+    if position.stop_price > 0.0 and (stop - position.stop_price) * side.sign < 0.0:
+        raise Unsendable("would_loosen")
+    if order.quote is not None:
+        nearest = max(spec.stops_level_points, spec.freeze_level_points) * spec.point
+        _require_distance(side, order.quote, stop, nearest)
+    return _fact(order, side, 0.0, stop, target, magic)
+
+
+def _require_distance(side: Side, quote: Quote, stop: float, nearest: float) -> None:
+    """The broker measures from the price at which the position would close."""
+    close = quote.bid if side is Side.BUY else quote.ask
+    if (close - stop) * side.sign < nearest:
+        raise Unsendable("stops_level")
+
+
+def _fact(
+    order: Order, side: Side, lots: float, stop: float, target: float, magic: int
+) -> OrderSubmitting:
+    return OrderSubmitting(
+        scope=order.symbol,
+        intent_id=order.intent_id,
+        purpose=order.purpose,
+        side=side,
+        lots=lots,
+        stop_price=stop,
+        target_price=target,
+        position_ticket=order.position_ticket,
+        magic=magic,
+        comment=comment_of(order.intent_id),
+    )

@@ -1,0 +1,191 @@
+"""The rule voter: trend and reversion ensembles over several timeframes, and chandelier levels.
+
+It opens a window for each symbol when a trading week begins, fits on the history what the rules
+were worth, and votes at every close of the week, an abstention included.
+"""
+
+from collections import deque
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+from agents.agent import Agent, Outbox
+from agents.history import SymbolWindow, Windows
+from agents.requests import Reply
+from blackboard.entry import Draft, Entry
+from blackboard.facts import Bar, BarHistory, Timeframe, TrailingStop, Vote
+from blackboard.facts.opinion import PROBABILITY_MAX, PROBABILITY_MIN, Evidence
+from config.agents import TechnicalSection
+from config.settings import Settings
+from models.market.indicators import IndicatorPeriods
+from models.opinion.rules import Opinion, RuleSettings, WeekRules
+from models.opinion.signals import Family
+
+LIVE_BARS: Final = 2
+"""Bars that a vote stays valid; a close that is older than this is no longer answered."""
+CLOSES_KEPT_MAX: Final = 1000
+"""Closes of a symbol that are remembered until they are answered."""
+HIGHER_TIMEFRAMES: Final = (Timeframe.H1, Timeframe.H4)
+"""Read beside the trading timeframe, as far as they are longer."""
+
+
+class _Close(NamedTuple):
+    # A close of one symbol, and the entry that told of it.
+    close_ns: int
+    seq: int
+
+
+class _Served(NamedTuple):
+    # A week's rules with the history that they stand on: its entry, and whether it could be read.
+    origin: tuple[int, bool]
+    rules: WeekRules
+
+
+class TechnicalAgent(Agent):
+    """Posts two votes for every symbol and close, and the levels at which stops should trail."""
+
+    name = "technical"
+    posts = (Vote, TrailingStop)
+    reads = (Bar, BarHistory)
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
+        self._rule_settings = rule_settings(settings.timeframe, settings.agents.technical)
+        self._windows = Windows(settings.symbols, settings.timeframe)
+        self._served: dict[str, _Served] = {}
+        self._answered_ns: dict[str, int] = {}
+        self._closes: dict[str, deque[_Close]] = {
+            symbol: deque(maxlen=CLOSES_KEPT_MAX) for symbol in settings.symbols
+        }
+
+    def see(self, entry: Entry) -> None:
+        """Follow the windows, and note which closes wait for an answer."""
+        fact = entry.fact
+        if isinstance(fact, Vote):
+            # Both votes of a close stand in one post: one of them tells of the other.
+            self._answered_ns[fact.scope] = entry.ts_event_ns
+            return
+        self._windows.see(entry)
+        window = self._windows.by_symbol.get(fact.scope)
+        if window is not None and window.bar_seq == entry.seq:  # it was a bar, and taken
+            self._closes[fact.scope].append(_Close(entry.ts_event_ns, entry.seq))
+
+    def hear(self, reply: Reply) -> None:
+        """Take a history."""
+        self._windows.hear(reply)
+
+    def act(self, now_ns: int, outbox: Outbox) -> None:
+        """Answer every close that is still live and whose window is complete."""
+        self._windows.ask(outbox)
+        for window in self._windows.by_symbol.values():
+            closes = self._waiting(window.symbol, now_ns)
+            if closes and window.is_complete:
+                rules = self._serve(window)
+                for close in closes:
+                    outbox.drafts += self._drafts(window, rules, close)
+
+    def _waiting(self, symbol: str, now_ns: int) -> list[_Close]:
+        closes = self._closes[symbol]
+        oldest_ns = now_ns - LIVE_BARS * self.settings.timeframe.length_ns
+        while closes and closes[0].close_ns <= self._answered_ns.get(symbol, 0):
+            closes.popleft()
+        return [close for close in closes if close.close_ns >= oldest_ns]
+
+    def _serve(self, window: SymbolWindow) -> WeekRules:
+        origin = (window.history_seq, window.has_history)
+        served = self._served.get(window.symbol)
+        if served is None or served.origin != origin:
+            history = window.bars.bars()[: window.history_rows]
+            served = _Served(origin, WeekRules(history, self._rule_settings))
+            self._served[window.symbol] = served
+        served.rules.follow(window.bars)
+        return served.rules
+
+    def _drafts(self, window: SymbolWindow, rules: WeekRules, close: _Close) -> Iterator[Draft]:
+        row = rules.row_of(close.close_ns)
+        if row < 0:
+            return  # of an older week, whose window is gone
+        valid_until_ns = close.close_ns + LIVE_BARS * window.timeframe.length_ns
+        causes = (close.seq, window.history_seq)
+        for family in Family:
+            vote = self._vote(window, family, rules, row, valid_until_ns)
+            yield self._draft(vote, close.close_ns, causes, ordinal=vote.voter)
+        levels = rules.trailing_levels(row)
+        if levels.atr > 0.0 and levels.long_stop > 0.0:
+            stop = TrailingStop(
+                scope=window.symbol,
+                valid_until_ns=valid_until_ns,
+                timeframe=window.timeframe,
+                long_stop_price=levels.long_stop,
+                short_stop_price=levels.short_stop,
+                atr=levels.atr,
+            )
+            yield self._draft(stop, close.close_ns, causes)
+
+    def _vote(
+        self, window: SymbolWindow, family: Family, rules: WeekRules, row: int, valid_until_ns: int
+    ) -> Vote:
+        opinion = rules.opinion(family, row)
+        failure = "" if window.has_history else window.failure
+        return Vote(
+            scope=window.symbol,
+            valid_until_ns=valid_until_ns,
+            voter=f"{self.name}.{family}",
+            timeframe=self.settings.timeframe,
+            probability_up=min(max(opinion.probability_up, PROBABILITY_MIN), PROBABILITY_MAX),
+            abstains=opinion.abstains,
+            reason=f"no history: {failure}" if failure else opinion.reason,
+            horizon_bars=rules.settings.horizon_bars,
+            reference_price=opinion.reference_price,
+            barrier_distance=opinion.barrier_distance,
+            model=rules.model(family),
+            evidence=_evidence(opinion),
+        )
+
+    def _draft(
+        self, fact: Vote | TrailingStop, close_ns: int, causes: tuple[int, int], ordinal: str = ""
+    ) -> Draft:
+        return Draft(
+            fact=fact,
+            ts_event_ns=close_ns,
+            timeframe=self.settings.timeframe.value,
+            ordinal=ordinal,
+            causes=causes,
+        )
+
+
+def rule_settings(timeframe: Timeframe, section: TechnicalSection) -> RuleSettings:
+    """Return what the rules need of the settings, in words that know no settings."""
+    higher = [other for other in HIGHER_TIMEFRAMES if other.length_ns > timeframe.length_ns]
+    return RuleSettings(
+        timeframes=tuple((each.value, each.length_ns) for each in (timeframe, *higher)),
+        periods=IndicatorPeriods(
+            rsi=section.rsi_period,
+            macd_fast=section.macd_fast,
+            macd_slow=section.macd_slow,
+            macd_signal=section.macd_signal,
+            atr=section.atr_period,
+            adx=section.adx_period,
+            bollinger=section.bollinger_period,
+            bollinger_deviations=section.bollinger_deviations,
+            supertrend=section.supertrend_period,
+            supertrend_multiplier=section.supertrend_multiplier,
+            ichimoku_tenkan=section.ichimoku_tenkan,
+            ichimoku_kijun=section.ichimoku_kijun,
+            ichimoku_senkou=section.ichimoku_senkou,
+            chandelier=section.chandelier_period,
+        ),
+        chandelier_multiplier=section.chandelier_multiplier,
+        barrier_atr=section.barrier_atr,
+        horizon_bars=section.horizon_bars,
+        rows_min=section.calibration_rows_min,
+        ridge_rows=section.calibration_ridge,
+    )
+
+
+def _evidence(opinion: Opinion) -> tuple[Evidence, ...]:
+    return tuple(
+        Evidence(
+            scope=reading.timeframe, name=reading.name, value=reading.value, weight=reading.weight
+        )
+        for reading in opinion.readings
+    )

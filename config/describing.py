@@ -1,0 +1,76 @@
+"""The settings as text for people: the commented default file, written from the schema itself."""
+
+from collections.abc import Iterator
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+import annotated_types
+from pydantic.fields import FieldInfo
+
+from config.section import Section
+from config.settings import Settings
+
+_HEADER = """\
+# Quorum: the embedded run, every setting with its default.
+# Environment variables go before this file: QUORUM_AGENTS__RISK__HEAT_MAX=0.015
+# A file of your own needs only the keys it changes: python launch.py up --config my.yaml
+"""
+
+
+def commented_yaml(settings: Settings) -> str:
+    """Return the settings as YAML, each key under its meaning and its bounds."""
+    return _HEADER + "\n".join(_lines(settings, 0)) + "\n"
+
+
+def _lines(section: Section, depth: int) -> Iterator[str]:
+    indent = "  " * depth
+    for name, field in type(section).model_fields.items():
+        value = getattr(section, name)
+        if isinstance(value, Section):
+            yield ""
+            doc = (type(value).__doc__ or "").strip().splitlines()[0]
+            yield f"{indent}# {doc}"
+            yield f"{indent}{name}:"
+            yield from _lines(value, depth + 1)
+            continue
+        meaning = " ".join((field.description or "").split())
+        bounds = describe_bounds(field)
+        yield f"{indent}# {meaning}{f' [{bounds}]' if bounds else ''}"
+        yield f"{indent}{name}: {_scalar(value)}"
+
+
+def describe_bounds(field: FieldInfo) -> str:
+    """Return the bounds of a setting as text, empty if it has none."""
+    parts = []
+    for bound in field.metadata:
+        match bound:
+            case annotated_types.Ge(ge=low):
+                parts.append(f">= {low}")
+            case annotated_types.Gt(gt=low):
+                parts.append(f"> {low}")
+            case annotated_types.Le(le=high):
+                parts.append(f"<= {high}")
+            case annotated_types.Lt(lt=high):
+                parts.append(f"< {high}")
+            case _:
+                pass
+    return ", ".join(parts)
+
+
+def _scalar(value: Any) -> str:
+    match value:
+        case bool():
+            return str(value).lower()
+        case Enum():
+            text = str(value.value)
+            # Modes are true, shadow and false; a quoted "true" would read as a text.
+            return text if text in {"true", "false"} else _scalar(text)
+        case tuple():
+            return "[" + ", ".join(_scalar(item) for item in value) + "]"
+        case str() | Path():
+            text = str(value)
+            plain = text.replace("_", "").replace("-", "").isalnum() and not text[0].isdigit()
+            return text if plain else f'"{text}"'
+        case _:
+            return str(value)

@@ -1,0 +1,53 @@
+"""Keys and passwords: read from the environment or `.env`, held so that they cannot be printed."""
+
+from pathlib import Path
+from typing import Final
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+SECRET_SOURCES: Final = {
+    "FMP_API_KEY": "economic calendar of Financial Modeling Prep: site.financialmodelingprep.com",
+    "TWELVEDATA_API_KEY": "fallback prices of Twelve Data: twelvedata.com, Account, API keys",
+    "TWITTER_BEARER_TOKEN": "posts of X: developer.x.com, project, Keys and tokens",
+    "FIXER_API_KEY": "conversion rates of Fixer: fixer.io, Dashboard",
+    "EVENTREGISTRY_API_KEY": "news articles of Event Registry: newsapi.ai, Dashboard",
+    "TELEGRAM_BOT_TOKEN": "messages: write /newbot to @BotFather in Telegram",
+    "TELEGRAM_CHAT_ID": "where messages go: the number that @userinfobot answers",
+    "MT5_LOGIN": "account number that the broker sent",
+    "MT5_PASSWORD": "trading password that the broker sent",
+    "MT5_SERVER": "server name in the terminal's login window",
+    "MT5_PATH": "path of terminal64.exe, if it is not found by itself",
+}
+"""Every secret, under its usual name, and where to get it."""
+
+
+class Secrets(BaseSettings):
+    """What must never reach a log, a fact, a traceback or a message."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
+
+    fmp_api_key: SecretStr = Field(SecretStr(""), validation_alias="FMP_API_KEY")
+    twelvedata_api_key: SecretStr = Field(SecretStr(""), validation_alias="TWELVEDATA_API_KEY")
+    twitter_bearer_token: SecretStr = Field(SecretStr(""), validation_alias="TWITTER_BEARER_TOKEN")
+    fixer_api_key: SecretStr = Field(SecretStr(""), validation_alias="FIXER_API_KEY")
+    eventregistry_api_key: SecretStr = Field(
+        SecretStr(""), validation_alias="EVENTREGISTRY_API_KEY"
+    )
+    telegram_bot_token: SecretStr = Field(SecretStr(""), validation_alias="TELEGRAM_BOT_TOKEN")
+    telegram_chat_id: SecretStr = Field(SecretStr(""), validation_alias="TELEGRAM_CHAT_ID")
+    mt5_login: SecretStr = Field(SecretStr(""), validation_alias="MT5_LOGIN")
+    mt5_password: SecretStr = Field(SecretStr(""), validation_alias="MT5_PASSWORD")
+    mt5_server: SecretStr = Field(SecretStr(""), validation_alias="MT5_SERVER")
+    mt5_path: SecretStr = Field(SecretStr(""), validation_alias="MT5_PATH")
+
+    def present(self) -> dict[str, bool]:
+        """Return which secrets are set, by their usual names."""
+        return {
+            name: bool(getattr(self, name.lower()).get_secret_value()) for name in SECRET_SOURCES
+        }
+
+
+def load_secrets(env_file: Path = Path(".env")) -> Secrets:
+    """Read the secrets: environment before `.env`."""
+    return Secrets(_env_file=env_file)

@@ -1,0 +1,201 @@
+"""How the risk is shared out between symbols: equal risk contribution, or inverse volatility.
+
+Weights are budgets of risk, not of capital: the stop of a trade stands at a multiple of its
+volatility already, so the covariance is that of *standardised* returns, and what is left to
+correct is that several symbols are one bet. Correlations keep their signs. Whatever cannot be
+computed comes back as equal budgets with the reason, never as an exception.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import reduce
+from typing import Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+Method = Literal["erc", "inverse_volatility", "equal"]
+
+MULTIPLIER_MIN: Final = 0.5
+MULTIPLIER_MAX: Final = 1.5
+EWMA_DECAY: Final = 0.94
+WARM_UP_ROWS: Final = 20
+"""Returns that only start the volatility by which later ones are standardised."""
+STANDARD_RETURN_MAX: Final = 6.0
+"""Standardised returns are cut here: one release must not set a correlation for ten days."""
+ROWS_MIN: Final = 30
+ROWS_PER_SYMBOL_MIN: Final = 5
+EIGENVALUE_MIN: Final = 1e-8
+"""Least eigenvalue of a correlation matrix for which the optimum is well defined."""
+RISK_SHARE_TOLERANCE: Final = 0.01
+"""Largest relative difference of a risk share from 1/n that still counts as equal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Budgets:
+    """One multiplier for each symbol, in the order of the columns."""
+
+    multipliers: tuple[float, ...]
+    correlation: FloatArray
+    """Shrunk and signed, shape (n_symbols, n_symbols); the identity where it is unknown."""
+    method: Method
+    """What gave the multipliers: ``equal`` where the method asked for could not."""
+    reason: str
+    """Why it could not; empty if it could."""
+
+
+@dataclass(frozen=True, slots=True)
+class Infeasible:
+    """Why there are no weights."""
+
+    reason: str
+
+
+def aligned_returns(
+    close_ns: Sequence[IntArray], close: Sequence[FloatArray], length_ns: int, rows_max: int
+) -> FloatArray:
+    """Return log returns between neighbouring closes that all symbols have, newest last.
+
+    A return over a gap, a weekend or a missing bar, is left out: it is no bar's return.
+
+    Parameters
+    ----------
+    close_ns, close : sequences of ndarray of shape (n_bars,)
+        Times and prices of each symbol, oldest first.
+    length_ns : int
+        Length of a bar.
+    rows_max : int
+        Newest returns to keep.
+
+    Returns
+    -------
+    ndarray of shape (n_rows, n_symbols), float64
+        Row t uses the closes at t and one bar before.
+    """
+    common_ns = reduce(np.intersect1d, close_ns)
+    columns = [
+        np.log(prices[np.searchsorted(times, common_ns)])
+        for times, prices in zip(close_ns, close, strict=True)
+    ]
+    steps = np.diff(np.column_stack(columns), axis=0)
+    is_neighbour = np.diff(common_ns) == length_ns
+    return steps[is_neighbour][-rows_max:]
+
+
+def standardise(returns: FloatArray) -> FloatArray:
+    """Return each return over its EWMA volatility of the row before, without the warm-up rows.
+
+    Shape (n_rows − 20, n_symbols); row t uses rows ≤ t. A column that never moves becomes NaN.
+    """
+    variance = np.mean(returns[:WARM_UP_ROWS] ** 2, axis=0)
+    standard = np.empty((len(returns) - WARM_UP_ROWS, returns.shape[1]))
+    for row, values in enumerate(returns[WARM_UP_ROWS:]):
+        standard[row] = np.divide(
+            values, np.sqrt(variance), out=np.full(len(values), np.nan), where=variance > 0.0
+        )
+        variance = EWMA_DECAY * variance + (1.0 - EWMA_DECAY) * values**2
+    return np.clip(standard, -STANDARD_RETURN_MAX, STANDARD_RETURN_MAX)
+
+
+def shrunk_correlation(standard: FloatArray) -> FloatArray:
+    """Return the Ledoit-Wolf covariance of standardised returns, scaled to a unit diagonal."""
+    from sklearn.covariance import ledoit_wolf  # heavy: only where budgets are computed
+
+    covariance, _ = ledoit_wolf(standard, assume_centered=True)
+    deviation = np.sqrt(np.diag(covariance))
+    correlation = np.clip(covariance / np.outer(deviation, deviation), -1.0, 1.0)
+    np.fill_diagonal(correlation, 1.0)
+    return np.asarray(correlation, dtype=np.float64)
+
+
+def erc_weights(covariance: FloatArray) -> FloatArray | Infeasible:
+    """Return long weights of which each carries the same share of the variance; they sum to 1.
+
+    Minimises ½x'Cx − (1/n) Σ ln x, which is strictly convex, so that its one optimum does not
+    depend on the start (Maillard, Roncalli, Teiletche, 2010; Spinu, 2013). The multiplicative
+    fixed-point iteration is no option: it gives NaN with negative correlations.
+
+    Parameters
+    ----------
+    covariance : ndarray of shape (n, n), float64
+        Symmetric, positive definite.
+    """
+    from scipy.optimize import minimize  # heavy: only where budgets are computed
+
+    deviation = np.sqrt(np.diag(covariance))
+    if not (np.isfinite(covariance).all() and (deviation > 0.0).all()):
+        return Infeasible("a variance is not above zero")
+    # On the correlation scale, because the solver's tolerances suppose numbers near 1.
+    correlation = covariance / np.outer(deviation, deviation)
+    if float(np.linalg.eigvalsh(correlation)[0]) < EIGENVALUE_MIN:
+        return Infeasible("the covariance is singular")
+    count = len(deviation)
+
+    def objective(x: FloatArray) -> tuple[float, FloatArray]:
+        marginal = correlation @ x
+        value = 0.5 * float(x @ marginal) - float(np.mean(np.log(x)))
+        return value, marginal - 1.0 / (count * x)
+
+    solved = minimize(
+        objective,
+        np.full(count, count**-0.5),
+        jac=True,
+        method="L-BFGS-B",
+        bounds=[(1e-9, None)] * count,
+        options={"maxiter": 2000, "maxfun": 20_000, "maxcor": 30, "ftol": 1e-16, "gtol": 1e-10},
+    )
+    weights = np.asarray(solved.x / deviation, dtype=np.float64)
+    weights = weights / weights.sum()
+    # The solver's own flag is no proof: it may stop for lack of precision at the optimum.
+    miss = float(np.max(np.abs(count * risk_shares(weights, covariance) - 1.0)))
+    if not miss <= RISK_SHARE_TOLERANCE:
+        return Infeasible(f"risk shares differ from 1/n by {miss:.2%}")
+    return weights
+
+
+def risk_shares(weights: FloatArray, covariance: FloatArray) -> FloatArray:
+    """Return the share of the variance that each weight carries, shape (n,); they sum to 1."""
+    carried = weights * (covariance @ weights)
+    return np.asarray(carried / carried.sum(), dtype=np.float64)
+
+
+def inverse_volatility_weights(returns: FloatArray) -> FloatArray | Infeasible:
+    """Return weights in proportion to 1 over the root mean square return; they sum to 1."""
+    deviation = np.sqrt(np.mean(returns**2, axis=0))
+    if not (deviation > 0.0).all():
+        return Infeasible("a variance is not above zero")
+    inverse = 1.0 / deviation
+    return np.asarray(inverse / inverse.sum(), dtype=np.float64)
+
+
+def budget_symbols(returns: FloatArray, method: Literal["erc", "inverse_volatility"]) -> Budgets:
+    """Return the multiplier of each symbol, n times its weight within 0.5..1.5.
+
+    Parameters
+    ----------
+    returns : ndarray of shape (n_rows, n_symbols), float64
+        Log returns, oldest first, finite.
+    method : str
+        ``erc`` or ``inverse_volatility``.
+    """
+    rows, count = returns.shape
+    if count == 1:
+        return _equal(np.eye(1), "one symbol only")
+    need = WARM_UP_ROWS + max(ROWS_MIN, ROWS_PER_SYMBOL_MIN * count)
+    if rows < need:
+        return _equal(np.eye(count), f"too few common returns: {rows} of {need}")
+    standard = standardise(returns)
+    if not np.isfinite(standard).all() or not (standard != 0.0).any(axis=0).all():
+        return _equal(np.eye(count), "a symbol does not move")
+    correlation = shrunk_correlation(standard)
+    weights = erc_weights(correlation) if method == "erc" else inverse_volatility_weights(returns)
+    if isinstance(weights, Infeasible):
+        return _equal(correlation, weights.reason)
+    multipliers = np.clip(count * weights, MULTIPLIER_MIN, MULTIPLIER_MAX)
+    return Budgets(tuple(multipliers.tolist()), correlation, method, "")
+
+
+def _equal(correlation: FloatArray, reason: str) -> Budgets:
+    return Budgets((1.0,) * len(correlation), correlation, "equal", reason)

@@ -1,0 +1,157 @@
+"""Indicator columns of a window; the only place that calls pandas-ta-classic and knows its columns.
+
+Row t of every column uses bars ≤ t only and is bit-identical whatever follows. Warm-up rows: NaN.
+
+One path of the library is used, on purpose: TA-Lib never (``talib=False``), its compiled loops
+always, because numba is a dependency of ours (they equal their uncompiled selves to the last bit).
+Ichimoku's lagging span is left out: it is the close of 26 bars later.
+"""
+
+import warnings
+from functools import lru_cache
+from types import ModuleType
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from models.market.bars import FloatArray, Window
+
+
+class IndicatorPeriods(NamedTuple):
+    """Lengths in bars, and multiples, of all indicators."""
+
+    rsi: int = 14
+    macd_fast: int = 12
+    macd_slow: int = 26
+    macd_signal: int = 9
+    atr: int = 14
+    adx: int = 14
+    bollinger: int = 20
+    bollinger_deviations: float = 2.0
+    supertrend: int = 10
+    supertrend_multiplier: float = 3.0
+    ichimoku_tenkan: int = 9
+    ichimoku_kijun: int = 26
+    ichimoku_senkou: int = 52
+    chandelier: int = 22
+
+
+class IndicatorColumns(NamedTuple):
+    """Columns of shape (n_bars,), float64, oldest first, NaN where the warm-up is not complete."""
+
+    rsi: FloatArray
+    """Relative strength index, 0..100; NaN while no price has moved."""
+    macd_histogram: FloatArray
+    """MACD less its signal line, in quote currency."""
+    atr: FloatArray
+    """Wilder's average true range, in quote currency."""
+    adx: FloatArray
+    """Average directional index, 0..100."""
+    bollinger_middle: FloatArray
+    bollinger_upper: FloatArray
+    """The lower band lies as far below the middle."""
+    supertrend_direction: FloatArray
+    """+1 up, −1 down."""
+    ichimoku_conversion: FloatArray
+    ichimoku_base: FloatArray
+    ichimoku_span_a: FloatArray
+    """Cloud edge over this bar, made of bars that lie the base line's period before it."""
+    ichimoku_span_b: FloatArray
+    highest_high: FloatArray
+    """Highest price of the chandelier's bars."""
+    lowest_low: FloatArray
+    """Lowest price of the chandelier's bars."""
+
+
+@lru_cache(maxsize=1)
+def _library() -> ModuleType:
+    with warnings.catch_warnings():
+        # Importing it formats a date by a property that pandas has deprecated.
+        warnings.simplefilter("ignore")
+        import pandas_ta_classic
+    return pandas_ta_classic  # type: ignore[no-any-return]
+
+
+def warm_up_bars(periods: IndicatorPeriods) -> int:
+    """Return how many bars it takes until every column has a value."""
+    return max(
+        periods.rsi + 1,
+        max(periods.macd_fast, periods.macd_slow) + periods.macd_signal - 1,
+        periods.atr + 1,
+        2 * periods.adx,
+        periods.bollinger,
+        periods.supertrend + 1,
+        max(periods.ichimoku_tenkan, periods.ichimoku_kijun, periods.ichimoku_senkou)
+        + periods.ichimoku_kijun,
+        periods.chandelier,
+    )
+
+
+def indicator_columns(window: Window, periods: IndicatorPeriods) -> IndicatorColumns:
+    """Return all indicators of a window.
+
+    A window shorter than `warm_up_bars` gives NaN everywhere, and the rows before it are NaN in a
+    longer one too: the library refuses a short series, and a column may not depend on its length.
+    """
+    row_count, warm_up = len(window), warm_up_bars(periods)
+    if row_count < warm_up:
+        return IndicatorColumns(*(np.full(row_count, np.nan) for _ in IndicatorColumns._fields))
+    columns = _library_columns(window, periods)
+    for column in columns:
+        column[: warm_up - 1] = np.nan
+        column.flags.writeable = False
+    return columns
+
+
+def _library_columns(window: Window, periods: IndicatorPeriods) -> IndicatorColumns:
+    ta = _library()
+    high, low, close = (pd.Series(column) for column in (window.high, window.low, window.close))
+    macd = ta.macd(
+        close,
+        fast=periods.macd_fast,
+        slow=periods.macd_slow,
+        signal=periods.macd_signal,
+        talib=False,
+    )
+    bands = ta.bbands(
+        close, length=periods.bollinger, std=periods.bollinger_deviations, talib=False
+    )
+    trend = ta.supertrend(
+        high, low, close, length=periods.supertrend, multiplier=periods.supertrend_multiplier
+    )
+    cloud = ta.ichimoku(
+        high,
+        low,
+        close,
+        tenkan=periods.ichimoku_tenkan,
+        kijun=periods.ichimoku_kijun,
+        senkou=periods.ichimoku_senkou,
+        include_chikou=False,
+        as_dataframe=True,
+    )
+    # The library names a column after its parameters; the prefix is what stays.
+    return IndicatorColumns(
+        rsi=_values(ta.rsi(close, length=periods.rsi, talib=False)),
+        macd_histogram=_values(_named(macd, "MACDh_")),
+        atr=_values(ta.atr(high, low, close, length=periods.atr, talib=False)),
+        adx=_values(_named(ta.adx(high, low, close, length=periods.adx, talib=False), "ADX_")),
+        bollinger_middle=_values(_named(bands, "BBM_")),
+        bollinger_upper=_values(_named(bands, "BBU_")),
+        supertrend_direction=_values(_named(trend, "SUPERTd_")),
+        ichimoku_conversion=_values(_named(cloud, "ITS_")),
+        ichimoku_base=_values(_named(cloud, "IKS_")),
+        ichimoku_span_a=_values(_named(cloud, "ISA_")),
+        ichimoku_span_b=_values(_named(cloud, "ISB_")),
+        highest_high=_values(high.rolling(periods.chandelier).max()),
+        lowest_low=_values(low.rolling(periods.chandelier).min()),
+    )
+
+
+def _named(frame: pd.DataFrame, prefix: str) -> pd.Series:
+    (name,) = [name for name in frame.columns if str(name).startswith(prefix)]
+    return frame[name]
+
+
+def _values(series: pd.Series) -> FloatArray:
+    return np.array(series, dtype=np.float64)

@@ -1,0 +1,162 @@
+"""The rule voters of one symbol and week: fitted on the week's history, then kept as they are.
+
+Walk-forward: coefficients come from rows whose labels end within the history, and serve every later
+close of the week. Where there are too few such rows, or the family showed no positive relation, its
+voter abstains.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from models.decision.exits import chandelier_levels
+from models.market.bars import BarArray, Window
+from models.market.indicators import IndicatorPeriods
+from models.opinion.calibration import (
+    Calibration,
+    first_barrier,
+    fit_calibration,
+    uniqueness,
+)
+from models.opinion.signals import Family, Reading, RuleWindow
+
+FALLBACK_BARRIER_FRAC: Final = 0.001
+"""Half-width of the barriers as a share of the price where there is no average true range: about
+one and a half of it on M15 majors. An abstention needs a barrier too, to be comparable."""
+_IGNORANCE: Final = 0.5
+
+
+@dataclass(frozen=True)
+class RuleSettings:
+    """What the voters are made of; together with the fit it names their model."""
+
+    timeframes: tuple[tuple[str, int], ...]
+    """Name and length in nanoseconds: the trading timeframe, then longer ones."""
+    periods: IndicatorPeriods
+    chandelier_multiplier: float
+    barrier_atr: float
+    horizon_bars: int
+    rows_min: int
+    ridge_rows: float
+
+
+class Opinion(NamedTuple):
+    """What one family says of one close."""
+
+    probability_up: float
+    abstains: bool
+    reason: str
+    reference_price: float
+    barrier_distance: float
+    readings: tuple[Reading, ...]
+
+
+class TrailingLevels(NamedTuple):
+    """Chandelier stops of a long and of a short, and the average true range behind them."""
+
+    long_stop: float
+    short_stop: float
+    atr: float
+
+
+class WeekRules:
+    """A symbol's window with the calibrations that hold for one week.
+
+    What it says of a close does not depend on later bars, nor on how bars were batched.
+
+    Parameters
+    ----------
+    history : BarArray
+        Bars of the trading timeframe before the week; the fit sees nothing else. May be empty.
+    settings : RuleSettings
+        See there.
+    """
+
+    def __init__(self, history: BarArray, settings: RuleSettings) -> None:
+        self.settings = settings
+        self._rules = RuleWindow(history, settings.timeframes, settings.periods)
+        self._calibrations = {family: self._fit(family) for family in Family}
+        self._models = {family: self._model_name(family) for family in Family}
+
+    def follow(self, window: Window) -> None:
+        """Append the bars of a longer window of the same symbol that are not here yet."""
+        newest_ns = self._rules.window.newest_ns
+        first_row = int(np.searchsorted(window.close_ns, newest_ns, side="right"))
+        self._rules.extend(window.bars(first_row))
+
+    def row_of(self, close_ns: int) -> int:
+        """Return the row of a close, −1 if there is no such bar."""
+        return self._rules.window.row_of(close_ns)
+
+    def calibration(self, family: Family) -> Calibration:
+        """Return what a family's scores were worth on the history."""
+        return self._calibrations[family]
+
+    def model(self, family: Family) -> str:
+        """Return the name of a family's model: a hash of its settings and coefficients."""
+        return self._models[family]
+
+    def opinion(self, family: Family, row: int) -> Opinion:
+        """Return what a family says at a row, an abstention with its reason included."""
+        close, atr = float(self._rules.window.close[row]), float(self._rules.columns.atr[row])
+        distance = self.settings.barrier_atr * atr
+        if not distance > 0.0:
+            reason = "warm-up: no average true range" if np.isnan(atr) else "no price movement"
+            return _abstention(reason, close, FALLBACK_BARRIER_FRAC * close, ())
+        score = float(self._rules.scores(family, slice(row, row + 1))[0])
+        readings = self._rules.readings(family, row)
+        reason = self._why_silent(family) or ("" if score else "no reading speaks")
+        if reason:
+            return _abstention(reason, close, distance, readings)
+        probability_up = self._calibrations[family].probability_up(score)
+        return Opinion(probability_up, False, _loudest(readings), close, distance, readings)
+
+    def trailing_levels(self, row: int) -> TrailingLevels:
+        """Return the chandelier stops at a row; NaN in the warm-up."""
+        columns = self._rules.columns
+        atr = float(columns.atr[row])
+        long_stop, short_stop = chandelier_levels(
+            float(columns.highest_high[row]),
+            float(columns.lowest_low[row]),
+            atr,
+            self.settings.chandelier_multiplier,
+        )
+        return TrailingLevels(long_stop, short_stop, atr)
+
+    def _fit(self, family: Family) -> Calibration:
+        window, scores = self._rules.window, self._rules.scores(family)
+        # At a score of 0 the voter abstains, so such a row says nothing of what its word is worth.
+        rows = np.flatnonzero(np.isfinite(scores) & (scores != 0.0))
+        distance = self.settings.barrier_atr * self._rules.columns.atr[rows]
+        labels, ends = first_barrier(
+            window.high, window.low, window.close, rows, distance, self.settings.horizon_bars
+        )
+        is_judged = ~np.isnan(labels)
+        rows, ends = rows[is_judged], ends[is_judged]
+        return fit_calibration(
+            scores[rows], labels[is_judged], uniqueness(rows, ends), self.settings.ridge_rows
+        )
+
+    def _why_silent(self, family: Family) -> str:
+        fit = self._calibrations[family]
+        if fit.rows < self.settings.rows_min:
+            return f"{fit.rows} judged rows, needs {self.settings.rows_min}"
+        return f"no skill: slope {fit.slope:.3f}" if not fit.slope > 0.0 else ""
+
+    def _model_name(self, family: Family) -> str:
+        fit = self._calibrations[family]
+        content = repr((family.value, self.settings, fit.intercept, fit.slope))
+        return f"rules/{hashlib.sha256(content.encode()).hexdigest()[:12]}"
+
+
+def _abstention(
+    reason: str, close: float, distance: float, readings: tuple[Reading, ...]
+) -> Opinion:
+    return Opinion(_IGNORANCE, True, reason, close, distance, readings)
+
+
+def _loudest(readings: tuple[Reading, ...]) -> str:
+    loudest = max(readings, key=lambda reading: abs(reading.value * reading.weight))
+    return f"{loudest.name} {loudest.timeframe} {loudest.value:+.2f}"

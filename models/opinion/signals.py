@@ -1,0 +1,247 @@
+"""Rule readings per timeframe, and the two scores they add up to: trend and reversion.
+
+A reading lies in −1..1, positive for up. With C the close and A the average true range of the
+timeframe, clip to −1..1:
+
+=============  =============================================================================
+trend
+supertrend     direction of SuperTrend, −1 or +1
+macd           clip(histogram ÷ (0.25 A))
+cloud          +1 above both edges of Ichimoku's cloud, −1 below both, 0 inside
+base_line      clip((C − Ichimoku's base line) ÷ (2 A))
+reversion
+rsi            0 while 40 ≤ RSI ≤ 60, then linear to −1 at RSI 80 and +1 at RSI 20
+bollinger      u = (C − middle) ÷ half-width; 0 while abs(u) ≤ 0.5, then linear to −1 at u = 1.5
+               and +1 at u = −1.5
+=============  =============================================================================
+
+A timeframe's trendiness is g = clip((ADX − 15) ÷ 20) within 0..1. Its readings weigh g in the trend
+score and 1 − g in the reversion score, divided by the number of the family's readings and by the
+number of timeframes that have finished their warm-up. So a score is Σ weight × reading, lies in
+−1..1, and shrinks where the market does not suit the family. Before the trading timeframe has
+finished its own warm-up there is no score (NaN).
+
+Only additions, multiplications, divisions and comparisons are used: a vectorised exponential may
+round differently at the end of an array, and row t would then depend on what follows.
+"""
+
+from enum import StrEnum
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.market.bars import (
+    BarArray,
+    FloatArray,
+    IntArray,
+    Window,
+    last_closed_rows,
+    resample,
+)
+from models.market.indicators import IndicatorColumns, IndicatorPeriods, indicator_columns
+from models.market.sessions import bar_open_ns
+
+BoolArray = NDArray[np.bool_]
+
+MACD_FULL_ATR: Final = 0.25
+"""Histogram, in average true ranges, that reads as full strength."""
+BASE_LINE_FULL_ATR: Final = 2.0
+"""Distance from Ichimoku's base line, in average true ranges, that reads as full strength."""
+RSI_DEAD, RSI_FULL = 10.0, 30.0
+"""Distance of RSI from 50 up to which it says nothing, and from which it says all."""
+BAND_DEAD, BAND_FULL = 0.5, 1.5
+"""The same for the distance from the middle band, in half-widths."""
+ADX_RANGING, ADX_TRENDING = 15.0, 35.0
+"""ADX at which a market does not trend at all, and at which it does nothing else."""
+
+
+class Family(StrEnum):
+    """A group of readings that expects the same of the market."""
+
+    TREND = "trend"
+    REVERSION = "reversion"
+
+
+READINGS: Final[dict[Family, tuple[str, ...]]] = {
+    Family.TREND: ("supertrend", "macd", "cloud", "base_line"),
+    Family.REVERSION: ("rsi", "bollinger"),
+}
+"""Names of each family's readings, in the order in which they are added."""
+
+
+class Reading(NamedTuple):
+    """One component behind a score."""
+
+    name: str
+    timeframe: str
+    value: float
+    weight: float
+
+
+class _Part(NamedTuple):
+    # One family on one timeframe, as columns over the rows of the trading timeframe.
+    timeframe: str
+    values: tuple[FloatArray, ...]
+    weight: FloatArray
+    is_warm: BoolArray
+
+
+def trend_readings(close: FloatArray, columns: IndicatorColumns) -> tuple[FloatArray, ...]:
+    """Return the trend family's readings in the order of `READINGS`, NaN in the warm-up."""
+    upper = np.maximum(columns.ichimoku_span_a, columns.ichimoku_span_b)
+    lower = np.minimum(columns.ichimoku_span_a, columns.ichimoku_span_b)
+    cloud = np.where(close > upper, 1.0, np.where(close < lower, -1.0, 0.0))
+    return (
+        columns.supertrend_direction,
+        _ratio(columns.macd_histogram, MACD_FULL_ATR * columns.atr),
+        np.where(np.isnan(upper), np.nan, cloud),
+        _ratio(close - columns.ichimoku_base, BASE_LINE_FULL_ATR * columns.atr),
+    )
+
+
+def reversion_readings(close: FloatArray, columns: IndicatorColumns) -> tuple[FloatArray, ...]:
+    """Return the reversion family's readings in the order of `READINGS`, NaN in the warm-up."""
+    half_width = columns.bollinger_upper - columns.bollinger_middle
+    with np.errstate(divide="ignore", invalid="ignore"):
+        offset = (close - columns.bollinger_middle) / half_width
+    is_warm = ~np.isnan(columns.adx)
+    return (
+        _against(columns.rsi - 50.0, RSI_DEAD, RSI_FULL, is_warm),
+        _against(offset, BAND_DEAD, BAND_FULL, is_warm),
+    )
+
+
+def trendiness(adx: FloatArray) -> FloatArray:
+    """Return how much of a trend there is, 0 ranging to 1 trending; NaN where ADX is."""
+    return np.clip((adx - ADX_RANGING) / (ADX_TRENDING - ADX_RANGING), 0.0, 1.0)
+
+
+def _ratio(distance: FloatArray, full: FloatArray) -> FloatArray:
+    # A range of 0 leaves no scale: nothing has moved, so nothing is said.
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = np.clip(distance / full, -1.0, 1.0)
+    return np.where(full == 0.0, 0.0, ratio)
+
+
+def _against(distance: FloatArray, dead: float, full: float, is_warm: BoolArray) -> FloatArray:
+    size = np.clip((np.abs(distance) - dead) / (full - dead), 0.0, 1.0)
+    reading = np.where(distance > 0.0, -size, size)
+    # Undefined after the warm-up means that nothing has moved, so nothing is said.
+    return np.where(np.isnan(distance), np.where(is_warm, 0.0, np.nan), reading)
+
+
+class _Frame:
+    # One timeframe of a window, with columns that are computed again only when it has grown.
+
+    def __init__(self, timeframe: str, length_ns: int, periods: IndicatorPeriods) -> None:
+        self.timeframe = timeframe
+        self.length_ns = length_ns
+        self.window = Window()
+        self._periods = periods
+        self._columns = indicator_columns(self.window, periods)
+
+    @property
+    def columns(self) -> IndicatorColumns:
+        if len(self._columns.atr) < len(self.window):
+            self._columns = indicator_columns(self.window, self._periods)
+        return self._columns
+
+    def follow(self, base: Window) -> None:
+        # Take the bins that have closed since; the first open one ends after the newest bar.
+        if not len(base):
+            return
+        first_row = int(np.searchsorted(base.close_ns, self.window.newest_ns, side="right"))
+        if first_row == len(base):
+            return
+        bin_close_ns = (
+            bar_open_ns(int(base.close_ns[first_row]) - 1, self.length_ns) + self.length_ns
+        )
+        if base.newest_ns >= bin_close_ns:
+            self.window.extend(resample(base.bars(first_row), self.length_ns))
+
+
+class RuleWindow:
+    """A window of the trading timeframe with all higher ones, its indicators and its scores.
+
+    Grows at its end. What it says of row t is the same, to the last bit, whether later bars were
+    appended before it was asked or not, and however they were batched.
+
+    Parameters
+    ----------
+    bars : BarArray
+        Closed bars of the trading timeframe from the anchor on.
+    timeframes : tuple of (str, int)
+        Name and length in nanoseconds: the trading timeframe, then longer ones.
+    periods : IndicatorPeriods
+        Lengths of the indicators, the same on each timeframe.
+    """
+
+    def __init__(
+        self, bars: BarArray, timeframes: tuple[tuple[str, int], ...], periods: IndicatorPeriods
+    ) -> None:
+        self._frames = [_Frame(name, length_ns, periods) for name, length_ns in timeframes]
+        self.extend(bars)
+
+    @property
+    def window(self) -> Window:
+        """Bars of the trading timeframe."""
+        return self._frames[0].window
+
+    @property
+    def columns(self) -> IndicatorColumns:
+        """Indicators of the trading timeframe."""
+        return self._frames[0].columns
+
+    def extend(self, bars: BarArray) -> None:
+        """Append bars of the trading timeframe, and the higher bars that close with them."""
+        self.window.extend(bars)
+        for frame in self._frames[1:]:
+            frame.follow(self.window)
+
+    def scores(self, family: Family, rows: slice = slice(None)) -> FloatArray:
+        """Return a family's score at some rows, in −1..1; NaN before the warm-up is complete."""
+        parts = self._parts(family, rows)
+        is_warm = ~np.isnan(self.columns.atr[rows])
+        score = np.zeros(len(is_warm))
+        for part in parts:
+            for value in part.values:
+                score += part.weight * value
+        return np.where(is_warm, score, np.nan)
+
+    def readings(self, family: Family, row: int) -> tuple[Reading, ...]:
+        """Return what the score of one row adds up from; timeframes in warm-up are left out."""
+        return tuple(
+            Reading(name, part.timeframe, float(value[0]), float(part.weight[0]))
+            for part in self._parts(family, slice(row, row + 1))
+            if part.is_warm[0]
+            for name, value in zip(READINGS[family], part.values, strict=True)
+        )
+
+    def _parts(self, family: Family, rows: slice) -> list[_Part]:
+        times_ns = self.window.close_ns[rows]
+        parts = [_part(frame, family, times_ns) for frame in self._frames]
+        warm_count = np.zeros(len(times_ns))
+        for part in parts:
+            warm_count += part.is_warm
+        share = len(READINGS[family]) * np.maximum(warm_count, 1.0)
+        return [part._replace(weight=part.weight / share) for part in parts]
+
+
+def _part(frame: _Frame, family: Family, times_ns: IntArray) -> _Part:
+    rows = last_closed_rows(times_ns, frame.window.close_ns)
+    if not len(frame.window):
+        nothing = np.zeros(len(rows))
+        values = tuple(nothing for _ in READINGS[family])
+        return _Part(frame.timeframe, values, nothing, nothing > 0.0)
+    columns = IndicatorColumns(*(column[rows] for column in frame.columns))
+    readings_of = trend_readings if family is Family.TREND else reversion_readings
+    values = readings_of(frame.window.close[rows], columns)
+    is_warm = (rows >= 0) & ~np.isnan(columns.adx)
+    weight = trendiness(columns.adx) if family is Family.TREND else 1.0 - trendiness(columns.adx)
+    return _Part(
+        frame.timeframe,
+        tuple(np.where(is_warm, value, 0.0) for value in values),
+        np.where(is_warm, weight, 0.0),
+        is_warm,
+    )

@@ -1,0 +1,144 @@
+"""Where the state of one account, or of one run over history, lies on disk.
+
+A *book* is one account and its journal, continued by every later start. A *run* over history or a
+simulation gets a fresh folder. Both have the same inside, private to the user, and one process at a
+time may hold them.
+"""
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+from filelock import FileLock, Timeout
+
+from blackboard.errors import ConfigError
+from runtime.clock import wall_ns
+
+LATEST = "latest"
+"""File under the home that names the folder used last."""
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run was made of; kept beside its journal."""
+
+    run_id: str
+    profile: str
+    book: str
+    started_wall_ns: int
+    version: str
+    code_hash: str
+    settings: dict[str, object]
+    settings_hash: str
+    data: dict[str, str]
+    """Source of the market: kind, path or seed, content hash."""
+    arguments: list[str]
+
+
+class Book(msgspec.Struct, frozen=True):
+    """The folder of one account or run."""
+
+    folder: Path
+
+    @property
+    def name(self) -> str:
+        """Name of the folder, which is the book's or the run's id."""
+        return self.folder.name
+
+    @property
+    def journal(self) -> Path:
+        """Folder of the journal."""
+        return self.folder / "journal"
+
+    @property
+    def ledger(self) -> Path:
+        """The simulated broker's own book."""
+        return self.folder / "broker" / "ledger.sqlite"
+
+    @property
+    def logs(self) -> Path:
+        """Folder of the diagnostic output."""
+        return self.folder / "logs"
+
+    @property
+    def mailbox(self) -> Path:
+        """Folder in which the command line leaves what an operator asks for."""
+        return self.folder / "mailbox"
+
+    @property
+    def state(self) -> Path:
+        """What is running on this book, see `runtime.status`."""
+        return self.folder / "cluster.json"
+
+    @property
+    def terminal_token(self) -> Path:
+        """Token of the terminal process."""
+        return self.folder / "terminal.token"
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Hold the book for this process; ConfigError if another one holds it."""
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.mailbox.mkdir(exist_ok=True, mode=0o700)
+        lock = FileLock(self.folder / "lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout as error:
+            raise ConfigError(
+                f"book {self.name} is in use by another process ({self.folder / 'lock'} is locked): "
+                "stop it first (python launch.py stop) or choose another book"
+            ) from error
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def write_manifest(self, manifest: Manifest) -> None:
+        """Write the manifest of a start; earlier ones of a book are kept beside it."""
+        path = self.folder / "manifests" / f"{manifest.run_id}.json"
+        path.parent.mkdir(exist_ok=True, mode=0o700)
+        write_atomically(path, msgspec.json.format(msgspec.json.encode(manifest)))
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Replace a file in one step, readable by the user alone."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    beside.write_bytes(content)
+    beside.chmod(0o600)
+    beside.replace(path)
+
+
+def book_of(home: Path, name: str) -> Book:
+    """Return the book of an account."""
+    return Book(home / "books" / name)
+
+
+def new_run(home: Path, run_id: str) -> Book:
+    """Return the folder of a run over history."""
+    return Book(home / "runs" / run_id)
+
+
+def new_run_id() -> str:
+    """Return an id that sorts by start and tells processes of one second apart."""
+    seconds, fraction_ns = divmod(wall_ns(), 1_000_000_000)
+    return f"{seconds}-{fraction_ns // 1000:06d}-{os.getpid()}"
+
+
+def remember_latest(home: Path, book: Book) -> None:
+    """Make a book the one that verbs without a name mean."""
+    write_atomically(home / LATEST, json.dumps(str(book.folder.relative_to(home))).encode())
+
+
+def find_book(home: Path, name: str = "") -> Book:
+    """Return a book or run by its name, the one used last without a name; ConfigError if none."""
+    if name:
+        for folder in (home / "books" / name, home / "runs" / name):
+            if folder.is_dir():
+                return Book(folder)
+        raise ConfigError(f"no book or run named {name!r} under {home}")
+    try:
+        return Book(home / str(json.loads((home / LATEST).read_bytes())))
+    except FileNotFoundError as error:
+        raise ConfigError(f"nothing has run under {home} yet: python launch.py") from error

@@ -1,0 +1,279 @@
+"""The cluster: starts Ray, the terminal process, the board and the agents, watches and stops them.
+
+It runs in the driver, keeps every actor's handle there (a named actor dies with its last handle),
+and posts AgentHealth. What follows from an agent's health is the supervisor's decision, not made
+here. In virtual time nothing is posted, because a dead agent stops the time until it is back.
+"""
+
+import asyncio
+import tempfile
+from collections import deque
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import ray
+import structlog
+from ray.exceptions import GetTimeoutError, RayActorError, RayError
+
+from blackboard.access import DRIVER
+from blackboard.board import BoardLimits
+from blackboard.entry import Draft, Post
+from blackboard.errors import PostRefused, TerminalUnavailable, UnrecoverableError
+from blackboard.facts import AgentHealth, Fact
+from blackboard.facts.control import Health
+from runtime.agent_actor import AgentPlan, spawn
+from runtime.board_actor import Blackboard
+from runtime.board_client import BOARD_NAME, BoardClient
+from runtime.board_plan import BoardPlan
+from runtime.clock import process_s
+from runtime.council import agent_order, declarations
+from runtime.ray_session import RaySession, start_ray
+from runtime.run_plan import RunPlan
+from runtime.terminal_process import TerminalProcess
+from runtime.world import WorldPlan
+
+_log = structlog.get_logger()
+_READY_TIMEOUT_S = 90.0
+_TERMINAL_FAILURES_MAX = 3
+"""Health checks in a row that a terminal process may miss before it is ended as hung."""
+
+
+class AgentView(msgspec.Struct, kw_only=True):
+    """What the watch knows of one agent."""
+
+    name: str
+    mode: str
+    handle: Any
+    health: Health = Health.HEALTHY
+    pid: int = 0
+    restarts: int = 0
+    loop_age_s: float = 0.0
+    reason: str = ""
+    faults: int = 0
+    recent: deque[float] = msgspec.field(default_factory=deque)
+    """Process times of the latest restarts, within the budget's window."""
+
+
+class Cluster:
+    """One running system on Ray."""
+
+    def __init__(self, plan: RunPlan, address: str = "") -> None:
+        self.plan = plan
+        self.settings = plan.settings
+        self.address = address
+        self.session: RaySession | None = None
+        self.terminal = TerminalProcess(plan)
+        self.board = BoardClient(self.settings.board.call_deadline_s)
+        self.agents: dict[str, AgentView] = {}
+        self._board_handle: Any = None
+        self._epoch = 0
+        self._health_posts = 0
+        self._terminal_failures = 0
+        self._terminal_restarts: deque[float] = deque()
+
+    async def start(self) -> None:
+        """Start everything and return when every agent answers."""
+        temporary = Path(tempfile.gettempdir()) / f"quorum-{self.plan.run_id}"
+        temporary.mkdir(mode=0o700, exist_ok=True)
+        self.terminal.launch()  # it loads its market while Ray starts
+        self.session = start_ray(self.settings.cluster, self.address, temporary)
+        self._start_board()
+        await asyncio.to_thread(self._await_terminal)
+        for name in agent_order(self.settings):
+            self._spawn(name)
+        await self._ready([self._board_handle, *(view.handle for view in self.agents.values())])
+        self._epoch = (await self.board.join(DRIVER)).epoch
+
+    async def watch(self) -> None:
+        """Look at everything once; raises UnrecoverableError where the run cannot go on."""
+        self._watch_terminal()
+        await asyncio.gather(*(self._watch_agent(view) for view in self.agents.values()))
+        dead = [v.name for v in self.agents.values() if v.health is Health.QUARANTINED]
+        if dead and self.plan.is_virtual:
+            reasons = "; ".join(f"{name}: {self.agents[name].reason}" for name in dead)
+            raise UnrecoverableError(f"virtual time stands still without {reasons}")
+
+    async def post(self, fact: Fact, ordinal: str, now_ns: int) -> None:
+        """Post a fact of the driver."""
+        draft = Draft(fact=fact, ts_event_ns=now_ns, ordinal=ordinal)  # type: ignore[arg-type]
+        post = Post(author=DRIVER, epoch=self._epoch, drafts=(draft,), read_to=0, now_ns=now_ns)
+        await self.board.post(post)
+
+    async def stop(self) -> None:
+        """Stop in order: agents, board, terminal process, Ray; bounded in time."""
+        budget_s = self.settings.cluster.shutdown_timeout_s
+        handles = [view.handle for view in self.agents.values()]
+        if handles:
+            with suppress(RayError, GetTimeoutError):
+                await asyncio.wait_for(
+                    asyncio.gather(*(h.stop.remote() for h in handles), return_exceptions=True),
+                    budget_s / 4,
+                )
+        for handle in [*handles, *([self._board_handle] if self._board_handle else [])]:
+            with suppress(RayActorError, ValueError):
+                ray.kill(handle, no_restart=True)
+        await asyncio.to_thread(self.terminal.stop)
+        ray.shutdown()
+
+    def _start_board(self) -> None:
+        plan = self.plan
+        board = self.settings.board
+        declared = declarations(self.settings)
+        board_plan = BoardPlan(
+            folder=str(plan.book.journal),
+            declarations=declared,
+            order=agent_order(self.settings),
+            limits=BoardLimits(
+                tail_entries_max=board.tail_entries_max,
+                drafts_per_post_max=board.drafts_per_post_max,
+            ),
+            bytes_max=board.journal_bytes_max,
+            clock=plan.clock,
+            is_virtual=plan.is_virtual,
+            start_ns=plan.start_ns,
+            end_ns=plan.end_ns,
+            is_paced=plan.is_paced,
+            log_folder=str(plan.book.logs),
+        )
+        actor = ray.remote(
+            num_cpus=0, max_restarts=-1, max_task_retries=0, concurrency_groups={"ctl": 1}
+        )(Blackboard)
+        # One call waits for each agent, so the default of 1,000 concurrent calls is plenty.
+        self._board_handle = actor.options(name=BOARD_NAME).remote(
+            msgspec.msgpack.encode(board_plan)
+        )
+
+    def _spawn(self, name: str) -> None:
+        plan = AgentPlan(
+            name=name,
+            settings=self.plan.settings_json,
+            world=self._world_plan(),
+            is_virtual=self.plan.is_virtual,
+            clock=self.plan.clock,
+            log_folder=str(self.plan.book.logs),
+        )
+        mode = self.settings.mode(name).value
+        self.agents[name] = AgentView(name=name, mode=mode, handle=spawn(plan))
+
+    def _world_plan(self) -> WorldPlan:
+        return WorldPlan(
+            settings=self.plan.settings_json,
+            terminal_url=self.terminal.url,
+            token_path=str(self.plan.book.terminal_token),
+            is_virtual=self.plan.is_virtual,
+        )
+
+    def _await_terminal(self) -> None:
+        end_s = process_s() + _READY_TIMEOUT_S
+        while process_s() < end_s and self.terminal.is_running():
+            if self.terminal.is_healthy():
+                return
+            self.terminal.pause()
+        log = self.plan.book.logs / "terminal.log"
+        raise TerminalUnavailable(f"the terminal process did not start; its output is in {log}")
+
+    async def _ready(self, handles: list[Any]) -> None:
+        waiting = [handle.__ray_ready__.remote() for handle in handles]
+        try:
+            await asyncio.wait_for(asyncio.gather(*waiting), _READY_TIMEOUT_S)
+        except RayActorError as error:
+            raise UnrecoverableError(f"an actor could not start: {_cause(error)}") from error
+
+    def _watch_terminal(self) -> None:
+        if self.terminal.is_running() and self.terminal.is_healthy():
+            self._terminal_failures = 0
+            return
+        self._terminal_failures += 1
+        hung = self._terminal_failures >= _TERMINAL_FAILURES_MAX
+        if self.terminal.is_running() and not hung:
+            return
+        _log.warning("terminal_restarting", hung=self.terminal.is_running())
+        self._spend(self._terminal_restarts, "the terminal process")
+        self.terminal.stop()
+        self.terminal.launch()
+        self.terminal.restarts += 1
+        self._terminal_failures = 0
+
+    async def _watch_agent(self, view: AgentView) -> None:
+        if view.health is Health.QUARANTINED:
+            return
+        before = view.health, view.restarts
+        try:
+            report = await asyncio.wait_for(
+                view.handle.health.remote(), self.settings.cluster.health_timeout_s
+            )
+        except (RayActorError, TimeoutError) as error:
+            view.health, view.reason = Health.DOWN, type(error).__name__
+        else:
+            self._take_report(view, report)
+        self._check_budget(view)
+        if (view.health, view.restarts) != before:
+            await self._announce(view)
+
+    def _take_report(self, view: AgentView, report: dict[str, Any]) -> None:
+        if view.pid and report["pid"] != view.pid:
+            view.restarts += 1
+            view.faults = 0
+            view.recent.append(process_s())
+        for _ in range(report["faults"] - view.faults):
+            view.recent.append(process_s())
+        view.pid, view.faults = report["pid"], report["faults"]
+        view.loop_age_s = report["loop_age_s"]
+        view.reason = report["fault"]
+        stuck = view.loop_age_s > self.settings.cluster.loop_age_max_s
+        if stuck and not self.plan.is_virtual:
+            view.health, view.reason = Health.DOWN, f"no turn for {view.loop_age_s:.0f} s"
+            with suppress(RayActorError):
+                ray.kill(view.handle, no_restart=False)
+            return
+        view.health = Health.DEGRADED if view.reason else Health.HEALTHY
+
+    def _check_budget(self, view: AgentView) -> None:
+        cluster = self.settings.cluster
+        while view.recent and view.recent[0] < process_s() - cluster.restarts_window_s:
+            view.recent.popleft()
+        if len(view.recent) > cluster.restarts_max:
+            view.health = Health.QUARANTINED
+            view.reason = view.reason or f"more than {cluster.restarts_max} restarts"
+            with suppress(RayActorError):
+                ray.kill(view.handle, no_restart=True)
+
+    def _spend(self, times: deque[float], what: str) -> None:
+        cluster = self.settings.cluster
+        now_s = process_s()
+        times.append(now_s)
+        while times[0] < now_s - cluster.restarts_window_s:
+            times.popleft()
+        if len(times) > cluster.restarts_max:
+            raise UnrecoverableError(f"{what} needed more than {cluster.restarts_max} restarts")
+
+    async def _announce(self, view: AgentView) -> None:
+        _log.warning(
+            "agent_health_changed",
+            agent=view.name,
+            health=view.health.value,
+            restarts=view.restarts,
+            reason=view.reason,
+        )
+        if self.plan.is_virtual:
+            return
+        fact = AgentHealth(
+            scope=view.name,
+            health=view.health,
+            mode=view.mode,
+            restarts=view.restarts,
+            reason=view.reason,
+        )
+        self._health_posts += 1
+        with suppress(PostRefused):  # the board is down: the next change of health says it again
+            await self.post(
+                fact, f"{self._epoch}.{self._health_posts}", self.plan.clock.now_ns()
+            )
+
+
+def _cause(error: RayActorError) -> str:
+    text = str(error)
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[-1] if lines else type(error).__name__

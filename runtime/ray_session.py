@@ -1,0 +1,119 @@
+"""Starting Ray safely and quietly: one embedded cluster on loopback, or an existing one.
+
+Every rule here has its reason in how Ray behaves: a bare ``ray.init()`` joins any cluster it finds,
+the token is written readable by others, the memory for objects defaults to a third of the machine.
+"""
+
+import contextlib
+import logging
+import os
+import socket
+import stat
+import warnings
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from blackboard.errors import ConfigError
+from config.system import ClusterSection
+
+NAMESPACE = "quorum"
+RAY_VERSION_MIN = (2, 54)
+"""Older ones have a dashboard that a web page can command (CVE-2026-27482)."""
+_PORTS_TRIED = 50
+_ENVIRONMENT = {
+    "RAY_AUTH_MODE": "token",
+    "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_DEDUP_LOGS": "1",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+}
+
+
+class RaySession(msgspec.Struct, frozen=True, kw_only=True):
+    """How to reach the running cluster."""
+
+    address: str
+    dashboard_url: str
+    """Empty without a dashboard."""
+    folder: str
+
+
+def set_ray_environment() -> None:
+    """Set what Ray reads at import; an operator's own values stay."""
+    for name, value in _ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+
+
+def token_path() -> Path:
+    """Return where Ray keeps the token of this user."""
+    return Path(os.environ.get("RAY_AUTH_TOKEN_PATH", Path.home() / ".ray" / "auth_token"))
+
+
+def token_hint() -> str:
+    """Return how a person gets the token that the dashboard asks for."""
+    if os.environ.get("RAY_AUTH_MODE") != "token":
+        return "no token needed (RAY_AUTH_MODE is not token)"
+    return f"it asks for a token once: the content of {token_path()} (or: ray get-auth-token)"
+
+
+def start_ray(section: ClusterSection, address: str, temporary: Path) -> RaySession:
+    """Start an embedded cluster, or join the one at `address`; ConfigError if that fails."""
+    set_ray_environment()
+    import ray
+
+    version = tuple(int(part) for part in ray.__version__.split(".")[:2])
+    if version < RAY_VERSION_MIN:
+        need = ".".join(map(str, RAY_VERSION_MIN))
+        raise ConfigError(f"ray must be {need} or later, was {ray.__version__}")
+    arguments: dict[str, Any] = {"namespace": NAMESPACE, "log_to_driver": False}
+    if address:
+        arguments["address"] = address
+    else:
+        arguments |= {
+            "address": "local",
+            "include_dashboard": section.dashboard,
+            "dashboard_host": "127.0.0.1",
+            "dashboard_port": free_port(section.dashboard_port) if section.dashboard else None,
+            "object_store_memory": section.object_store_mb << 20,
+            "_temp_dir": str(temporary),
+        }
+    arguments["logging_level"] = logging.ERROR
+    with warnings.catch_warnings():
+        # Ray announces changes of its own defaults, which an operator of ours cannot act on.
+        warnings.simplefilter("ignore", FutureWarning)
+        try:
+            context = ray.init(**arguments)
+        except (ConnectionError, RuntimeError, ValueError, OSError) as error:
+            where = f"at {address}" if address else f"in {temporary}"
+            raise ConfigError(f"Ray could not be started {where}: {error}") from error
+    _protect_token()
+    url = context.dashboard_url
+    return RaySession(
+        address=str(context.address_info["gcs_address"]),
+        dashboard_url=f"http://{url}" if url else "",
+        folder=str(context.address_info.get("session_dir", "")),
+    )
+
+
+def free_port(wanted: int, host: str = "127.0.0.1") -> int:
+    """Return the first free port at or after `wanted`; 0 asks the system for one."""
+    for port in range(wanted, wanted + _PORTS_TRIED):
+        with contextlib.closing(socket.socket(socket.AF_INET, socket.SOCK_STREAM)) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host, port))
+            except OSError:
+                continue
+            found: int = probe.getsockname()[1]
+            return found
+    raise ConfigError(f"no free port from {wanted} to {wanted + _PORTS_TRIED - 1} on {host}")
+
+
+def _protect_token() -> None:
+    # Ray writes it with mode 0644.
+    path = token_path()
+    if path.exists() and os.name == "posix":
+        path.chmod(stat.S_IRUSR | stat.S_IWUSR)
+        path.parent.chmod(stat.S_IRWXU)

@@ -1,0 +1,56 @@
+"""What one start of the system will do, decided before anything runs, as plain data.
+
+The driver writes the plan beside the journal; the terminal process and every actor read their part
+of it, so that all processes of a run have the same clock, market and settings.
+"""
+
+from pathlib import Path
+
+import msgspec
+
+from blackboard.facts import FOREVER_NS
+from config.settings import Settings
+from runtime.book import Book, write_atomically
+from runtime.clock import ScaledClock
+
+PLAN_FILE = "plan.json"
+
+
+class RunPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """One start."""
+
+    run_id: str
+    folder: str
+    settings_json: str
+    """The settings without secrets."""
+    clock: ScaledClock
+    """Market time of a live run, and the pace of virtual time where there is one."""
+    is_virtual: bool
+    """Supersteps in virtual time instead of following the clock."""
+    is_paced: bool
+    """Whether virtual time keeps to the clock instead of running as fast as it can."""
+    start_ns: int
+    end_ns: int = FOREVER_NS
+    warnings: tuple[str, ...] = ()
+    """What the operator must know of the market that was found."""
+
+    @property
+    def book(self) -> Book:
+        """Folder of the run."""
+        return Book(Path(self.folder))
+
+    @property
+    def settings(self) -> Settings:
+        """The settings."""
+        return Settings.model_validate_json(self.settings_json)
+
+    def write(self) -> Path:
+        """Write the plan beside the journal and return its path."""
+        path = self.book.folder / PLAN_FILE
+        write_atomically(path, msgspec.json.encode(self))
+        return path
+
+
+def read_plan(path: Path) -> RunPlan:
+    """Read a plan that `RunPlan.write` wrote."""
+    return msgspec.json.decode(path.read_bytes(), type=RunPlan)

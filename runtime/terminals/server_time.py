@@ -1,0 +1,102 @@
+"""The server's clock: what a terminal shows for an instant, and the instant behind what it shows.
+
+A terminal dresses its server's wall time as a UTC epoch. Everything of ours is nanoseconds UTC, so
+each time crosses this border exactly once, in one of the two directions.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import numpy as np
+from numpy.typing import NDArray
+
+from blackboard.errors import ConfigError
+from models.market.sessions import HOUR_NS, MINUTE_NS, SECOND_NS, market_clock_ns
+
+MARKET_ZONE: Final = "new_york+7"
+"""The market's own clock: EET with US dates, so a day ends at 17:00 New York."""
+
+CACHED_HOURS_MAX: Final = 65_536
+
+OffsetOfHour = Callable[[int], int]
+
+
+class ServerClock:
+    """One server zone, by its name in `settings.terminal.server_zone`.
+
+    Raises
+    ------
+    ConfigError
+        If the zone is neither `new_york+7` nor a name of the time zone database.
+    """
+
+    def __init__(self, zone: str) -> None:
+        self.zone = zone
+        self._offset_of_hour_ns = _offsets_of(zone)
+
+    def offset_ns(self, utc_ns: int) -> int:
+        """Return what to add to an instant for the server's wall time."""
+        return self._offset_of_hour_ns(utc_ns // HOUR_NS)
+
+    def to_server_ns(self, utc_ns: int) -> int:
+        """Return the server's wall time at an instant, as if it were UTC."""
+        return utc_ns + self._offset_of_hour_ns(utc_ns // HOUR_NS)
+
+    def to_server_s(self, utc_ns: int) -> int:
+        """Return the same in whole seconds, which is how a terminal shows it."""
+        return self.to_server_ns(utc_ns) // SECOND_NS
+
+    def to_server_msc(self, utc_ns: int) -> int:
+        """Return the same in whole milliseconds."""
+        return self.to_server_ns(utc_ns) // 1_000_000
+
+    def to_utc_ns(self, server_ns: int) -> int:
+        """Return the instant behind a reading of the server's clock.
+
+        An hour that daylight saving repeats gives one of its two instants; on the market's own
+        clock such an hour lies in the weekend.
+        """
+        guess_ns = server_ns - self.offset_ns(server_ns)
+        return server_ns - self.offset_ns(guess_ns)
+
+    def to_server_array_ns(self, utc_ns: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the server's wall time of many instants, given in order."""
+        if not len(utc_ns):
+            return utc_ns
+        hours = utc_ns // HOUR_NS
+        first_of_hour = np.flatnonzero(np.diff(hours, prepend=hours[0] - 1))
+        offsets_ns = [self._offset_of_hour_ns(int(hour)) for hour in hours[first_of_hour]]
+        counts = np.diff(first_of_hour, append=len(hours))
+        return utc_ns + np.repeat(np.asarray(offsets_ns, dtype=np.int64), counts)
+
+
+def _offsets_of(zone: str) -> OffsetOfHour:
+    # Daylight saving switches on full hours, so an hour of UTC has one offset.
+    if zone == MARKET_ZONE:
+        return _market_offset_of_hour_ns
+    try:
+        info = ZoneInfo(zone)
+    except (ZoneInfoNotFoundError, ValueError) as missing:
+        raise ConfigError(
+            f"terminal.server_zone must be {MARKET_ZONE}, UTC or an IANA name, was {zone!r}"
+        ) from missing
+
+    @lru_cache(maxsize=CACHED_HOURS_MAX)
+    def offset_of_hour_ns(hour: int) -> int:
+        moment = datetime.fromtimestamp(hour * 3600, UTC).astimezone(info)
+        return int((moment.utcoffset() or timedelta()) / timedelta(seconds=1)) * SECOND_NS
+
+    return offset_of_hour_ns
+
+
+@lru_cache(maxsize=CACHED_HOURS_MAX)
+def _market_offset_of_hour_ns(hour: int) -> int:
+    return market_clock_ns(hour * HOUR_NS) - hour * HOUR_NS
+
+
+def minute_of_ns(utc_ns: int) -> int:
+    """Return the open of the minute that holds an instant."""
+    return utc_ns // MINUTE_NS * MINUTE_NS

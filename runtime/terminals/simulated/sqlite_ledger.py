@@ -1,0 +1,247 @@
+"""The simulated broker's book on disk: SQLite in WAL mode, one transaction a change.
+
+``synchronous=NORMAL`` in WAL mode survives the death of the process at any moment, which is what a
+broker that outlives its agents needs; after a power cut the book is sound but may lack its last
+transactions, and a full sync for simulated money would cost every send a disk's latency.
+
+Each record type is a table whose columns are its fields, so the book can be read with any SQLite
+tool; REAL columns keep a float's 64 bits.
+"""
+
+import sqlite3
+from collections.abc import Callable, Iterable
+from functools import wraps
+from pathlib import Path
+from typing import Concatenate, Final, ParamSpec, TypeVar, get_type_hints
+
+import msgspec
+
+from runtime.terminals.simulated.ledger import (
+    Answered,
+    Change,
+    Deal,
+    LedgerUnavailable,
+    Order,
+    Position,
+    Standing,
+)
+
+FOLDER_MODE: Final = 0o700
+FILE_MODE: Final = 0o600
+BUSY_TIMEOUT_S: Final = 2.0
+LAYOUT_VERSION: Final = 1
+"""`user_version` of the file; a book of another layout is refused, never guessed at."""
+
+P = ParamSpec("P")
+R = TypeVar("R")
+Record = TypeVar("Record", Position, Order, Deal)
+
+_COLUMN_TYPES: Final = {int: "INTEGER", float: "REAL", str: "TEXT"}
+
+
+def _table(name: str, record: type[msgspec.Struct]) -> str:
+    hints = get_type_hints(record)
+    columns = [f'"{field}" {_COLUMN_TYPES[hints[field]]} NOT NULL' for field in hints]
+    columns[0] = "ticket INTEGER PRIMARY KEY"
+    return f"CREATE TABLE {name} ({', '.join(columns)}) STRICT"
+
+
+def _insert(name: str, record: type[msgspec.Struct]) -> str:
+    marks = ", ".join("?" for _ in record.__struct_fields__)
+    return f"INSERT OR REPLACE INTO {name} VALUES ({marks})"  # noqa: S608 - names of our own
+
+
+_LAYOUT: Final = (
+    _table("positions", Position),
+    _table("orders", Order),
+    _table("deals", Deal),
+    "CREATE INDEX orders_done ON orders (done_ns)",
+    "CREATE INDEX orders_position ON orders (position)",
+    "CREATE INDEX deals_made ON deals (made_ns)",
+    "CREATE INDEX deals_position ON deals (position)",
+    'CREATE INDEX deals_order ON deals ("order")',
+    "CREATE TABLE standing (one INTEGER PRIMARY KEY CHECK (one = 1), now_ns INTEGER NOT NULL, "
+    "next_ticket INTEGER NOT NULL, balance REAL NOT NULL) STRICT",
+    "CREATE TABLE fence (one INTEGER PRIMARY KEY CHECK (one = 1), epoch INTEGER NOT NULL) STRICT",
+    "CREATE TABLE requests (request_id TEXT PRIMARY KEY, request BLOB NOT NULL, reply BLOB) STRICT",
+    f"PRAGMA user_version = {LAYOUT_VERSION}",
+)
+# "order" is a word of SQL, so the column is quoted wherever it is named.
+_ORDER_COLUMN: Final = '"order"'
+_INSERT_POSITION: Final = _insert("positions", Position)
+_INSERT_ORDER: Final = _insert("orders", Order)
+_INSERT_DEAL: Final = _insert("deals", Deal)
+
+
+def _guarded(
+    method: Callable[Concatenate["SqliteLedger", P], R],
+) -> Callable[Concatenate["SqliteLedger", P], R]:
+    @wraps(method)
+    def guarded(self: "SqliteLedger", *args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return method(self, *args, **kwargs)
+        except sqlite3.Error as error:
+            raise LedgerUnavailable(f"{method.__name__} on {self.path}: {error}") from error
+
+    return guarded
+
+
+class SqliteLedger:
+    """A book in one file; see `Ledger` for its guarantees.
+
+    One process owns it at a time: the file is locked exclusively while it is open, so a second
+    terminal on the same book is refused instead of trading beside the first.
+
+    Raises
+    ------
+    LedgerUnavailable
+        If the file cannot be opened, is held by another process, or has another layout.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._open()
+
+    @_guarded
+    def _open(self) -> None:
+        self.path.parent.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+        self.path.parent.chmod(FOLDER_MODE)
+        self.path.touch(mode=FILE_MODE)
+        self.path.chmod(FILE_MODE)  # WAL and its index take the mode of the file they belong to
+        # Calls are serialised by the terminal, but the thread that serves need not be the one
+        # that opened the book.
+        self._database = sqlite3.connect(
+            self.path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
+        )
+        self._database.execute("PRAGMA locking_mode = EXCLUSIVE")
+        self._database.execute("PRAGMA journal_mode = WAL")
+        self._database.execute("PRAGMA synchronous = NORMAL")
+        version = self._database.execute("PRAGMA user_version").fetchone()[0]
+        if version == 0:
+            with self._database:
+                self._database.execute("BEGIN EXCLUSIVE")
+                for statement in _LAYOUT:
+                    self._database.execute(statement)
+        elif version != LAYOUT_VERSION:
+            self._database.close()
+            raise LedgerUnavailable(
+                f"{self.path} has layout {version}, this program reads {LAYOUT_VERSION}"
+            )
+
+    @_guarded
+    def standing(self) -> Standing | None:
+        """Return the account's state."""
+        row = self._database.execute(
+            "SELECT now_ns, next_ticket, balance FROM standing"
+        ).fetchone()
+        if row is None:
+            return None
+        return Standing(now_ns=row[0], next_ticket=row[1], balance=row[2])
+
+    @_guarded
+    def positions(self) -> tuple[Position, ...]:
+        """Return open positions by ticket."""
+        return tuple(self._select(Position, "positions", "1 = 1"))
+
+    @_guarded
+    def commit(self, change: Change) -> None:
+        """Take a change, whole."""
+        standing = change.standing
+        open_now = [one for one in change.positions.values() if one is not None]
+        closed = [(ticket,) for ticket, one in change.positions.items() if one is None]
+        with self._database:  # commits, or rolls back on any error
+            run, run_many = self._database.execute, self._database.executemany
+            run("BEGIN IMMEDIATE")
+            run(
+                "INSERT OR REPLACE INTO standing VALUES (1, ?, ?, ?)",
+                (standing.now_ns, standing.next_ticket, standing.balance),
+            )
+            run_many("DELETE FROM positions WHERE ticket = ?", closed)
+            run_many(_INSERT_POSITION, map(msgspec.structs.astuple, open_now))
+            run_many(_INSERT_ORDER, map(msgspec.structs.astuple, change.orders))
+            run_many(_INSERT_DEAL, map(msgspec.structs.astuple, change.deals))
+            if change.answered is not None:
+                answered = change.answered
+                run(
+                    "INSERT INTO requests VALUES (?, ?, ?) ON CONFLICT (request_id) "
+                    "DO UPDATE SET reply = excluded.reply WHERE reply IS NULL",
+                    (answered.request_id, answered.request, answered.reply),
+                )
+
+    @_guarded
+    def start(self, request_id: str, request: bytes) -> None:
+        """Note that a request is about to run."""
+        self._database.execute(
+            "INSERT OR IGNORE INTO requests VALUES (?, ?, NULL)", (request_id, request)
+        )
+
+    @_guarded
+    def answered(self, request_id: str) -> Answered | None:
+        """Return a request that was answered."""
+        row = self._database.execute(
+            "SELECT request, reply FROM requests WHERE request_id = ? AND reply IS NOT NULL",
+            (request_id,),
+        ).fetchone()
+        if row is None:
+            return None
+        return Answered(request_id=request_id, request=row[0], reply=row[1])
+
+    @_guarded
+    def epoch(self) -> int:
+        """Return the highest epoch noted."""
+        row = self._database.execute("SELECT epoch FROM fence").fetchone()
+        return 0 if row is None else int(row[0])
+
+    @_guarded
+    def raise_epoch(self, epoch: int) -> None:
+        """Note an epoch."""
+        self._database.execute(
+            "INSERT INTO fence VALUES (1, ?) ON CONFLICT (one) "
+            "DO UPDATE SET epoch = excluded.epoch WHERE excluded.epoch > epoch",
+            (epoch,),
+        )
+
+    @_guarded
+    def deals_between(self, from_ns: int, until_ns: int) -> Iterable[Deal]:
+        """Return deals made in [from_ns, until_ns], by ticket."""
+        return self._select(Deal, "deals", "made_ns BETWEEN ? AND ?", from_ns, until_ns)
+
+    @_guarded
+    def deals_of_position(self, position: int) -> Iterable[Deal]:
+        """Return the deals of a position, by ticket."""
+        return self._select(Deal, "deals", "position = ?", position)
+
+    @_guarded
+    def deals_of_order(self, order: int) -> Iterable[Deal]:
+        """Return the deals of an order, by ticket."""
+        return self._select(Deal, "deals", f"{_ORDER_COLUMN} = ?", order)
+
+    @_guarded
+    def orders_between(self, from_ns: int, until_ns: int) -> Iterable[Order]:
+        """Return orders done in [from_ns, until_ns], by ticket."""
+        return self._select(Order, "orders", "done_ns BETWEEN ? AND ?", from_ns, until_ns)
+
+    @_guarded
+    def orders_of_position(self, position: int) -> Iterable[Order]:
+        """Return the orders of a position, by ticket."""
+        return self._select(Order, "orders", "position = ?", position)
+
+    @_guarded
+    def order(self, ticket: int) -> Order | None:
+        """Return one order."""
+        found = self._select(Order, "orders", "ticket = ?", ticket)
+        return found[0] if found else None
+
+    def close(self) -> None:
+        """Let go of the file, so that another process can open it."""
+        self._database.close()
+
+    def _select(
+        self, record: type[Record], table: str, condition: str, *values: int
+    ) -> list[Record]:
+        rows = self._database.execute(
+            f"SELECT * FROM {table} WHERE {condition} ORDER BY ticket",  # noqa: S608 - our own text
+            values,
+        )
+        names = record.__struct_fields__
+        return [record(**dict(zip(names, row, strict=True))) for row in rows]
