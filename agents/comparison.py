@@ -8,28 +8,17 @@ A position counts as closed only where the reading holds the deals that closed i
 without them is a suspect, not a closed trade: terminals do answer "nothing" while positions exist.
 """
 
+from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final
 
 from agents.orders import Order, Orders
-from agents.positions import LOTS_TOLERANCE, Position, Positions, SeenFill, filled_lots
-from agents.requests import BrokerDeal, BrokerPosition, BrokerRead
+from agents.positions import Positions, SeenFill
+from agents.requests import BrokerDeal, BrokerRead
+from agents.trades import EXPERT, Story
 from blackboard.entry import Draft
-from blackboard.facts import ExitIntent, Fill, PositionChanged, TradeClosed
-from blackboard.facts.decision import Side
-from blackboard.facts.execution import DealEntry, Origin, Purpose
-
-EXPERT: Final = "expert"
-"""Reason of a deal that a program asked for, ours or another."""
-
-EXTERNAL: Final = "external"
-"""Reason of a trade that somebody else closed."""
-
-FLATTENED: Final = "flatten"
-"""Comment, and reason, of a close by the terminal's own flatten command."""
-
-CAUSES_MAX: Final = 200
-"""Fills named as causes of one closed trade; the latest, where a position had more."""
+from blackboard.facts import Fill
+from blackboard.facts.execution import DealEntry, Purpose
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +27,8 @@ class Comparison:
 
     drafts: tuple[Draft, ...]
     adopted: int
-    """Deals, and positions without an own order, that the board did not know."""
-    suspects: tuple[int, ...]
+    """Deals that the board did not know, and positions that came without any."""
+    suspects: frozenset[int]
     """Tickets that are gone without the deals that would explain it."""
 
 
@@ -63,32 +52,88 @@ def compare(
     Comparison
         The drafts in their order, and what could not be explained.
     """
-    return _Comparing(reading, positions, orders, started_ns).result()
+    now_open = {p.ticket: p for p in reading.positions if not positions.is_closed(p.ticket)}
+    fills = [
+        _fill_draft(deal, orders, reading.read_ns)
+        for deal in sorted(reading.deals, key=lambda deal: deal.ticket)
+        if _is_news(deal, reading, positions)
+        and (
+            deal.made_ns >= started_ns
+            or deal.position_ticket in now_open
+            or deal.position_ticket in positions.by_ticket
+            or _order_behind(deal, orders) is not None
+        )
+    ]
+    fresh = _by_position(fills)
+    touched = {ticket for ticket in fresh if not positions.is_closed(ticket)}
+    changed: list[Draft] = []
+    closed: list[Draft] = []
+    suspects: set[int] = set()
+    adopted = len(fills)
+    for ticket in sorted(now_open.keys() | positions.by_ticket.keys() | touched):
+        known = positions.by_ticket.get(ticket)
+        story = Story(ticket, known, fresh.get(ticket, []), orders)
+        if ticket in now_open:
+            changed += story.changes(now_open[ticket], reading.read_ns)
+            adopted += known is None and ticket not in fresh
+        elif story.is_closed:
+            changed.append(story.end(reading.read_ns))
+            closed.append(story.trade())
+        else:
+            suspects.add(ticket)
+    return Comparison((*fills, *changed, *closed), adopted, frozenset(suspects))
 
 
-class _Comparing:
-    def __init__(
-        self, reading: BrokerRead, positions: Positions, orders: Orders, started_ns: int
-    ) -> None:
-        self._reading = reading
-        self._positions = positions
-        self._orders = orders
-        self._started_ns = started_ns
-        self._open = {
-            position.ticket: position
-            for position in sorted(reading.positions, key=lambda position: position.ticket)
-            if not positions.is_closed(position.ticket)
-        }
+def _is_news(deal: BrokerDeal, reading: BrokerRead, positions: Positions) -> bool:
+    # Deals before the period asked for may have been forgotten: they are not news.
+    return (
+        not deal.is_balance
+        and deal.made_ns >= reading.request.since_ns
+        and not positions.has_deal(deal.ticket)
+    )
 
-    def result(self) -> Comparison:
-        fills = [self._fill_draft(deal) for deal in self._new_deals()]
-        fresh = _by_position(fills)
-        changed = [
-            draft
-            for position in self._open.values()
-            for draft in self._changes(position, fresh.get(position.ticket, []))
-        ]
-        gone, closed, suspects = self._departures(fresh)
-        adopted = len(fills) + sum(draft.ordinal.isdigit() and _is_new(draft) for draft in ())
-        changed = sorted(changed + gone, key=lambda draft: _ticket(draft))
-        return Comparison((*fills, *changed, *closed), adopted, suspects)
+
+def _order_behind(deal: BrokerDeal, orders: Orders) -> Order | None:
+    """Return the order that made a deal; a close by the server only carries its opener's marks."""
+    order = orders.behind(deal.magic, deal.comment, deal.made_ns)
+    if order is None or order.symbol != deal.symbol:
+        return None
+    if deal.is_entry:
+        return order if order.purpose is Purpose.ENTRY else None
+    is_exit = order.purpose is Purpose.EXIT and order.position_ticket == deal.position_ticket
+    return order if is_exit and deal.reason == EXPERT else None
+
+
+def _fill_draft(deal: BrokerDeal, orders: Orders, read_ns: int) -> Draft:
+    order = _order_behind(deal, orders)
+    fact = Fill(
+        scope=deal.symbol,
+        intent_id=order.intent_id if order else "",
+        side=deal.side,
+        entry=DealEntry.IN if deal.is_entry else DealEntry.OUT,
+        lots=deal.lots,
+        price=deal.price,
+        profit=deal.profit,
+        commission=deal.commission,
+        swap=deal.swap,
+        fee=deal.fee,
+        reason=deal.reason,
+        deal_ticket=deal.ticket,
+        position_ticket=deal.position_ticket,
+    )
+    return Draft(
+        fact=fact,
+        # The broker's clock may be a little ahead of ours, and no fact may come from the future.
+        ts_event_ns=min(deal.made_ns, read_ns),
+        ordinal=str(deal.ticket),
+        causes=(order.submitting_seq,) if order else (),
+    )
+
+
+def _by_position(fills: Iterable[Draft]) -> dict[int, list[SeenFill]]:
+    found: defaultdict[int, list[SeenFill]] = defaultdict(list)
+    for draft in fills:
+        if isinstance(draft.fact, Fill):
+            seen = SeenFill(draft.fact, draft.ts_event_ns, draft.slot)
+            found[draft.fact.position_ticket].append(seen)
+    return dict(found)

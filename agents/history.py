@@ -51,15 +51,6 @@ class SymbolWindow:
         is_named = self.close_ns > 0 and self._week_ns == week_open_ns(self.close_ns - 1)
         return is_named and (self.has_history or (bool(self.failure) and not self._is_asked))
 
-    @property
-    def history(self) -> BarArray:
-        """The bars of the history; none if it is not here or could not be read."""
-        return self.bars.bars()[: self.history_rows]
-
-    def rows(self, from_row: int = 0) -> BarArray:
-        """Return the bars of the window from a row on, history first."""
-        return self.bars.bars(from_row)
-
     def see_history(self, entry: Entry, fact: BarHistory) -> None:
         """Start over from a newly named history."""
         self.history_seq = entry.seq

@@ -33,6 +33,8 @@ the deals of a forgotten book for its own.
 """
 
 SEQUENCE_BITS: Final = 32
+SEQUENCE_MAX: Final = (1 << SEQUENCE_BITS) - 1
+"""A magic number is the strategy's number above so many bits of sequence."""
 
 Intent = OrderIntent | ExitIntent | AmendIntent
 
@@ -212,7 +214,7 @@ class Orders:
         self.open[order.intent_id] = order
 
     def _submit(self, submitting: OrderSubmitting, entry: Entry) -> None:
-        self.sequence = max(self.sequence, submitting.magic & (1 << SEQUENCE_BITS) - 1)
+        self.sequence = max(self.sequence, submitting.magic & SEQUENCE_MAX)
         order = self._by_id.get(submitting.intent_id)
         if order is None:
             return

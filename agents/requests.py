@@ -201,6 +201,7 @@ class BrokerOrder(msgspec.Struct, frozen=True, kw_only=True):
     magic: int
     comment: str
     is_working: bool
+    placed_ns: int
 
 
 class BrokerDeal(msgspec.Struct, frozen=True, kw_only=True):
@@ -220,7 +221,7 @@ class BrokerDeal(msgspec.Struct, frozen=True, kw_only=True):
     swap: float
     fee: float
     reason: str
-    """What made it: expert, client, stop, target, stop_out, other."""
+    """What made it: expert, client, stop, target, stop_out, flatten, other."""
     magic: int
     comment: str
     made_ns: int

@@ -4,26 +4,26 @@ A pure fold. Every restriction follows from the latest fact about its cause and 
 rebuilt supervisor finds exactly those that its predecessor had, and nothing is remembered beside
 the board. The state is the strictest of all open restrictions, ACTIVE if there is none.
 
-===================  ========  ==========================================  ==========================
-cause                state     way in                                      way out
-===================  ========  ==========================================  ==========================
-identity             HALTED    Reconciled, unclean, reason "identity…"     a person's resume
-drawdown_halted      HALTED    LimitBreached                               a person's resume
-terminal             HALTED    OrderOutcome 10017, 10026, 10027, −8        a person's resume
-flatten              HALTED    OperatorCommand                             a person's resume
-pause                REDUCING  OperatorCommand                             a person's resume
-no_money             REDUCING  OrderOutcome 10019                          next trading day, or resume
-daily_loss_max       REDUCING  LimitBreached                               next trading day
-weekly_loss_max      REDUCING  LimitBreached                               next trading week
-reconciliation       REDUCING  Reconciled, unclean for another reason      a clean Reconciled
-agent.data           REDUCING  AgentHealth down or quarantined             healthy or degraded
-agent.risk           REDUCING  the same                                    the same
-agent.execution      REDUCING  the same                                    the same
-agent.sentiment      SAFE      the same: news are not watched              the same
-agent.lstm_vol       SAFE      the same: storms are not watched            the same
-drawdown_reducing    REDUCING  LimitBreached (also drawdown_halted)        verdict, then cooldown,
-..                   ACTIVE    end of the cooldown                         end of the probation
-===================  ========  ==========================================  ==========================
+=================  ========  ======================================  ============================
+cause              state     way in                                  way out
+=================  ========  ======================================  ============================
+identity           HALTED    Reconciled, unclean, reason "identity"  a person's resume
+drawdown_halted    HALTED    LimitBreached                           a person's resume
+terminal           HALTED    OrderOutcome 10017, 10026, 10027, −8    a person's resume
+flatten            HALTED    OperatorCommand                         a person's resume
+pause              REDUCING  OperatorCommand                         a person's resume
+no_money           REDUCING  OrderOutcome 10019                      next trading day, or resume
+daily_loss_max     REDUCING  LimitBreached                           next trading day
+weekly_loss_max    REDUCING  LimitBreached                           next trading week
+reconciliation     REDUCING  Reconciled, unclean, any other reason   a clean Reconciled
+agent.data         REDUCING  AgentHealth down or quarantined         healthy or degraded
+agent.risk         REDUCING  the same                                the same
+agent.execution    REDUCING  the same                                the same
+agent.sentiment    SAFE      the same: news are not watched          the same
+agent.lstm_vol     SAFE      the same: storms are not watched        the same
+drawdown_reducing  REDUCING  LimitBreached, drawdown_halted as well  verdict, then cooldown, then
+..                 ACTIVE    end of the cooldown: probation          end of the probation
+=================  ========  ======================================  ============================
 
 The agents technical, portfolio and learner open nothing when they are down: without technical the
 quorum fails, budgets hold until replaced, and without a learner a verdict stays out, so that a
@@ -37,6 +37,7 @@ from typing import Final
 
 import msgspec
 
+from agents.drawdown_path import DRAWDOWN, DrawdownPath
 from blackboard.entry import Entry
 from blackboard.facts import (
     FOREVER_NS,
@@ -61,7 +62,6 @@ from models.market.sessions import (
     next_week_open_ns,
 )
 
-DRAWDOWN: Final = "drawdown_reducing"
 DRAWDOWN_HALTED: Final = "drawdown_halted"
 FLATTEN: Final = "flatten"
 IDENTITY: Final = "identity"
@@ -116,63 +116,9 @@ class Incident(msgspec.Struct, frozen=True):
     """One cause that was opened; it lasts until its end or until something lifts it."""
 
     since_ns: int
+    seq: int
     evidence: str
     ends_ns: int = FOREVER_NS
-
-
-class DrawdownPath(msgspec.Struct, frozen=True, kw_only=True):
-    """The way through a drawdown: judgement, cooldown, probation."""
-
-    breach_ns: int
-    breach_seq: int
-    evidence: str
-    cooldown_ns: int
-    probation_ns: int
-    is_requested: bool = False
-    """Whether the retraining was asked for; only a verdict after that counts."""
-    verdict_ns: int = FOREVER_NS
-    verdict: str = ""
-
-    @property
-    def is_judged(self) -> bool:
-        """Whether a verdict is there."""
-        return self.verdict_ns < FOREVER_NS
-
-    @property
-    def cooldown_until_ns(self) -> int:
-        """End of the cooldown, never while no verdict is there."""
-        return self.verdict_ns + self.cooldown_ns if self.is_judged else FOREVER_NS
-
-    @property
-    def probation_until_ns(self) -> int:
-        """End of the probation."""
-        return self.cooldown_until_ns + self.probation_ns if self.is_judged else FOREVER_NS
-
-    def restriction(self, now_ns: int) -> Restriction | None:
-        """Return what the stage reached at an instant restricts, None when the way is done."""
-        if now_ns >= self.probation_until_ns:
-            return None
-        if now_ns >= self.cooldown_until_ns:
-            return Restriction(
-                scope=DRAWDOWN,
-                state=TradingState.ACTIVE,
-                since_ns=self.cooldown_until_ns,
-                evidence=self.evidence,
-                way_out="half risk until the probation ends",
-                cooldown_until_ns=self.cooldown_until_ns,
-                is_probation=True,
-            )
-        way_out = "a candidate is judged, then cooldown, then probation"
-        if self.is_judged:
-            way_out = f"{self.verdict}; cooldown, then probation"
-        return Restriction(
-            scope=DRAWDOWN,
-            state=TradingState.REDUCING,
-            since_ns=self.breach_ns,
-            evidence=self.evidence,
-            way_out=way_out,
-            cooldown_until_ns=self.cooldown_until_ns if self.is_judged else 0,
-        )
 
 
 class Restrictions:
@@ -181,30 +127,17 @@ class Restrictions:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._incidents: dict[str, Incident] = {}
+        self._touched_ns = 0
+        self._touched_seq = 0
         self.drawdown: DrawdownPath | None = None
 
     def see(self, entry: Entry) -> None:
         """Fold one entry; whatever is not about the trading state passes by."""
-        at_ns = entry.ts_event_ns
-        match entry.fact:
-            case OperatorCommand() as order:
-                self._obey(order, at_ns)
-            case LimitBreached() as breach:
-                self._breached(breach, entry)
-            case AgentHealth() as report:
-                self._heed(report, at_ns)
-            case Reconciled() as comparison:
-                self._compared(comparison, at_ns)
-            case OrderOutcome() as outcome:
-                self._answered(outcome, at_ns)
-            case RetrainRequested(reason=reason) if reason == DRAWDOWN and self.drawdown:
-                self.drawdown = msgspec.structs.replace(self.drawdown, is_requested=True)
-            case GateReport(is_promoted=promoted):
-                self._judge("candidate promoted" if promoted else "candidate refused", at_ns)
-            case TrainingSkipped(reason=reason):
-                self._judge(f"no candidate: {reason}", at_ns)
-            case _:
-                pass
+        before = dict(self._incidents), self.drawdown
+        self._fold(entry)
+        if before != (self._incidents, self.drawdown):
+            self._touched_ns = max(self._touched_ns, entry.ts_event_ns)
+            self._touched_seq = entry.seq
 
     def at(self, now_ns: int) -> tuple[Restriction, ...]:
         """Return the open restrictions at an instant, the strictest first, then by cause."""
@@ -224,36 +157,74 @@ class Restrictions:
             found.append(path)
         return tuple(sorted(found, key=lambda each: (-each.state.strictness, each.scope)))
 
+    def causes(self) -> tuple[int, ...]:
+        """Return the seqs of what opened the restrictions and of what changed one last."""
+        seqs = {incident.seq for incident in self._incidents.values()} | {self._touched_seq}
+        if self.drawdown is not None:
+            seqs.add(self.drawdown.breach_seq)
+        return tuple(sorted(seqs - {0}))
+
+    def incident(self, cause: str) -> Incident | None:
+        """Return what opened a cause of `RULES`, None if nothing did."""
+        return self._incidents.get(cause)
+
     def is_open(self, cause: str, now_ns: int) -> bool:
         """Whether a cause restricts at an instant."""
         return any(each.scope == cause for each in self.at(now_ns))
 
-    def since_ns(self, cause: str) -> int:
-        """Return when a cause of `RULES` was opened, `FOREVER_NS` if it is not open."""
-        incident = self._incidents.get(cause)
-        return FOREVER_NS if incident is None else incident.since_ns
+    def changed_ns(self, now_ns: int) -> int:
+        """Return the latest instant, not after now, at which an entry or time changed one."""
+        return max([self._touched_ns, *(end_ns for end_ns in self._ends() if end_ns <= now_ns)])
 
     def next_change_ns(self, now_ns: int) -> int:
         """Return the next instant at which time alone changes something, `FOREVER_NS` if none."""
+        return min((end_ns for end_ns in self._ends() if end_ns > now_ns), default=FOREVER_NS)
+
+    def _ends(self) -> list[int]:
         ends = [incident.ends_ns for incident in self._incidents.values()]
         if self.drawdown is not None:
             ends += [self.drawdown.cooldown_until_ns, self.drawdown.probation_until_ns]
-        return min((end_ns for end_ns in ends if end_ns > now_ns), default=FOREVER_NS)
+        return ends
 
-    def _open(self, cause: str, since_ns: int, evidence: str, ends_ns: int = FOREVER_NS) -> None:
+    def _fold(self, entry: Entry) -> None:
+        match entry.fact:
+            case OperatorCommand() as order:
+                self._obey(order, entry)
+            case LimitBreached() as breach:
+                self._breached(breach, entry)
+            case AgentHealth() as report:
+                self._heed(report, entry)
+            case Reconciled() as comparison:
+                self._compared(comparison, entry)
+            case OrderOutcome() as outcome:
+                self._answered(outcome, entry)
+            case RetrainRequested(reason=reason):
+                self._asked(reason, entry.ts_event_ns)
+            case GateReport(is_promoted=promoted):
+                verdict = "candidate promoted" if promoted else "candidate refused"
+                self._judge(verdict, entry.ts_event_ns)
+            case TrainingSkipped(reason=reason):
+                self._judge(f"no candidate: {reason}", entry.ts_event_ns)
+            case _:
+                pass
+
+    def _open(self, cause: str, entry: Entry, evidence: str, ends_ns: int = FOREVER_NS) -> None:
         earlier = self._incidents.get(cause)
-        if earlier is None or earlier.ends_ns <= since_ns:
-            self._incidents[cause] = Incident(since_ns, evidence[:EVIDENCE_LENGTH_MAX], ends_ns)
+        # A repeated flatten is a person asking again: what stayed open is to be closed again.
+        if earlier is None or earlier.ends_ns <= entry.ts_event_ns or cause == FLATTEN:
+            self._incidents[cause] = Incident(
+                entry.ts_event_ns, entry.seq, evidence[:EVIDENCE_LENGTH_MAX], ends_ns
+            )
 
     def _lift(self, cause: str) -> None:
         self._incidents.pop(cause, None)
 
-    def _obey(self, order: OperatorCommand, at_ns: int) -> None:
+    def _obey(self, order: OperatorCommand, entry: Entry) -> None:
         match order.command:
             case Command.PAUSE:
-                self._open("pause", at_ns, f"asked by {order.origin}")
+                self._open("pause", entry, f"asked by {order.origin}")
             case Command.FLATTEN:
-                self._open(FLATTEN, at_ns, f"asked by {order.origin}")
+                self._open(FLATTEN, entry, f"asked by {order.origin}")
             case Command.RESUME:
                 for cause in [each for each in self._incidents if RULES[each].yields_to_resume]:
                     self._lift(cause)
@@ -266,11 +237,11 @@ class Restrictions:
         if breach.limit in {DRAWDOWN, DRAWDOWN_HALTED}:
             self._enter_drawdown(entry, evidence)
         if breach.limit == DRAWDOWN_HALTED:
-            self._open(DRAWDOWN_HALTED, at_ns, evidence)
+            self._open(DRAWDOWN_HALTED, entry, evidence)
         elif breach.limit == "daily_loss_max":
-            self._open(breach.limit, at_ns, evidence, next_trading_day_ns(at_ns))
+            self._open(breach.limit, entry, evidence, next_trading_day_ns(at_ns))
         elif breach.limit == "weekly_loss_max":
-            self._open(breach.limit, at_ns, evidence, next_week_open_ns(at_ns))
+            self._open(breach.limit, entry, evidence, next_week_open_ns(at_ns))
 
     def _enter_drawdown(self, entry: Entry, evidence: str) -> None:
         stage = self.drawdown.restriction(entry.ts_event_ns) if self.drawdown else None
@@ -287,6 +258,11 @@ class Restrictions:
         if self._settings.mode("learner") is Mode.DISABLED:
             self._judge("no learner: the incumbent stays", entry.ts_event_ns, is_requested=True)
 
+    def _asked(self, reason: str, at_ns: int) -> None:
+        path = self.drawdown
+        if path is not None and reason == DRAWDOWN and at_ns == path.breach_ns:
+            self.drawdown = msgspec.structs.replace(path, is_requested=True)
+
     def _judge(self, verdict: str, at_ns: int, *, is_requested: bool = False) -> None:
         path = self.drawdown
         if path is None or path.is_judged or not (path.is_requested or is_requested):
@@ -298,30 +274,30 @@ class Restrictions:
             verdict=verdict[:EVIDENCE_LENGTH_MAX],
         )
 
-    def _heed(self, report: AgentHealth, at_ns: int) -> None:
+    def _heed(self, report: AgentHealth, entry: Entry) -> None:
         cause = f"agent.{report.scope}"
         if cause not in RULES:
             return
         is_missed = self._settings.mode(report.scope) is Mode.ENABLED
         if report.health in UNFIT and is_missed:
-            self._open(cause, at_ns, f"{report.health.value}: {report.reason}")
+            self._open(cause, entry, f"{report.health.value}: {report.reason}")
         else:
             self._lift(cause)
 
-    def _compared(self, comparison: Reconciled, at_ns: int) -> None:
+    def _compared(self, comparison: Reconciled, entry: Entry) -> None:
         if comparison.is_clean:
             self._lift(RECONCILIATION)
         elif comparison.reason.startswith(IDENTITY):
-            self._open(IDENTITY, at_ns, comparison.reason)
+            self._open(IDENTITY, entry, comparison.reason)
         else:
-            self._open(RECONCILIATION, at_ns, comparison.reason)
+            self._open(RECONCILIATION, entry, comparison.reason)
 
-    def _answered(self, outcome: OrderOutcome, at_ns: int) -> None:
+    def _answered(self, outcome: OrderOutcome, entry: Entry) -> None:
         evidence = f"retcode {outcome.retcode}: {outcome.reason}"
         if outcome.retcode in RETCODES_HALTING:
-            self._open("terminal", at_ns, evidence)
+            self._open("terminal", entry, evidence)
         elif outcome.retcode == RETCODE_NO_MONEY:
-            self._open("no_money", at_ns, evidence, next_trading_day_ns(at_ns))
+            self._open("no_money", entry, evidence, next_trading_day_ns(entry.ts_event_ns))
 
 
 def strictest(restrictions: tuple[Restriction, ...]) -> TradingState:

@@ -19,7 +19,6 @@ from blackboard.facts import (
     RiskApproved,
     TradeClosed,
 )
-from blackboard.facts.control import TradingState
 from blackboard.facts.execution import Origin
 from config.agents import RiskSection
 from models.decision.drawdown import (
@@ -36,9 +35,6 @@ SNAPSHOTS_WAITING_MAX = 10_000
 
 DRAWDOWN_LIMITS = ("drawdown_halted", "drawdown_reducing")
 """Limits whose breach the supervisor must answer before anything is entered; strictest first."""
-
-ENTRY_STATES = frozenset({TradingState.ACTIVE, TradingState.SAFE})
-"""States that permit entries."""
 
 
 class Reading(NamedTuple):
@@ -227,7 +223,8 @@ class AccountView:
 
     def _count_entry(self, day: str) -> None:
         self.tally.roll_to(day)
-        self.tally.entries += day == self.tally.day
+        if day == self.tally.day:
+            self.tally.entries += 1
 
     def _count_trade(self, closed: TradeClosed, day: str) -> None:
         self.tally.roll_to(day)
@@ -237,9 +234,7 @@ class AccountView:
             lost = closed.pnl < 0.0
             self.tally.consecutive_losses = self.tally.consecutive_losses + 1 if lost else 0
 
-    def _breaker(
-        self, limit: str, mark: EquityMark, threshold: float, consequence: str
-    ) -> Reading:
+    def _breaker(self, limit: str, mark: EquityMark, threshold: float, consequence: str) -> Reading:
         # Once a breach has led back to trading, the high-water mark would either trip at once
         # again or never; the mark of the new beginning trips after as deep a fall from there.
         value = mark.drawdown_frac
@@ -249,20 +244,19 @@ class AccountView:
 
     def _probation_mark(self, now: AccountSnapshot, control: ControlView) -> float:
         # It outlives the probation until the drawdown from the high-water mark has healed.
-        if self.mark is None or not (control.is_probation or self._trades_after_breach(control)):
+        if self.mark is None or not (control.is_probation or self._unhealed):
             return 0.0
         before = self.mark.fact
-        if before.probation_mark == 0.0:
+        is_raised = any(limit in self.raised for limit in DRAWDOWN_LIMITS)
+        if (before.probation_mark == 0.0 or is_raised) and self._may_enter_again(control):
             return max(now.equity, MARK_MIN)
+        if before.probation_mark == 0.0:
+            return 0.0
         paid_in = now.deposits - before.deposits
         return float(advance_mark(before.probation_mark, paid_in, now.equity))
 
-    def _trades_after_breach(self, control: ControlView) -> bool:
-        if not self._unhealed or control.state is None:
-            return False
-        if self.mark is not None and self.mark.fact.probation_mark > 0.0:
-            return True
-        return control.state.fact.state in ENTRY_STATES and not self.unanswered_breach(control)
+    def _may_enter_again(self, control: ControlView) -> bool:
+        return control.may_enter and not self.unanswered_breach(control)
 
 
 def _week(day: str) -> tuple[int, int]:

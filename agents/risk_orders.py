@@ -112,9 +112,7 @@ class OrderView:
         """Return the first intent of a symbol whose fate at the broker is open, or nothing."""
         return next((i for i, where in self._unsettled.items() if where == symbol), "")
 
-    def commitments(
-        self, now_ns: int, market: MarketView, equity: float
-    ) -> tuple[Commitment, ...]:
+    def commitments(self, now_ns: int, market: MarketView, equity: float) -> tuple[Commitment, ...]:
         """Return everything at stake: positions by ticket, then approvals in their order."""
         approvals = [a for a in self._approvals.values() if a.may_lead_to_order(now_ns)]
         reserved = {approval.seen.fact.intent_id for approval in approvals}

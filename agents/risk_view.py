@@ -23,7 +23,7 @@ from blackboard.facts import (
     SymbolSpec,
     TradingStateChanged,
 )
-from blackboard.facts.control import Health
+from blackboard.facts.control import Health, TradingState
 from blackboard.facts.news import Coverage
 from config.agents import Mode
 from config.settings import Settings
@@ -36,6 +36,9 @@ BLACKOUTS_PER_SYMBOL_MAX = 512
 
 ORDER_PATH = ("supervisor", "risk", "execution")
 """Agents without which an order would not be watched from wish to outcome."""
+
+ENTRY_STATES = frozenset({TradingState.ACTIVE, TradingState.SAFE})
+"""States that permit entries."""
 
 F = TypeVar("F", bound=Fact)
 
@@ -185,6 +188,11 @@ class ControlView:
         self.state: Seen[TradingStateChanged] | None = None
         self.reconciled: Seen[Reconciled] | None = None
         self._health: dict[str, AgentHealth] = {}
+
+    @property
+    def may_enter(self) -> bool:
+        """Whether the trading state permits entries; before the first one it does not."""
+        return self.state is not None and self.state.fact.state in ENTRY_STATES
 
     @property
     def is_probation(self) -> bool:

@@ -10,6 +10,7 @@ from typing import Final
 
 import msgspec
 
+from agents.known import Known, known
 from agents.voters import VOTERS
 from blackboard.entry import Entry
 from blackboard.facts import (
@@ -38,32 +39,35 @@ class Awaited(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Round:
-    """One close and what is known of it; every dict maps to the entry that said it."""
+    """One close and what is known of it, by symbol."""
 
     def __init__(self, close_ns: int) -> None:
         self.close_ns = close_ns
-        self.bars: dict[str, Entry] = {}
-        self.quotes: dict[str, Entry] = {}
-        self.votes: dict[tuple[str, str], Entry] = {}
-        self.forecasts: dict[tuple[str, int], Entry] = {}
-        self.stops: dict[str, Entry] = {}
+        self.bars: dict[str, Known[Bar]] = {}
+        self.quotes: dict[str, Known[Quote]] = {}
+        self.votes: dict[tuple[str, str], Known[Vote]] = {}
+        self.forecasts: dict[tuple[str, int], Known[VolatilityForecast]] = {}
+        self.stops: dict[str, Known[TrailingStop]] = {}
         self.decided: set[str] = set()
 
     def open_symbols(self) -> tuple[str, ...]:
         """Return the symbols with a bar and without a Decision, sorted."""
         return tuple(sorted(self.bars.keys() - self.decided))
 
-    def is_complete(self, symbol: str, awaited: Awaited) -> bool:
-        """Whether everybody awaited has answered for a symbol."""
+    def is_complete(self, awaited: Awaited) -> bool:
+        """Whether everybody awaited has answered for every open symbol."""
+        return all(self._has_all(symbol, awaited) for symbol in self.open_symbols())
+
+    def has_answers(self) -> bool:
+        """Whether anybody has answered anything."""
+        return bool(self.votes or self.forecasts or self.stops)
+
+    def _has_all(self, symbol: str, awaited: Awaited) -> bool:
         return (
             all((symbol, voter) in self.votes for voter in awaited.voters)
             and all((symbol, bars) in self.forecasts for bars in awaited.horizons_bars)
             and (symbol in self.stops or not awaited.stop)
         )
-
-    def has_answers(self) -> bool:
-        """Whether anybody has answered anything."""
-        return bool(self.votes or self.forecasts or self.stops)
 
 
 class Rounds:
@@ -78,32 +82,44 @@ class Rounds:
         return iter([self._rounds[close_ns] for close_ns in sorted(self._rounds)])
 
     def see(self, entry: Entry) -> None:
-        """Sort one entry into its round."""
-        fact = entry.fact
-        if isinstance(fact, Quote):
-            is_ours = True
-        elif isinstance(fact, Bar | Vote | VolatilityForecast | TrailingStop | Decision):
-            is_ours = fact.timeframe is self._timeframe
-        else:
-            return
-        close_ns = entry.ts_event_ns
-        if is_ours and bar_open_ns(close_ns, self._timeframe.length_ns) == close_ns:
-            self._sort(entry, self._at(close_ns))
-
-    def _sort(self, entry: Entry, place: Round) -> None:
+        """Sort one entry into its round; what belongs to none passes by."""
         match entry.fact:
-            case Quote(scope=symbol):
-                place.quotes.setdefault(symbol, entry)
-            case Bar(scope=symbol):
-                place.bars.setdefault(symbol, entry)
-            case Vote(scope=symbol, voter=voter) if VOTERS.get(voter) == entry.author:
-                place.votes.setdefault((symbol, voter), entry)
-            case VolatilityForecast(scope=symbol, horizon_bars=bars):
-                place.forecasts.setdefault((symbol, bars), entry)
-            case TrailingStop(scope=symbol):
-                place.stops.setdefault(symbol, entry)
+            case Quote():
+                self._sort(entry)
+            case Bar(timeframe=timeframe) | Vote(timeframe=timeframe):
+                self._sort_if_ours(entry, timeframe)
+            case VolatilityForecast(timeframe=timeframe) | TrailingStop(timeframe=timeframe):
+                self._sort_if_ours(entry, timeframe)
+            case Decision(timeframe=timeframe):
+                self._sort_if_ours(entry, timeframe)
+            case _:
+                pass
+
+    def _sort_if_ours(self, entry: Entry, timeframe: Timeframe) -> None:
+        if timeframe is self._timeframe:
+            self._sort(entry)
+
+    def _sort(self, entry: Entry) -> None:
+        close_ns = entry.ts_event_ns
+        if bar_open_ns(close_ns, self._timeframe.length_ns) != close_ns:
+            return  # between two closes: it belongs to no round and must not displace one
+        place = self._at(close_ns)
+        match entry.fact:
+            case Quote() as quote:
+                place.quotes.setdefault(quote.scope, known(quote, entry))
+            case Bar() as bar:
+                place.bars.setdefault(bar.scope, known(bar, entry))
+            case Vote() as vote if VOTERS.get(vote.voter) == entry.author:
+                place.votes.setdefault((vote.scope, vote.voter), known(vote, entry))
+            case VolatilityForecast() as forecast:
+                slot = forecast.scope, forecast.horizon_bars
+                place.forecasts.setdefault(slot, known(forecast, entry))
+            case TrailingStop() as stop:
+                place.stops.setdefault(stop.scope, known(stop, entry))
             case Decision(scope=symbol):
                 place.decided.add(symbol)
+            case _:
+                pass
 
     def _at(self, close_ns: int) -> Round:
         found = self._rounds.get(close_ns)

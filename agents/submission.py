@@ -9,19 +9,20 @@ import hashlib
 import math
 from typing import Final
 
-from agents.orders import SEQUENCE_BITS, Order
+from agents.orders import SEQUENCE_BITS, SEQUENCE_MAX, Order
 from agents.requests import SendOrder
 from blackboard.facts import (
     AmendIntent,
     ExitIntent,
     OrderIntent,
+    OrderOutcome,
     OrderSubmitting,
     PositionChanged,
     Quote,
     SymbolSpec,
 )
 from blackboard.facts.decision import Side
-from blackboard.facts.execution import Origin
+from blackboard.facts.execution import Origin, Outcome
 
 FLATTEN: Final = "flatten"
 """Reason of an exit that is allowed even when trading is halted."""
@@ -38,8 +39,8 @@ class Unsendable(ValueError):
 
 def magic_of(strategy_magic: int, sequence: int) -> int:
     """Return the magic number of one order: the strategy's number above the sequence."""
-    if not 0 < sequence < 1 << SEQUENCE_BITS:
-        raise ValueError(f"sequence must be in [1, 2**{SEQUENCE_BITS}), was {sequence}")
+    if not 0 < sequence <= SEQUENCE_MAX:
+        raise ValueError(f"sequence must be in [1, {SEQUENCE_MAX}], was {sequence}")
     return strategy_magic << SEQUENCE_BITS | sequence
 
 
@@ -109,6 +110,22 @@ def send_of(fact: OrderSubmitting, slot: str, deviation_points: int) -> SendOrde
     )
 
 
+def not_sent(order: Order, reason: str) -> OrderOutcome:
+    """Return the outcome of an order that never leaves."""
+    return OrderOutcome(
+        scope=order.symbol,
+        intent_id=order.intent_id,
+        purpose=order.purpose,
+        outcome=Outcome.NOT_SENT,
+        retcode=0,
+        reason=reason,
+        lots=0.0,
+        price=0.0,
+        order_ticket=0,
+        deal_ticket=0,
+    )
+
+
 def _managed(position: PositionChanged | None, reason: str) -> PositionChanged:
     if position is None:
         raise Unsendable("position_closed")
@@ -163,7 +180,7 @@ def _amendment(
 
 
 def _require_distance(side: Side, quote: Quote, stop: float, nearest: float) -> None:
-    """The broker measures from the price at which the position would close."""
+    # The broker measures from the price at which the position would close.
     close = quote.bid if side is Side.BUY else quote.ask
     if (close - stop) * side.sign < nearest:
         raise Unsendable("stops_level")

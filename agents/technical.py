@@ -61,8 +61,9 @@ class TechnicalAgent(Agent):
         """Follow the windows, and note which closes wait for an answer."""
         fact = entry.fact
         if isinstance(fact, Vote):
-            # Both votes of a close stand in one post: one of them tells of the other.
-            self._answered_ns[fact.scope] = entry.ts_event_ns
+            if entry.author == self.name:
+                # Both votes of a close stand in one post: one of them tells of the other.
+                self._answered_ns[fact.scope] = entry.ts_event_ns
             return
         self._windows.see(entry)
         window = self._windows.by_symbol.get(fact.scope)

@@ -284,6 +284,7 @@ class Board:
         return tuple(acks)
 
     def _check(self, post: Post) -> None:
+        self.access.require_author(post.author)
         if post.epoch != self._epochs.get(post.author, 0):
             current = self._epochs.get(post.author, 0)
             raise StaleEpoch(f"epoch of {post.author} must be {current}, was {post.epoch}")

@@ -41,6 +41,12 @@ class DataSection(AgentSection):
     """Largest distance of a bar's extremes from the close before it, in average true ranges."""
     read_delay_ms: int = Field(200, ge=0, le=60_000)
     """Process time to wait after a close before bars are read, so that the terminal has them."""
+    read_attempts_max: int = Field(4, ge=1, le=100)
+    """Readings of one close before it counts as having no bar of any symbol."""
+    read_retry_s: int = Field(5, ge=1, le=300)
+    """Market seconds between two readings of one close."""
+    catch_up_bars_max: int = Field(960, ge=1, le=100_000)
+    """Bars of each symbol posted after an absence; what is older comes as history only."""
 
 
 class TechnicalSection(AgentSection):
@@ -89,7 +95,9 @@ class TechnicalSection(AgentSection):
 class LSTMVolSection(AgentSection):
     """The volatility forecast."""
 
-    horizons_bars: tuple[int, ...] = (4, 16)
+    horizons_bars: tuple[Annotated[int, Field(ge=1, le=480)], ...] = Field(
+        (4, 16), min_length=1, max_length=4
+    )
     """Forecast horizons in bars of the trading timeframe: one and four hours on M15."""
     fit_rows_min: int = Field(480, ge=100, le=100_000)
     """Rows that a fit needs beyond its longest window; below it the agent abstains."""
@@ -137,8 +145,8 @@ class RiskSection(AgentSection):
     """Limits. Each refuses orders or changes the trading state."""
 
     risk_frac_min: float = Field(0.002, ge=0.0005, le=0.01)
-    """Smallest share of equity at the stop; the sizing chain never goes below it."""
-    risk_frac_max: float = Field(0.01, ge=0.002, le=0.02)
+    """Smallest share of equity at the stop that the sizing chain gives; half risk halves it too."""
+    risk_frac_max: float = Field(0.01, ge=0.002, le=0.01)
     """Largest share of equity at the stop."""
     heat_max: float = Field(0.02, gt=0.0, le=0.10)
     """Largest sum of risk at all open stops, as a share of equity."""
@@ -229,6 +237,8 @@ class SupervisorSection(AgentSection):
     """Market hours at half risk before full activity."""
     summary_hour_new_york: int = Field(17, ge=0, le=23)
     """Hour in New York after which the daily summary is posted."""
+    friday_flat: bool = True
+    """Whether own positions are closed before the weekend, whose gaps go through stops."""
 
 
 class AgentsSection(Section):

@@ -18,7 +18,16 @@ import structlog
 from ray.exceptions import RayError
 
 from agents.agent import Agent, Inbox, Outbox
-from agents.requests import Reply, Request, SendOrder, Unanswered
+from agents.requests import (
+    AwaitBroker,
+    BrokerChanged,
+    Reply,
+    Request,
+    SendOrder,
+    Unanswered,
+    Wake,
+    Woken,
+)
 from blackboard.board import Filter
 from blackboard.entry import Entry, Post
 from blackboard.errors import BoardUnavailable, PostRefused
@@ -30,10 +39,12 @@ from runtime.log_setup import set_up_logs
 from runtime.seat import STANDING, Seat
 from runtime.step import AgentFault, guarded_step
 from runtime.supersteps import Turn
-from runtime.world import World, WorldPlan, open_world
+from runtime.world import READ_TRIES, World, WorldPlan, open_world
 
 TURN_DEADLINE_S = 3600.0
 """Longest wait for a turn in virtual time: a dead agent stops the time for as long as it is dead."""
+BROKER_POLL_S = 0.25
+"""Process seconds between two looks at the broker's book while following the clock."""
 _FAULT_PAUSE_S = 1.0
 _TIME_OUT_JITTER = 0.2
 
@@ -151,6 +162,7 @@ class LiveLoop:
         self._cursor = 0
         self._at_work: dict[asyncio.Task[Reply], Request] = {}
         self._sends = asyncio.Lock()
+        self._mark: tuple[object, ...] | None = None
 
     async def run(self) -> None:
         """Rebuild, then follow until cancelled."""
@@ -220,13 +232,31 @@ class LiveLoop:
         return await self._perform(request)
 
     async def _perform(self, request: Request) -> Reply:
-        deadline_s = self._world.deadline_s(request, self._host.plan.clock)
-        now_ns = self._host.plan.clock.now_ns()
-        call = asyncio.to_thread(self._world.follow, request, now_ns=now_ns, epoch=self._epoch)
+        clock, terminal = self._host.plan.clock, self._host.settings.terminal
+        if isinstance(request, Wake):
+            await asyncio.sleep(clock.wait_s(request.at_ns))
+            return Woken(request=request)
+        if isinstance(request, AwaitBroker):
+            return await self._await_broker(request)
+        sends = isinstance(request, SendOrder)
+        deadline_s = terminal.send_timeout_s if sends else terminal.read_timeout_s * READ_TRIES
+        call = asyncio.to_thread(
+            self._world.perform, request, now_ns=clock.now_ns(), epoch=self._epoch
+        )
         try:
-            return await asyncio.wait_for(call, deadline_s)
+            return (await asyncio.wait_for(call, deadline_s)).reply
         except TimeoutError:
             return Unanswered(request=request, reason=f"no answer within {deadline_s:g} s")
+
+    async def _await_broker(self, request: AwaitBroker) -> Reply:
+        # The mark is kept over renewals: what changes between two of them is noticed too.
+        while (wait_s := self._host.plan.clock.wait_s(request.until_ns)) > 0.0:
+            mark = await asyncio.to_thread(self._world.broker_mark)
+            changed, self._mark = self._mark not in (None, mark), mark
+            if changed:
+                break
+            await asyncio.sleep(min(wait_s, BROKER_POLL_S))
+        return BrokerChanged(request=request)
 
     async def _wait(
         self, reading: asyncio.Task[Any]

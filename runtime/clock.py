@@ -23,6 +23,11 @@ def process_s() -> float:
     return time.monotonic()
 
 
+def sleep_s(seconds: float) -> None:
+    """Wait in process time."""
+    time.sleep(seconds)
+
+
 class MarketClock(Protocol):
     """Where a host gets the market time from."""
 

@@ -15,13 +15,13 @@ from typing import Any
 import msgspec
 import ray
 import structlog
-from ray.exceptions import GetTimeoutError, RayActorError, RayError
+from ray.exceptions import ActorDiedError, GetTimeoutError, RayActorError, RayError
 
 from blackboard.access import DRIVER
 from blackboard.board import BoardLimits
 from blackboard.entry import Draft, Post
-from blackboard.errors import PostRefused, TerminalUnavailable, UnrecoverableError
-from blackboard.facts import AgentHealth, Fact
+from blackboard.errors import BoardUnavailable, TerminalUnavailable, UnrecoverableError
+from blackboard.facts import AgentHealth
 from blackboard.facts.control import Health
 from runtime.agent_actor import AgentPlan, spawn
 from runtime.board_actor import Blackboard
@@ -67,7 +67,9 @@ class Cluster:
         self.terminal = TerminalProcess(plan)
         self.board = BoardClient(self.settings.board.call_deadline_s)
         self.agents: dict[str, AgentView] = {}
+        self.board_pid = 0
         self._board_handle: Any = None
+        self._board_restarts: deque[float] = deque()
         self._epoch = 0
         self._health_posts = 0
         self._terminal_failures = 0
@@ -88,18 +90,25 @@ class Cluster:
 
     async def watch(self) -> None:
         """Look at everything once; raises UnrecoverableError where the run cannot go on."""
-        self._watch_terminal()
+        await asyncio.to_thread(self._watch_terminal)
+        await self._watch_board()
         await asyncio.gather(*(self._watch_agent(view) for view in self.agents.values()))
         dead = [v.name for v in self.agents.values() if v.health is Health.QUARANTINED]
         if dead and self.plan.is_virtual:
             reasons = "; ".join(f"{name}: {self.agents[name].reason}" for name in dead)
             raise UnrecoverableError(f"virtual time stands still without {reasons}")
 
-    async def post(self, fact: Fact, ordinal: str, now_ns: int) -> None:
+    async def post(self, draft: Draft) -> None:
         """Post a fact of the driver."""
-        draft = Draft(fact=fact, ts_event_ns=now_ns, ordinal=ordinal)  # type: ignore[arg-type]
-        post = Post(author=DRIVER, epoch=self._epoch, drafts=(draft,), read_to=0, now_ns=now_ns)
-        await self.board.post(post)
+        await self.board.post(
+            Post(
+                author=DRIVER,
+                epoch=self._epoch,
+                drafts=(draft,),
+                read_to=0,
+                now_ns=draft.ts_event_ns,
+            )
+        )
 
     async def stop(self) -> None:
         """Stop in order: agents, board, terminal process, Ray; bounded in time."""
@@ -196,6 +205,20 @@ class Cluster:
         self.terminal.restarts += 1
         self._terminal_failures = 0
 
+    async def _watch_board(self) -> None:
+        # Ray restarts it; a board that cannot read its journal dies in its constructor, for good.
+        try:
+            report = await asyncio.wait_for(
+                self._board_handle.health.remote(), self.settings.cluster.health_timeout_s
+            )
+        except ActorDiedError as error:
+            raise UnrecoverableError(f"the board is dead: {_cause(error)}") from error
+        except (RayActorError, TimeoutError):
+            return
+        if self.board_pid and report["pid"] != self.board_pid:
+            self._spend(self._board_restarts, "the board")
+        self.board_pid = report["pid"]
+
     async def _watch_agent(self, view: AgentView) -> None:
         if view.health is Health.QUARANTINED:
             return
@@ -267,10 +290,10 @@ class Cluster:
             reason=view.reason,
         )
         self._health_posts += 1
-        with suppress(PostRefused):  # the board is down: the next change of health says it again
-            await self.post(
-                fact, f"{self._epoch}.{self._health_posts}", self.plan.clock.now_ns()
-            )
+        ordinal = f"{self._epoch}.{self._health_posts}"
+        draft = Draft(fact=fact, ts_event_ns=self.plan.clock.now_ns(), ordinal=ordinal)
+        with suppress(BoardUnavailable):  # then the next change of health says it again
+            await self.post(draft)
 
 
 def _cause(error: RayActorError) -> str:

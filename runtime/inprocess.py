@@ -5,6 +5,7 @@ them, so a run has the same decisions on both.
 """
 
 from collections.abc import Callable, Mapping
+from enum import Enum
 
 from agents.agent import Agent
 from blackboard.board import Board, Filter
@@ -12,6 +13,20 @@ from blackboard.facts import FOREVER_NS
 from runtime.seat import Seat
 from runtime.supersteps import Release, Supersteps
 from runtime.world import World
+
+
+class Pace(Enum):
+    """What happens instead of, or at, a jump of the clock."""
+
+    JUMP = "jump"
+    SETTLE = "settle"
+    """Something was injected: run a superstep first."""
+    STOP = "stop"
+
+
+def at_full_speed(_jump_ns: int) -> Pace:
+    """Jump at once."""
+    return Pace.JUMP
 
 
 class InProcessHost:
@@ -25,7 +40,7 @@ class InProcessHost:
         *,
         start_ns: int,
         end_ns: int = FOREVER_NS,
-        pace: Callable[[int], bool] = lambda _: True,
+        pace: Callable[[int], Pace] = at_full_speed,
     ) -> None:
         """Take the agents in the order of their commits.
 
@@ -37,7 +52,7 @@ class InProcessHost:
             Market time of a fresh run's first superstep, and the one after which nothing runs.
         pace
             Called with the market time of each jump before it happens; it may wait for a clock, and
-            returns False to end the run.
+            it may end the run.
         """
         self.board = board
         self._pace = pace
@@ -65,8 +80,9 @@ class InProcessHost:
     def _superstep(self) -> bool:
         released, _, jump_ns = self.supersteps.settle()
         if jump_ns is not None:
-            if not self._pace(jump_ns):
-                return False
+            pace = self._pace(jump_ns)
+            if pace is not Pace.JUMP:
+                return pace is Pace.SETTLE
             released = self.supersteps.jump(jump_ns)
         self._step(released)
         return not any(release.has_ended for release in released)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import httpx
 
-from runtime.book import write_atomically
+from runtime.book import Book, write_atomically
 from runtime.ray_session import free_port
 from runtime.run_plan import RunPlan
 
@@ -74,10 +74,7 @@ class TerminalProcess:
 
     def is_healthy(self, timeout_s: float = 2.0) -> bool:
         """Whether it answers."""
-        try:
-            return httpx.get(f"{self.url}/health", timeout=timeout_s).status_code == httpx.codes.OK
-        except httpx.HTTPError:
-            return False
+        return answers(self.url, self._plan.book, timeout_s)
 
     def stop(self) -> None:
         """End it; the ledger is durable at every moment, so even a kill loses nothing."""
@@ -98,3 +95,14 @@ class TerminalProcess:
             self._process.wait(_POLL_S)
         except subprocess.TimeoutExpired:
             return
+
+
+def answers(url: str, book: Book, timeout_s: float = 2.0) -> bool:
+    """Whether the terminal process of a book answers at a URL."""
+    token = book.terminal_token.read_text(encoding="ascii")
+    headers = {"authorization": f"Bearer {token}"}
+    try:
+        reply = httpx.get(f"{url}/health", headers=headers, timeout=timeout_s, trust_env=False)
+    except httpx.HTTPError:
+        return False
+    return reply.status_code == httpx.codes.OK

@@ -69,6 +69,8 @@ class OrderOutcome(Fact, frozen=True, kw_only=True):
     deal_ticket: int
     may_retry: bool = False
     """Whether a new intent for the same decision is allowed."""
+    absent_polls: int = 0
+    """Readings of the broker so far in which the order was searched for and not found."""
 
 
 class DealEntry(StrEnum):
@@ -170,6 +172,10 @@ class AccountSnapshot(Fact, frozen=True, kw_only=True):
     deposits: float
     """Sum of all balance deals so far: deposits less withdrawals."""
     open_positions: int
+
+    def __post_init__(self) -> None:
+        for name in ("balance", "equity", "margin", "margin_free", "deposits"):
+            within(name, getattr(self, name), -1e12, 1e12)
 
 
 class Reconciled(Fact, frozen=True, kw_only=True):

@@ -85,7 +85,8 @@ class EquityMark(Fact, frozen=True, kw_only=True):
     deposits: float
     """Sum of deposits less withdrawals that the mark accounts for."""
     probation_mark: float = 0.0
-    """Mark that a probation runs against, 0 outside of one."""
+    """Mark that a probation runs against; it stays until the drawdown from the high-water mark is
+    below every breached limit again, and is 0 otherwise."""
 
     def __post_init__(self) -> None:
         above("high_water_mark", self.high_water_mark, 0.0)

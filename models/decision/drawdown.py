@@ -100,4 +100,5 @@ def drawdown_frac(equity: float, mark: float) -> float:
     float
         In [0, `FRAC_MAX`]; above 1 where equity is negative.
     """
-    return min(max(0.0, 1.0 - equity / mark), FRAC_MAX)
+    # As a quotient of the loss, 9,000 of 10,000 is 0.1; 1 − 0.9 would stay below a limit of 0.1.
+    return min(max(0.0, (mark - equity) / mark), FRAC_MAX)

@@ -81,7 +81,8 @@ def aligned_returns(
     ]
     steps = np.diff(np.column_stack(columns), axis=0)
     is_neighbour = np.diff(common_ns) == length_ns
-    return steps[is_neighbour][-rows_max:]
+    returns: FloatArray = steps[is_neighbour][-rows_max:]
+    return returns
 
 
 def standardise(returns: FloatArray) -> FloatArray:
@@ -146,7 +147,7 @@ def erc_weights(covariance: FloatArray) -> FloatArray | Infeasible:
         bounds=[(1e-9, None)] * count,
         options={"maxiter": 2000, "maxfun": 20_000, "maxcor": 30, "ftol": 1e-16, "gtol": 1e-10},
     )
-    weights = np.asarray(solved.x / deviation, dtype=np.float64)
+    weights: FloatArray = solved.x / deviation
     weights = weights / weights.sum()
     # The solver's own flag is no proof: it may stop for lack of precision at the optimum.
     miss = float(np.max(np.abs(count * risk_shares(weights, covariance) - 1.0)))

@@ -68,6 +68,7 @@ def bar_numbers(close_ns: NDArray[np.int64], length_ns: int) -> NDArray[np.int64
 
 
 def closes_between(earlier_ns: int, later_ns: int, length_ns: int) -> int:
-    """Return how many closes lie after one close, up to and with another."""
-    first, last = bar_numbers(np.array([earlier_ns, later_ns], dtype=np.int64), length_ns)
+    """Return how many closes lie after one instant, up to and with another."""
+    ends_ns = [last_bar_close_ns(ts_ns, length_ns) for ts_ns in (earlier_ns, later_ns)]
+    first, last = bar_numbers(np.array(ends_ns, dtype=np.int64), length_ns)
     return int(last - first)

@@ -1,6 +1,7 @@
 """Indicator columns of a window; the only place that calls pandas-ta-classic and knows its columns.
 
-Row t of every column uses bars ≤ t only and is bit-identical whatever follows. Warm-up rows: NaN.
+The library computes a history; recursions that are held to it carry the columns on bar by bar. Row
+t of every column uses bars ≤ t only and is bit-identical whatever follows. Warm-up rows are NaN.
 
 One path of the library is used, on purpose: TA-Lib never (``talib=False``), its compiled loops
 always, because numba is a dependency of ours (they equal their uncompiled selves to the last bit).
@@ -15,7 +16,8 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from models.market.bars import FloatArray, Window
+from models.market.bars import BarArray, FloatArray, Window
+from models.market.recursions import STATE_SIZE, carry_on
 
 
 class IndicatorPeriods(NamedTuple):
@@ -102,6 +104,60 @@ def indicator_columns(window: Window, periods: IndicatorPeriods) -> IndicatorCol
         column[: warm_up - 1] = np.nan
         column.flags.writeable = False
     return columns
+
+
+class IndicatorWindow:
+    """A window of bars with its indicators, growing at the end.
+
+    Rows of the history are the library's, later rows are carried on from them. Which rows are
+    history is part of what a window is, so nothing depends on how later bars were batched.
+
+    Parameters
+    ----------
+    history : BarArray
+        Bars to begin with; may be empty.
+    periods : IndicatorPeriods
+        See there.
+    """
+
+    def __init__(self, history: BarArray, periods: IndicatorPeriods) -> None:
+        self.window = Window(history)
+        self._periods = periods
+        self._warm_up = warm_up_bars(periods)
+        self._state = np.zeros(STATE_SIZE)
+        self._table = np.empty((len(IndicatorColumns._fields), max(2 * len(history), 512)))
+        self._carry_from(0)
+        self._table[:, : len(history)] = indicator_columns(self.window, periods)
+
+    @property
+    def columns(self) -> IndicatorColumns:
+        """Read-only views of all columns."""
+        rows = self._table[:, : len(self.window)]
+        rows.flags.writeable = False
+        return IndicatorColumns(*rows)
+
+    def extend(self, bars: BarArray) -> None:
+        """Append bars, as `Window.extend` does."""
+        start = len(self.window)
+        self.window.extend(bars)
+        if len(self.window) > self._table.shape[1]:
+            grown = np.empty((len(self._table), 2 * len(self.window)))
+            grown[:, :start] = self._table[:, :start]
+            self._table = grown
+        self._carry_from(start)
+
+    def _carry_from(self, start: int) -> None:
+        window = self.window
+        carry_on(
+            window.high,
+            window.low,
+            window.close,
+            start,
+            self._warm_up,
+            self._periods,
+            self._state,
+            self._table,
+        )
 
 
 def _library_columns(window: Window, periods: IndicatorPeriods) -> IndicatorColumns:

@@ -90,7 +90,7 @@ class Validation:
 
     @property
     def summary(self) -> str:
-        """The faults in words, such as ``rejected: duplicate 1, jump 2``; empty if there are none."""
+        """The faults in words, such as ``rejected: duplicate 1, jump 2``; empty if none."""
         counts = Counter(each.reason.value for each in self.faults)
         listed = ", ".join(f"{reason} {counts[reason]}" for reason in sorted(counts))
         return f"rejected: {listed}" if listed else ""
@@ -148,11 +148,11 @@ class _Verdicts:
 
     @property
     def is_sound(self) -> NDArray[np.bool_]:
-        return self._codes == 0
+        return np.equal(self._codes, 0)
 
     @property
     def sound_rows(self) -> NDArray[np.intp]:
-        return np.flatnonzero(self._codes == 0)
+        return np.flatnonzero(self.is_sound)
 
     def reject(self, defect: Defect, rows: NDArray[np.bool_] | NDArray[np.intp]) -> None:
         fresh = np.zeros(len(self._codes), dtype=np.bool_)

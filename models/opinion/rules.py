@@ -20,7 +20,7 @@ from models.opinion.calibration import (
     fit_calibration,
     uniqueness,
 )
-from models.opinion.signals import Family, Reading, RuleWindow
+from models.opinion.signals import Family, Reading, RuleWindow, score_of
 
 FALLBACK_BARRIER_FRAC: Final = 0.001
 """Half-width of the barriers as a share of the price where there is no average true range: about
@@ -105,8 +105,8 @@ class WeekRules:
         if not distance > 0.0:
             reason = "warm-up: no average true range" if np.isnan(atr) else "no price movement"
             return _abstention(reason, close, FALLBACK_BARRIER_FRAC * close, ())
-        score = float(self._rules.scores(family, slice(row, row + 1))[0])
         readings = self._rules.readings(family, row)
+        score = score_of(readings)
         reason = self._why_silent(family) or ("" if score else "no reading speaks")
         if reason:
             return _abstention(reason, close, distance, readings)

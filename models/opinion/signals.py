@@ -39,7 +39,7 @@ from models.market.bars import (
     last_closed_rows,
     resample,
 )
-from models.market.indicators import IndicatorColumns, IndicatorPeriods, indicator_columns
+from models.market.indicators import IndicatorColumns, IndicatorPeriods, IndicatorWindow
 from models.market.sessions import bar_open_ns
 
 BoolArray = NDArray[np.bool_]
@@ -77,6 +77,14 @@ class Reading(NamedTuple):
     timeframe: str
     value: float
     weight: float
+
+
+def score_of(readings: tuple[Reading, ...]) -> float:
+    """Return what readings add up to: `RuleWindow.scores` at their row, to the last bit."""
+    score = 0.0
+    for reading in readings:  # in this order; `sum` would compensate its rounding
+        score += reading.weight * reading.value
+    return score
 
 
 class _Part(NamedTuple):
@@ -131,34 +139,22 @@ def _against(distance: FloatArray, dead: float, full: float, is_warm: BoolArray)
     return np.where(np.isnan(distance), np.where(is_warm, 0.0, np.nan), reading)
 
 
-class _Frame:
-    # One timeframe of a window, with columns that are computed again only when it has grown.
-
-    def __init__(self, timeframe: str, length_ns: int, periods: IndicatorPeriods) -> None:
-        self.timeframe = timeframe
-        self.length_ns = length_ns
-        self.window = Window()
-        self._periods = periods
-        self._columns = indicator_columns(self.window, periods)
-
-    @property
-    def columns(self) -> IndicatorColumns:
-        if len(self._columns.atr) < len(self.window):
-            self._columns = indicator_columns(self.window, self._periods)
-        return self._columns
+class _Frame(NamedTuple):
+    # One timeframe of a symbol.
+    timeframe: str
+    length_ns: int
+    indicators: IndicatorWindow
 
     def follow(self, base: Window) -> None:
-        # Take the bins that have closed since; the first open one ends after the newest bar.
-        if not len(base):
-            return
-        first_row = int(np.searchsorted(base.close_ns, self.window.newest_ns, side="right"))
+        # Take the bins that have closed since. Most bars close none, which is seen at once.
+        first_row = int(
+            np.searchsorted(base.close_ns, self.indicators.window.newest_ns, side="right")
+        )
         if first_row == len(base):
             return
-        bin_close_ns = (
-            bar_open_ns(int(base.close_ns[first_row]) - 1, self.length_ns) + self.length_ns
-        )
-        if base.newest_ns >= bin_close_ns:
-            self.window.extend(resample(base.bars(first_row), self.length_ns))
+        open_ns = bar_open_ns(int(base.close_ns[first_row]) - 1, self.length_ns)
+        if base.newest_ns >= open_ns + self.length_ns:
+            self.indicators.extend(resample(base.bars(first_row), self.length_ns))
 
 
 class RuleWindow:
@@ -169,8 +165,8 @@ class RuleWindow:
 
     Parameters
     ----------
-    bars : BarArray
-        Closed bars of the trading timeframe from the anchor on.
+    history : BarArray
+        Closed bars of the trading timeframe from the anchor on; may be empty.
     timeframes : tuple of (str, int)
         Name and length in nanoseconds: the trading timeframe, then longer ones.
     periods : IndicatorPeriods
@@ -178,25 +174,29 @@ class RuleWindow:
     """
 
     def __init__(
-        self, bars: BarArray, timeframes: tuple[tuple[str, int], ...], periods: IndicatorPeriods
+        self, history: BarArray, timeframes: tuple[tuple[str, int], ...], periods: IndicatorPeriods
     ) -> None:
-        self._frames = [_Frame(name, length_ns, periods) for name, length_ns in timeframes]
-        self.extend(bars)
+        (name, length_ns), *higher = timeframes
+        self._base = _Frame(name, length_ns, IndicatorWindow(history, periods))
+        self._higher = [
+            _Frame(name, length_ns, IndicatorWindow(resample(history, length_ns), periods))
+            for name, length_ns in higher
+        ]
 
     @property
     def window(self) -> Window:
         """Bars of the trading timeframe."""
-        return self._frames[0].window
+        return self._base.indicators.window
 
     @property
     def columns(self) -> IndicatorColumns:
         """Indicators of the trading timeframe."""
-        return self._frames[0].columns
+        return self._base.indicators.columns
 
     def extend(self, bars: BarArray) -> None:
         """Append bars of the trading timeframe, and the higher bars that close with them."""
-        self.window.extend(bars)
-        for frame in self._frames[1:]:
+        self._base.indicators.extend(bars)
+        for frame in self._higher:
             frame.follow(self.window)
 
     def scores(self, family: Family, rows: slice = slice(None)) -> FloatArray:
@@ -220,7 +220,7 @@ class RuleWindow:
 
     def _parts(self, family: Family, rows: slice) -> list[_Part]:
         times_ns = self.window.close_ns[rows]
-        parts = [_part(frame, family, times_ns) for frame in self._frames]
+        parts = [_part(frame, family, times_ns) for frame in (self._base, *self._higher)]
         warm_count = np.zeros(len(times_ns))
         for part in parts:
             warm_count += part.is_warm
@@ -229,14 +229,15 @@ class RuleWindow:
 
 
 def _part(frame: _Frame, family: Family, times_ns: IntArray) -> _Part:
-    rows = last_closed_rows(times_ns, frame.window.close_ns)
-    if not len(frame.window):
+    window = frame.indicators.window
+    rows = last_closed_rows(times_ns, window.close_ns)
+    if not len(window):
         nothing = np.zeros(len(rows))
         values = tuple(nothing for _ in READINGS[family])
         return _Part(frame.timeframe, values, nothing, nothing > 0.0)
-    columns = IndicatorColumns(*(column[rows] for column in frame.columns))
+    columns = IndicatorColumns(*(column[rows] for column in frame.indicators.columns))
     readings_of = trend_readings if family is Family.TREND else reversion_readings
-    values = readings_of(frame.window.close[rows], columns)
+    values = readings_of(window.close[rows], columns)
     is_warm = (rows >= 0) & ~np.isnan(columns.adx)
     weight = trendiness(columns.adx) if family is Family.TREND else 1.0 - trendiness(columns.adx)
     return _Part(

@@ -15,6 +15,7 @@ import diskcache
 import msgspec
 from diskcache.core import MODE_RAW, UNKNOWN
 
+from blackboard.entry import decode_entries
 from blackboard.errors import JournalCorrupt
 from blackboard.journal import Block, Durability
 
@@ -114,6 +115,14 @@ class DiskcacheJournal:
         except sqlite3.DatabaseError as error:
             raise JournalCorrupt(f"journal {self._folder} cannot be read: {error}") from error
         return value
+
+    def last_known_ns(self) -> int:
+        """Return the market time at which the newest block was stored, 0 without one."""
+        rows = self._select("SELECT MAX(key) FROM Cache WHERE typeof(key) = 'integer'", ())
+        if rows[0][0] is None:
+            return 0
+        (block,) = self.blocks(rows[0][0] - 1)
+        return max(entry.known_at_ns for entry in decode_entries(block.payload))
 
     def close(self) -> None:
         """Close the database; everything acknowledged stays."""

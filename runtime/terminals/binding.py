@@ -8,15 +8,17 @@ refused, a NaN volume passes.
 
 import operator
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any, Final, NoReturn
+from functools import wraps
+from typing import Any, Concatenate, Final, NoReturn, ParamSpec, TypeVar
 
 from runtime.terminals import constants as mt5
-from runtime.terminals.port import Moment, Request, SendAnswer
+from runtime.terminals.port import Moment, Request, TerminalRefused
 from runtime.terminals.structures import (
     AccountInfo,
     OrderCheckResult,
+    OrderSendResult,
     RatesArray,
     SymbolInfo,
     TerminalInfo,
@@ -67,11 +69,35 @@ class CallFailed(Exception):
         super().__init__(f"{self.code}: {self.text}")
 
 
+P = ParamSpec("P")
+R = TypeVar("R")
+F = TypeVar("F")
+_Method = Callable[Concatenate["Binding", P], R]
+
+
+def _answers(failed: F) -> Callable[[_Method[P, R]], _Method[P, R | F]]:
+    """Let a function of the package keep the last error, and answer `failed` where it fails."""
+
+    def keep(method: _Method[P, R]) -> _Method[P, R | F]:
+        @wraps(method)
+        def kept(binding: "Binding", /, *args: P.args, **kwargs: P.kwargs) -> R | F:
+            binding.error = SUCCESS
+            try:
+                return method(binding, *args, **kwargs)
+            except CallFailed as failure:
+                binding.error = (failure.code, failure.text)
+                return failed
+
+        return kept
+
+    return keep
+
+
 class Binding(ABC):
-    """The package's functions over one way of reaching a terminal."""
+    """The package's functions over one way of reaching a terminal; they are `port.Terminal`'s."""
 
     def __init__(self) -> None:
-        self._last_error = SUCCESS
+        self.error = SUCCESS
 
     @abstractmethod
     def _forward(self, function: str, *arguments: object, **named: object) -> Any:
@@ -83,20 +109,7 @@ class Binding(ABC):
             If the call ends with `None`.
         """
 
-    def _call(self, function: str, *arguments: object, **named: object) -> Any:
-        self._last_error = SUCCESS
-        try:
-            return self._forward(function, *arguments, **named)
-        except CallFailed as failure:
-            return self._fail(failure.code, failure.text)
-
-    def _fail(self, code: int, text: str = "") -> None:
-        failure = CallFailed(code, text)
-        self._last_error = (failure.code, failure.text)
-
-    def _invalid(self, text: str) -> None:
-        self._fail(mt5.RES_E_INVALID_PARAMS, text)
-
+    @_answers(failed=False)
     def initialize(
         self,
         path: str = "",
@@ -107,12 +120,10 @@ class Binding(ABC):
         timeout: int = 60_000,
         portable: bool = False,
     ) -> bool:
-        """Connect; see `port.Terminal`."""
-        if not _fits(CREDENTIAL_LENGTH_MAX, password, server):
-            self._invalid("Invalid arguments")
-            return False
+        """Connect."""
+        _credentials(password, server)
         return bool(
-            self._call(
+            self._forward(
                 "initialize",
                 path,
                 login=login,
@@ -123,167 +134,159 @@ class Binding(ABC):
             )
         )
 
+    @_answers(failed=False)
     def login(
         self, login: int, password: str = "", server: str = "", timeout: int = 60_000
     ) -> bool:
-        """Switch to an account; see `port.Terminal`."""
-        if not _fits(CREDENTIAL_LENGTH_MAX, password, server):
-            self._invalid("Invalid arguments")
-            return False
-        return bool(self._call("login", login, password=password, server=server, timeout=timeout))
+        """Switch to an account."""
+        _credentials(password, server)
+        return bool(
+            self._forward("login", login=login, password=password, server=server, timeout=timeout)
+        )
 
+    @_answers(failed=False)
     def shutdown(self) -> bool:
-        """Disconnect; see `port.Terminal`."""
-        return bool(self._call("shutdown"))
+        """Disconnect."""
+        return bool(self._forward("shutdown"))
 
     def last_error(self) -> tuple[int, str]:
         """Return code and text of the call before this one; changes nothing."""
-        return self._last_error
+        return self.error
 
-    def version(self) -> tuple[int, int, str] | None:
-        """Return version, build and build date; see `port.Terminal`."""
-        answer: tuple[int, int, str] | None = self._call("version")
+    @_answers(failed=None)
+    def version(self) -> tuple[int, int, str]:
+        """Return version, build and build date."""
+        answer: tuple[int, int, str] = self._forward("version")
         return answer
 
-    def terminal_info(self) -> TerminalInfo | None:
-        """Return the state of the terminal program; see `port.Terminal`."""
-        answer: TerminalInfo | None = self._call("terminal_info")
+    @_answers(failed=None)
+    def terminal_info(self) -> TerminalInfo:
+        """Return the state of the terminal program."""
+        answer: TerminalInfo = self._forward("terminal_info")
         return answer
 
-    def account_info(self) -> AccountInfo | None:
-        """Return the account; see `port.Terminal`."""
-        answer: AccountInfo | None = self._call("account_info")
+    @_answers(failed=None)
+    def account_info(self) -> AccountInfo:
+        """Return the account."""
+        answer: AccountInfo = self._forward("account_info")
         return answer
 
-    def symbols_total(self) -> int | None:
-        """Return how many symbols there are; see `port.Terminal`."""
-        answer: int | None = self._call("symbols_total")
+    @_answers(failed=None)
+    def symbols_total(self) -> int:
+        """Return how many symbols there are."""
+        answer: int = self._forward("symbols_total")
         return answer
 
     def symbols_get(self, group: str = "*") -> tuple[SymbolInfo, ...] | bool | None:
-        """Return the symbols that match; see `port.Terminal`."""
-        if not isinstance(group, str):
-            self._invalid("Invalid arguments")
-            return False
-        answer: tuple[SymbolInfo, ...] | None = self._call("symbols_get", group)
+        """Return the symbols that match; False for wrong arguments, None for other failures."""
+        answer = self._symbols_get(group)
+        is_ours = answer is None and self.error[0] == mt5.RES_E_INVALID_PARAMS
+        return False if is_ours else answer
+
+    @_answers(failed=None)
+    def _symbols_get(self, group: str) -> tuple[SymbolInfo, ...]:
+        answer: tuple[SymbolInfo, ...] = self._forward("symbols_get", _group(group))
         return answer
 
-    def symbol_info(self, symbol: str) -> SymbolInfo | None:
-        """Return a symbol's properties; see `port.Terminal`."""
-        if not _is_name("symbol_info", symbol):
-            return self._invalid("Invalid arguments")
-        answer: SymbolInfo | None = self._call("symbol_info", symbol)
+    @_answers(failed=None)
+    def symbol_info(self, symbol: str) -> SymbolInfo:
+        """Return a symbol's properties."""
+        answer: SymbolInfo = self._forward("symbol_info", _name("symbol_info", symbol))
         return answer
 
-    def symbol_info_tick(self, symbol: str) -> Tick | None:
-        """Return a selected symbol's latest tick; see `port.Terminal`."""
-        if not _is_name("symbol_info_tick", symbol):
-            return self._invalid("Invalid arguments")
-        answer: Tick | None = self._call("symbol_info_tick", symbol)
+    @_answers(failed=None)
+    def symbol_info_tick(self, symbol: str) -> Tick:
+        """Return a selected symbol's latest tick."""
+        answer: Tick = self._forward("symbol_info_tick", _name("symbol_info_tick", symbol))
         return answer
 
-    def symbol_select(self, symbol: str, enable: bool = True) -> bool | None:
-        """Show or hide a symbol; see `port.Terminal`."""
-        if not _is_name("symbol_select", symbol):
-            return self._invalid("Invalid arguments")
-        return bool(self._call("symbol_select", symbol, bool(enable)))
+    @_answers(failed=False)
+    def symbol_select(self, symbol: str, enable: bool = True) -> bool:
+        """Show or hide a symbol."""
+        return bool(self._forward("symbol_select", _name("symbol_select", symbol), bool(enable)))
 
+    @_answers(failed=None)
     def copy_rates_from_pos(
         self, symbol: str, timeframe: int, start_pos: int, count: int
-    ) -> RatesArray | None:
-        """Return bars back from a position; see `port.Terminal`."""
+    ) -> RatesArray:
+        """Return bars back from a position."""
         function = "copy_rates_from_pos"
-        if not _is_name(function, symbol):
-            return self._invalid("Invalid arguments")
         numbers = [_integer(function, number) for number in (timeframe, start_pos, count)]
-        answer: RatesArray | None = self._call(function, symbol, *numbers)
+        answer: RatesArray = self._forward(function, _name(function, symbol), *numbers)
         return answer
 
+    @_answers(failed=None)
     def copy_rates_from(
         self, symbol: str, timeframe: int, date_from: Moment, count: int
-    ) -> RatesArray | None:
-        """Return bars back from a moment; see `port.Terminal`."""
+    ) -> RatesArray:
+        """Return bars back from a moment."""
         function = "copy_rates_from"
-        if not _is_name(function, symbol):
-            return self._invalid("Invalid arguments")
-        answer: RatesArray | None = self._call(
+        answer: RatesArray = self._forward(
             function,
-            symbol,
+            _name(function, symbol),
             _integer(function, timeframe),
             _epoch_s(function, date_from),
             _integer(function, count),
         )
         return answer
 
+    @_answers(failed=None)
     def copy_rates_range(
         self, symbol: str, timeframe: int, date_from: Moment, date_to: Moment
-    ) -> RatesArray | None:
-        """Return the bars of a range; see `port.Terminal`."""
+    ) -> RatesArray:
+        """Return the bars of a range."""
         function = "copy_rates_range"
-        if not _is_name(function, symbol):
-            return self._invalid("Invalid arguments")
-        answer: RatesArray | None = self._call(
+        answer: RatesArray = self._forward(
             function,
-            symbol,
+            _name(function, symbol),
             _integer(function, timeframe),
             _epoch_s(function, date_from),
             _epoch_s(function, date_to),
         )
         return answer
 
-    def positions_total(self) -> int | None:
-        """Return how many positions are open; see `port.Terminal`."""
-        answer: int | None = self._call("positions_total")
+    @_answers(failed=None)
+    def positions_total(self) -> int:
+        """Return how many positions are open."""
+        answer: int = self._forward("positions_total")
         return answer
 
+    @_answers(failed=None)
     def positions_get(
         self, *unnamed: object, ticket: int = 0, symbol: str = "", group: str = ""
-    ) -> tuple[TradePosition, ...] | None:
-        """Return open positions; see `port.Terminal`."""
-        if not self._selects("positions_get", unnamed, ticket, symbol, group):
-            return None
-        answer: tuple[TradePosition, ...] | None = self._call(
-            "positions_get", ticket=ticket, symbol=symbol, group=group
+    ) -> tuple[TradePosition, ...]:
+        """Return open positions."""
+        answer: tuple[TradePosition, ...] = self._forward(
+            "positions_get", **_selection("positions_get", unnamed, ticket, symbol, group)
         )
         return answer
 
+    @_answers(failed=None)
     def orders_get(
         self, *unnamed: object, ticket: int = 0, symbol: str = "", group: str = ""
-    ) -> tuple[TradeOrder, ...] | None:
-        """Return working orders; see `port.Terminal`."""
-        if not self._selects("orders_get", unnamed, ticket, symbol, group):
-            return None
-        answer: tuple[TradeOrder, ...] | None = self._call(
-            "orders_get", ticket=ticket, symbol=symbol, group=group
+    ) -> tuple[TradeOrder, ...]:
+        """Return working orders."""
+        answer: tuple[TradeOrder, ...] = self._forward(
+            "orders_get", **_selection("orders_get", unnamed, ticket, symbol, group)
         )
         return answer
 
-    def _selects(
-        self, function: str, unnamed: tuple[object, ...], ticket: int, symbol: str, group: str
-    ) -> bool:
-        if unnamed:
-            self._invalid("Unnamed arguments not allowed")
-            return False
-        _unsigned(function, ticket, UNSIGNED_64_MAX)
-        if not (_is_name(function, symbol) and isinstance(group, str)):
-            self._invalid("Invalid arguments")
-            return False
-        return True
-
+    @_answers(failed=None)
     def history_orders_get(
         self, *dates: Moment, group: str = "", ticket: int = 0, position: int = 0
-    ) -> tuple[TradeOrder, ...] | None:
-        """Return finished orders; see `port.Terminal`."""
-        answer: tuple[TradeOrder, ...] | None = self._history(
+    ) -> tuple[TradeOrder, ...]:
+        """Return finished orders: of a range, with a ticket, or of a position."""
+        answer: tuple[TradeOrder, ...] = self._history(
             "history_orders_get", dates, group, ticket, position
         )
         return answer
 
+    @_answers(failed=None)
     def history_deals_get(
         self, *dates: Moment, group: str = "", ticket: int = 0, position: int = 0
-    ) -> tuple[TradeDeal, ...] | None:
-        """Return deals; see `port.Terminal`."""
-        answer: tuple[TradeDeal, ...] | None = self._history(
+    ) -> tuple[TradeDeal, ...]:
+        """Return deals: of a range, the first of an order, or of a position."""
+        answer: tuple[TradeDeal, ...] = self._history(
             "history_deals_get", dates, group, ticket, position
         )
         return answer
@@ -291,48 +294,51 @@ class Binding(ABC):
     def _history(
         self, function: str, dates: tuple[Moment, ...], group: str, ticket: int, position: int
     ) -> Any:
-        for number in (ticket, position):
-            _unsigned(function, number, UNSIGNED_64_MAX)
-        ways = (bool(dates), bool(ticket), bool(position))
-        if sum(ways) != 1 or len(dates) not in (0, 2) or not isinstance(group, str):
-            return self._invalid("Invalid arguments")
-        moments = [_epoch_s(function, date) for date in dates]
-        return self._call(function, *moments, group=group, ticket=ticket, position=position)
+        if sum((bool(dates), bool(ticket), bool(position))) != 1 or len(dates) not in (0, 2):
+            raise _invalid("Invalid arguments")
+        return self._forward(
+            function,
+            *(_epoch_s(function, date) for date in dates),
+            group=_group(group),
+            ticket=_unsigned(function, ticket, UNSIGNED_64_MAX),
+            position=_unsigned(function, position, UNSIGNED_64_MAX),
+        )
 
-    def order_calc_margin(
-        self, action: int, symbol: str, volume: float, price: float
-    ) -> float | None:
-        """Return the margin of an order; see `port.Terminal`."""
+    @_answers(failed=None)
+    def order_calc_margin(self, action: int, symbol: str, volume: float, price: float) -> float:
+        """Return the margin of an order."""
         function = "order_calc_margin"
-        if not _is_name(function, symbol):
-            return self._invalid("Invalid arguments")
         numbers = [_number(function, number) for number in (volume, price)]
-        answer: float | None = self._call(function, _integer(function, action), symbol, *numbers)
+        answer: float = self._forward(
+            function, _integer(function, action), _name(function, symbol), *numbers
+        )
         return answer
 
+    @_answers(failed=None)
     def order_calc_profit(
         self, action: int, symbol: str, volume: float, price_open: float, price_close: float
-    ) -> float | None:
-        """Return the profit between two prices; see `port.Terminal`."""
+    ) -> float:
+        """Return the profit between two prices."""
         function = "order_calc_profit"
-        if not _is_name(function, symbol):
-            return self._invalid("Invalid arguments")
         numbers = [_number(function, number) for number in (volume, price_open, price_close)]
-        answer: float | None = self._call(function, _integer(function, action), symbol, *numbers)
+        answer: float = self._forward(
+            function, _integer(function, action), _name(function, symbol), *numbers
+        )
         return answer
 
-    def order_check(self, request: Request) -> OrderCheckResult | None:
-        """Return what a request would do; see `port.Terminal`."""
-        self._last_error = SUCCESS
-        try:
-            read = read_request("order_check", request)
-        except CallFailed as failure:
-            return self._fail(failure.code, failure.text)
-        answer: OrderCheckResult | None = self._call("order_check", read)
+    @_answers(failed=None)
+    def order_check(self, request: Request) -> OrderCheckResult:
+        """Return what a request would do."""
+        answer: OrderCheckResult = self._forward(
+            "order_check", read_request("order_check", request)
+        )
         return answer
 
-    def order_send(self, request: Request, *, request_id: str, epoch: int) -> SendAnswer:
-        """Send a request once, ever; see `port.Terminal`.
+    @_answers(failed=None)
+    def order_send(
+        self, request: Request, *, request_id: str, epoch: int
+    ) -> OrderSendResult | TerminalRefused:
+        """Send a request once, ever.
 
         Raises
         ------
@@ -344,17 +350,15 @@ class Binding(ABC):
             raise ValueError(f"request_id must have 1..{REQUEST_ID_LENGTH_MAX} characters")
         if not 0 <= epoch <= SIGNED_64_MAX:
             raise ValueError(f"epoch must be in [0, 2**63), was {epoch}")
-        self._last_error = SUCCESS
-        try:
-            read = read_request("order_send", request)
-        except CallFailed as failure:
-            return self._fail(failure.code, failure.text)
-        answer: SendAnswer = self._call("order_send", read, request_id=request_id, epoch=epoch)
+        answer: OrderSendResult | TerminalRefused = self._forward(
+            "order_send", read_request("order_send", request), request_id=request_id, epoch=epoch
+        )
         return answer
 
-    def epoch_seen(self) -> int | None:
-        """Return the highest epoch that has sent here; see `port.Terminal`."""
-        answer: int | None = self._call("epoch_seen")
+    @_answers(failed=None)
+    def epoch_seen(self) -> int:
+        """Return the highest epoch that has sent here."""
+        answer: int = self._forward("epoch_seen")
         return answer
 
 
@@ -385,7 +389,7 @@ def read_request(function: str, request: Request) -> TradeRequest:
         raises. Source: the compiled module; not observed live.
     """
     if not isinstance(request, Mapping):
-        raise CallFailed(mt5.RES_E_INVALID_PARAMS, "Invalid arguments")
+        raise _invalid("Invalid arguments")
     return TradeRequest(*(_field(function, request, name) for name in TradeRequest._fields))
 
 
@@ -396,7 +400,9 @@ def _field(function: str, request: Request, name: str) -> Any:
         return float(number) if isinstance(number, float) else _refuse(name)
     if name in _TEXT_FIELDS:
         text = request.get(name, "")
-        return str(text) if isinstance(text, str) and _fits(TEXT_LENGTH_MAX, text) else _refuse(name)
+        return (
+            str(text) if isinstance(text, str) and _fits(TEXT_LENGTH_MAX, text) else _refuse(name)
+        )
     whole = request.get(name, 0)
     if not isinstance(whole, int):
         _refuse(name)
@@ -408,7 +414,7 @@ def _field(function: str, request: Request, name: str) -> Any:
 
 
 def _refuse(field: str) -> NoReturn:
-    raise CallFailed(mt5.RES_E_INVALID_PARAMS, f'Invalid "{field}" argument')
+    raise _invalid(f'Invalid "{field}" argument')
 
 
 def _raise_pending(function: str) -> NoReturn:
@@ -426,10 +432,39 @@ def _wide_length(text: str) -> int:
     return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
-def _is_name(function: str, symbol: object) -> bool:
+def _invalid(text: str) -> CallFailed:
+    return CallFailed(mt5.RES_E_INVALID_PARAMS, text)
+
+
+def _name(function: str, symbol: object) -> str:
     if not isinstance(symbol, str):
         _raise_pending(function)
-    return _fits(TEXT_LENGTH_MAX, symbol)
+    if not _fits(TEXT_LENGTH_MAX, symbol):
+        raise _invalid("Invalid arguments")
+    return symbol
+
+
+def _group(group: object) -> str:
+    if not isinstance(group, str):
+        raise _invalid("Invalid arguments")
+    return group
+
+
+def _credentials(*texts: str) -> None:
+    if not _fits(CREDENTIAL_LENGTH_MAX, *texts):
+        raise _invalid("Invalid arguments")
+
+
+def _selection(
+    function: str, unnamed: tuple[object, ...], ticket: int, symbol: str, group: str
+) -> dict[str, object]:
+    if unnamed:
+        raise _invalid("Unnamed arguments not allowed")
+    return {
+        "ticket": _unsigned(function, ticket, UNSIGNED_64_MAX),
+        "symbol": _name(function, symbol),
+        "group": _group(group),
+    }
 
 
 def _unsigned(function: str, number: object, highest: int) -> int:

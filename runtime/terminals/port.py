@@ -1,4 +1,4 @@
-"""What Quorum asks of a terminal: the MetaTrader5 functions that it uses, and what a simulation adds.
+"""What Quorum asks of a terminal: the MetaTrader5 functions it uses, and what a simulation adds.
 
 The simulated terminal, the real one and the client of the terminal process all have this surface,
 so no caller can tell them apart. `None` is failure, with the reason in `last_error`; an empty tuple
@@ -101,7 +101,7 @@ class Terminal(Protocol):
     def symbol_info_tick(self, symbol: str) -> Tick | None:
         """Return a selected symbol's latest tick."""
 
-    def symbol_select(self, symbol: str, enable: bool = True) -> bool | None:
+    def symbol_select(self, symbol: str, enable: bool = True) -> bool:
         """Show or hide a symbol."""
 
     def copy_rates_from_pos(
@@ -165,9 +165,12 @@ class Terminal(Protocol):
     def epoch_seen(self) -> int | None:
         """Return the highest epoch that has sent here; beyond the package."""
 
+    def close(self) -> None:
+        """Let go of whatever is held; beyond the package, and the last call of all."""
+
 
 class SimulatedControls(Protocol):
-    """What only a simulated terminal can be asked: to move its time, and what its broker will do."""
+    """What only a simulated terminal can be asked: to move its time, and what comes next."""
 
     def steer(self, now_ns: int | None) -> None:
         """Take the market time from here; None gives the terminal its own clock back.

@@ -1,7 +1,7 @@
 """The structures of the MetaTrader5 package: field for field in its order and with its types.
 
-Struct sequences there, named tuples here: indexable, with named fields and `_asdict()`, which leaves
-a nested request as it is. Times are server time dressed as UTC epochs.
+Struct sequences there, named tuples here: indexable, with named fields and `_asdict()`, which
+leaves a nested request as it is. Times are server time dressed as UTC epochs.
 """
 
 from typing import Final, NamedTuple

@@ -117,8 +117,8 @@ class Ledger(Protocol):
     """A broker's book.
 
     Guarantees: `commit` takes a change whole or raises `LedgerUnavailable` and takes nothing. What
-    `commit`, `start` and `raise_epoch` have taken survives the death of the process. An answer, once
-    given, never changes.
+    `commit`, `start` and `raise_epoch` have taken survives the death of the process. An answer,
+    once given, never changes.
     """
 
     def standing(self) -> Standing | None:
@@ -130,8 +130,8 @@ class Ledger(Protocol):
     def commit(self, change: Change) -> None:
         """Take a change, whole."""
 
-    def start(self, request_id: str, request: bytes) -> None:
-        """Note that a request is about to run; to note it again changes nothing."""
+    def start(self, request_id: str, request: bytes) -> bytes:
+        """Note that a request is about to run, and return what was noted first under its id."""
 
     def answered(self, request_id: str) -> Answered | None:
         """Return a request that was answered."""
@@ -176,6 +176,7 @@ class MemoryLedger:
         self._positions: dict[int, Position] = {}
         self._orders: dict[int, Order] = {}
         self._deals: list[Deal] = []
+        self._of_position: dict[int, tuple[list[Order], list[Deal]]] = {}
         self._answered: dict[str, Answered] = {}
         self._started: dict[str, bytes] = {}
         self._epoch = 0
@@ -196,15 +197,19 @@ class MemoryLedger:
                 self._positions.pop(ticket, None)
             else:
                 self._positions[ticket] = position
-        self._orders.update((order.ticket, order) for order in change.orders)
-        self._deals.extend(change.deals)
+        for order in change.orders:
+            self._orders[order.ticket] = order
+            self._of_position.setdefault(order.position, ([], []))[0].append(order)
+        for deal in change.deals:
+            self._deals.append(deal)
+            self._of_position.setdefault(deal.position, ([], []))[1].append(deal)
         if change.answered is not None:
             self._started.pop(change.answered.request_id, None)
             self._answered.setdefault(change.answered.request_id, change.answered)
 
-    def start(self, request_id: str, request: bytes) -> None:
+    def start(self, request_id: str, request: bytes) -> bytes:
         """Note that a request is about to run."""
-        self._started.setdefault(request_id, request)
+        return self._started.setdefault(request_id, request)
 
     def answered(self, request_id: str) -> Answered | None:
         """Return a request that was answered."""
@@ -230,11 +235,13 @@ class MemoryLedger:
 
     def deals_of_position(self, position: int) -> Iterable[Deal]:
         """Return the deals of a position, by ticket."""
-        return [deal for deal in self._deals if deal.position == position]
+        return self._of_position.get(position, ([], []))[1]
 
     def deals_of_order(self, order: int) -> Iterable[Deal]:
         """Return the deals of an order, by ticket."""
-        return [deal for deal in self._deals if deal.order == order]
+        one = self._orders.get(order)
+        deals = () if one is None else self.deals_of_position(one.position)
+        return [deal for deal in deals if deal.order == order]
 
     def orders_between(self, from_ns: int, until_ns: int) -> Iterable[Order]:
         """Return orders done in [from_ns, until_ns], by ticket."""
@@ -248,7 +255,7 @@ class MemoryLedger:
 
     def orders_of_position(self, position: int) -> Iterable[Order]:
         """Return the orders of a position, by ticket."""
-        return [order for order in self._orders.values() if order.position == position]
+        return self._of_position.get(position, ([], []))[0]
 
     def order(self, ticket: int) -> Order | None:
         """Return one order."""

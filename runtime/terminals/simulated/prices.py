@@ -1,7 +1,7 @@
 """What of the market can be seen at a moment: quotes, closes, and the worth of a currency.
 
 The source knows the whole course of the market; nothing later than the moment asked for leaves this
-module through `quote` or `close_before`. The minutes themselves are handed out by `columns` to the
+module through `quote` or `last_close`. The minutes themselves are handed out by `columns` to the
 one part that steps through them, which acts on a minute only after its close.
 """
 
@@ -114,8 +114,8 @@ class Prices:
         ask = normalised(bid + float(columns.ask_over[row]), self.traits[symbol].digits)
         return Quote(bid, ask, open_ns if is_running else open_ns + LAST_TICK_NS)
 
-    def close_before(self, symbol: str, moment_ns: int) -> float:
-        """Return the bid with which the last minute before a moment ended.
+    def last_close(self, symbol: str, moment_ns: int) -> tuple[float, float]:
+        """Return bid and ask with which the last minute before a moment ended.
 
         Raises
         ------
@@ -126,7 +126,8 @@ class Prices:
         if found is None:
             raise UnknownRate(f"{symbol} has no price before {moment_ns}")
         columns, row = found
-        return float(columns.close[row])
+        bid = float(columns.close[row])
+        return bid, normalised(bid + float(columns.ask_over[row]), self.traits[symbol].digits)
 
     def _last_row(self, symbol: str, latest_open_ns: int) -> tuple[Columns, int] | None:
         newest = latest_open_ns // WEEK_NS
@@ -191,9 +192,16 @@ class Prices:
         """Return the worth of one unit at the close of the minute that ends at a moment."""
         rate = 1.0
         for symbol, is_inverse in self.route(currency):
-            close = self.close_before(symbol, moment_ns)
+            close = self.last_close(symbol, moment_ns)[0]
             rate = rate / close if is_inverse else rate * close
         return rate
+
+
+def normalised_array(prices: NDArray[np.float64], digits: int) -> NDArray[np.float64]:
+    """Return the same as `normalised` for each price, to the bit."""
+    scale = 10.0**digits
+    whole: NDArray[np.float64] = np.rint(prices * scale) / scale
+    return whole
 
 
 def normalised(price: float, digits: int) -> float:

@@ -60,11 +60,14 @@ class Rates:
         The span read doubles until it holds enough: weekends and holes take none of the count.
         """
         length_ns = LENGTHS_NS[timeframe] or _LONGEST_MONTH_NS
-        last_ns = min(until_ns, now_ns) + 1
+        # The bar that holds the moment is shown with all of its minutes up to now.
+        last_ns = min(until_ns + length_ns, now_ns) + 1
+        latest_s = self._clock.to_server_s(until_ns)
         span_ns = (count + 2) * length_ns + _WEEKEND_NS
         while True:
             from_ns = max(last_ns - span_ns, 0)
             bars = self._bars(traits, timeframe, from_ns, last_ns, now_ns)
+            bars = bars[bars["time"] <= latest_s]
             # The first bar may lack minutes from before the span, so it does not count.
             if len(bars) > count or from_ns == 0:
                 return bars[-count:]

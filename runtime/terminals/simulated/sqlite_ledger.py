@@ -77,7 +77,7 @@ def _guarded(
     method: Callable[Concatenate["SqliteLedger", P], R],
 ) -> Callable[Concatenate["SqliteLedger", P], R]:
     @wraps(method)
-    def guarded(self: "SqliteLedger", *args: P.args, **kwargs: P.kwargs) -> R:
+    def guarded(self: "SqliteLedger", /, *args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return method(self, *args, **kwargs)
         except sqlite3.Error as error:
@@ -116,6 +116,8 @@ class SqliteLedger:
         self._database.execute("PRAGMA locking_mode = EXCLUSIVE")
         self._database.execute("PRAGMA journal_mode = WAL")
         self._database.execute("PRAGMA synchronous = NORMAL")
+        with self._database:  # takes the lock now rather than at the first booking
+            self._database.execute("BEGIN EXCLUSIVE")
         version = self._database.execute("PRAGMA user_version").fetchone()[0]
         if version == 0:
             with self._database:
@@ -131,9 +133,7 @@ class SqliteLedger:
     @_guarded
     def standing(self) -> Standing | None:
         """Return the account's state."""
-        row = self._database.execute(
-            "SELECT now_ns, next_ticket, balance FROM standing"
-        ).fetchone()
+        row = self._database.execute("SELECT now_ns, next_ticket, balance FROM standing").fetchone()
         if row is None:
             return None
         return Standing(now_ns=row[0], next_ticket=row[1], balance=row[2])
@@ -169,11 +169,15 @@ class SqliteLedger:
                 )
 
     @_guarded
-    def start(self, request_id: str, request: bytes) -> None:
+    def start(self, request_id: str, request: bytes) -> bytes:
         """Note that a request is about to run."""
         self._database.execute(
             "INSERT OR IGNORE INTO requests VALUES (?, ?, NULL)", (request_id, request)
         )
+        row = self._database.execute(
+            "SELECT request FROM requests WHERE request_id = ?", (request_id,)
+        ).fetchone()
+        return bytes(row[0])
 
     @_guarded
     def answered(self, request_id: str) -> Answered | None:

@@ -1,0 +1,178 @@
+"""What the answers about calendar and texts tell that the board does not have yet.
+
+Foreign text is cut and cleaned here, once, before it becomes part of a fact. An answer that cannot
+be relied on is coverage unknown, never "no events".
+"""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Final
+
+from agents.news import News, event_key
+from agents.requests import (
+    CalendarEvent,
+    CalendarRead,
+    HeadlinesRead,
+    ReadCalendar,
+    ReadHeadlines,
+    Unanswered,
+)
+from blackboard.entry import Draft
+from blackboard.facts import MARKET, CalendarCoverage, EconomicEvent, Headline
+from blackboard.facts.news import TEXT_LENGTH_MAX, Coverage
+from models.opinion.sentiment import clean_text, score_text
+
+GLOBAL: Final = "ALL"
+"""Currency of an event that concerns every symbol."""
+EVENTS_PER_READ_MAX: Final = 2_000
+"""Events of one answer beyond which it cannot be a calendar: coverage is unknown."""
+FIGURE_LENGTH_MAX: Final = 64
+"""Longest figure or name of a source that is passed on."""
+SOURCE_UNKNOWN: Final = "calendar"
+"""Named as the source where no answer ever said which one it was."""
+
+
+@dataclass(slots=True)
+class NewsReading:
+    """What was asked for one close, and what came back."""
+
+    at_ns: int
+    """The close; the moment of the start where the market is closed."""
+    calendar: ReadCalendar | None
+    headlines: ReadHeadlines | None
+    is_due: bool
+    """Whether the board's coverage asks for this reading; if not, it only notes a new source."""
+    calendar_read: CalendarRead | Unanswered | None = None
+    headlines_read: HeadlinesRead | Unanswered | None = None
+    read_ns: int = 0
+    """Market time at which the answers were first used, 0 before."""
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether every request has its answer, a failure included."""
+        calendar_is_here = self.calendar is None or self.calendar_read is not None
+        return calendar_is_here and (self.headlines is None or self.headlines_read is not None)
+
+    def hear(self, reply: CalendarRead | HeadlinesRead | Unanswered) -> None:
+        """Take an answer; an answer to anything older is passed over."""
+        if reply.request == self.calendar and not isinstance(reply, HeadlinesRead):
+            self.calendar_read = reply
+        elif reply.request == self.headlines and not isinstance(reply, CalendarRead):
+            self.headlines_read = reply
+
+
+def bulletin(reading: NewsReading, news: News, currencies: frozenset[str]) -> list[Draft]:
+    """Return what a reading tells and the news do not hold: events, coverage, headlines."""
+    drafts: list[Draft] = []
+    if reading.calendar_read is not None:
+        drafts += _calendar_drafts(reading, reading.calendar_read, news, currencies)
+    if isinstance(reading.headlines_read, HeadlinesRead):
+        limit = reading.headlines_read.request.limit
+        for each in reading.headlines_read.headlines[:limit]:
+            # A text from the future is left until its time comes: it is delivered again.
+            if news.newest_text_ns < each.received_ns <= reading.read_ns:
+                drafts += _headline_drafts(each.text, each.source, each.received_ns, currencies)
+    return drafts
+
+
+def digest(*parts: object) -> str:
+    """Return a short name for a content, the same in every process."""
+    content = "\n".join(str(part) for part in parts)
+    return hashlib.blake2b(content.encode(), digest_size=8).hexdigest()
+
+
+def _calendar_drafts(
+    reading: NewsReading,
+    answer: CalendarRead | Unanswered,
+    news: News,
+    currencies: frozenset[str],
+) -> list[Draft]:
+    coverage, known = _coverage_of(answer, news), news.coverage
+    if known is not None and not reading.is_due:
+        is_other = (coverage.state, coverage.source) != (known.state, known.source)
+        if coverage.state is Coverage.UNKNOWN or not is_other:
+            return []
+    drafts: list[Draft] = []
+    if isinstance(answer, CalendarRead) and len(answer.events) <= EVENTS_PER_READ_MAX:
+        drafts += _event_drafts(answer, reading.at_ns, news, currencies)
+    is_same = known is not None and _told(coverage) == _told(known)
+    # Its date tells when the calendar was read; an unknown one is tried at each close anyway.
+    is_dated = coverage.state is Coverage.UNKNOWN or news.coverage_ns == reading.at_ns
+    if not (is_same and is_dated):
+        ordinal = digest(*_told(coverage))
+        drafts.append(Draft(fact=coverage, ts_event_ns=reading.at_ns, ordinal=ordinal))
+    return drafts
+
+
+def _coverage_of(answer: CalendarRead | Unanswered, news: News) -> CalendarCoverage:
+    if isinstance(answer, Unanswered):
+        source = news.coverage.source if news.coverage else SOURCE_UNKNOWN
+        return _coverage(Coverage.UNKNOWN, source, f"unanswered: {answer.reason}", 0)
+    count = len(answer.events)
+    if count > EVENTS_PER_READ_MAX:
+        reason = f"more than {EVENTS_PER_READ_MAX} events"
+        return _coverage(Coverage.UNKNOWN, answer.source, reason, count)
+    return _coverage(answer.coverage, answer.source, answer.reason, count)
+
+
+def _coverage(state: Coverage, source: str, reason: str, event_count: int) -> CalendarCoverage:
+    return CalendarCoverage(
+        scope=MARKET,
+        state=state,
+        source=clean_text(source, FIGURE_LENGTH_MAX),
+        reason=clean_text(reason, TEXT_LENGTH_MAX),
+        event_count=event_count,
+    )
+
+
+def _told(coverage: CalendarCoverage) -> tuple[str, str, str]:
+    return coverage.state.value, coverage.source, coverage.reason
+
+
+def _event_drafts(
+    answer: CalendarRead, at_ns: int, news: News, currencies: frozenset[str]
+) -> list[Draft]:
+    drafts: dict[str, Draft] = {}
+    for event in answer.events:
+        is_asked = answer.request.from_ns <= event.scheduled_ns <= answer.request.until_ns
+        if not is_asked or event.currency not in currencies | {GLOBAL}:
+            continue
+        fact = _event_fact(event, answer.source)
+        known = news.events.get(event_key(fact))
+        if known is None or known.fact != fact:
+            draft = Draft(fact=fact, ts_event_ns=at_ns, ordinal=digest(*event_key(fact)))
+            drafts.setdefault(draft.slot, draft)
+    return [drafts[slot] for slot in sorted(drafts)]
+
+
+def _event_fact(event: CalendarEvent, source: str) -> EconomicEvent:
+    return EconomicEvent(
+        scope=event.currency,
+        title=clean_text(event.title, TEXT_LENGTH_MAX) or "untitled",
+        impact=event.impact,
+        scheduled_ns=event.scheduled_ns,
+        source=clean_text(source, FIGURE_LENGTH_MAX),
+        actual=clean_text(event.actual, FIGURE_LENGTH_MAX),
+        forecast=clean_text(event.forecast, FIGURE_LENGTH_MAX),
+        previous=clean_text(event.previous, FIGURE_LENGTH_MAX),
+    )
+
+
+def _headline_drafts(
+    raw: str, source: str, received_ns: int, currencies: frozenset[str]
+) -> list[Draft]:
+    """Return one headline for each traded currency it names, or one for the market.
+
+    Every text leaves a fact, because the newest one tells from where to read on.
+    """
+    text = clean_text(raw, TEXT_LENGTH_MAX) or "(empty)"
+    scopes = [currency for currency in score_text(text) if currency in currencies]
+    origin = clean_text(source, FIGURE_LENGTH_MAX)
+    return [
+        Draft(
+            fact=Headline(scope=scope, text=text, source=origin),
+            ts_event_ns=received_ns,
+            ordinal=digest(text),
+        )
+        for scope in scopes or [MARKET]
+    ]

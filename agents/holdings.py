@@ -1,0 +1,184 @@
+"""What the supervisor has asked for and what it holds: intents by id, open positions by ticket.
+
+A fold over facts. An entry is in flight from its intent until it is refused or settled, or, without
+any answer, until the intent expires; an exit likewise. Both freeze what they concern, because what
+is not known to have failed may still happen.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from agents.intents import ATTEMPTS_MAX
+from agents.known import Known, known
+from blackboard.entry import Entry
+from blackboard.facts import (
+    AmendIntent,
+    ExitIntent,
+    OrderIntent,
+    OrderOutcome,
+    PositionChanged,
+    RiskRefused,
+)
+from blackboard.facts.decision import Side
+from blackboard.facts.execution import Origin, Purpose
+
+INTENTS_MAX: Final = 512
+"""Latest entry intents kept; the older ones have expired and been settled long ago."""
+
+FLATTEN_REASON: Final = "flatten"
+"""Reason of an exit that the operator's `flatten` asked for."""
+
+
+@dataclass(slots=True)
+class Wish:
+    """One entry intent and what became of it."""
+
+    intent: Known[OrderIntent]
+    is_refused: bool = False
+    outcome: Known[OrderOutcome] | None = None
+
+    def is_in_flight(self, now_ns: int) -> bool:
+        """Whether it may still open a position that is not seen yet."""
+        if self.is_refused:
+            return False
+        if self.outcome is None:
+            return now_ns <= self.intent.fact.valid_until_ns
+        return not self.outcome.fact.outcome.is_settled
+
+    def may_be_repeated(self, now_ns: int) -> bool:
+        """Whether a further attempt is allowed, as far as this one says."""
+        return (
+            self.outcome is not None
+            and self.outcome.fact.may_retry
+            and self.outcome.fact.outcome.is_settled
+            and self.intent.fact.attempt < ATTEMPTS_MAX
+            and now_ns < self.intent.fact.valid_until_ns
+        )
+
+
+@dataclass(slots=True)
+class Holding:
+    """One open position, and what was asked for it."""
+
+    position: Known[PositionChanged]
+    stop_distance: float = 0.0
+    """As its intent planned it; 0 where no intent of ours is known."""
+    amended_ns: int = -1
+    """Event time of the latest AmendIntent, −1 before the first; likewise of the ExitIntent."""
+    exited_ns: int = -1
+    exit_intent: ExitIntent | None = None
+    exit_outcome: OrderOutcome | None = None
+    flattenings: int = 0
+    """Exits that were asked for to flatten."""
+
+    @property
+    def is_own(self) -> bool:
+        """Whether we may manage it."""
+        return self.position.fact.origin is Origin.OWN
+
+    def is_leaving(self, now_ns: int) -> bool:
+        """Whether an exit may still be carried out."""
+        if self.exit_intent is None:
+            return False
+        if self.exit_outcome is None:
+            return now_ns <= self.exit_intent.valid_until_ns
+        return not self.exit_outcome.outcome.is_settled
+
+
+class Holdings:
+    """The latest state of all wishes and positions."""
+
+    def __init__(self) -> None:
+        self.wishes: dict[str, Wish] = {}
+        self._holdings: dict[int, Holding] = {}
+
+    def see(self, entry: Entry) -> None:
+        """Fold one entry; kinds that say nothing of orders and positions pass by."""
+        match entry.fact:
+            case OrderIntent() as intent:
+                self._wish(known(intent, entry))
+            case RiskRefused(intent_id=intent_id) if intent_id in self.wishes:
+                self.wishes[intent_id].is_refused = True
+            case OrderOutcome() as outcome:
+                self._settle(known(outcome, entry))
+            case PositionChanged() as position:
+                self._change(known(position, entry))
+            case AmendIntent(position_ticket=ticket) if ticket in self._holdings:
+                self._holdings[ticket].amended_ns = entry.ts_event_ns
+            case ExitIntent() as exit_intent if exit_intent.position_ticket in self._holdings:
+                self._leave(exit_intent, entry.ts_event_ns)
+            case _:
+                pass
+
+    def own(self, symbol: str | None = None) -> list[Holding]:
+        """Return our open positions, of one symbol or of all, by symbol and ticket."""
+        return [
+            holding
+            for holding in self._sorted()
+            if holding.is_own and symbol in {None, holding.position.fact.scope}
+        ]
+
+    def external(self, symbol: str | None = None) -> list[Holding]:
+        """Return the open positions that are not ours, which nobody here touches."""
+        return [
+            holding
+            for holding in self._sorted()
+            if not holding.is_own and symbol in {None, holding.position.fact.scope}
+        ]
+
+    def repeatable(self, now_ns: int) -> list[Wish]:
+        """Return the wishes whose rejection allows a further attempt, in the order of asking."""
+        return [wish for wish in self.wishes.values() if wish.may_be_repeated(now_ns)]
+
+    def blocker(self, symbol: str, side: Side, now_ns: int) -> tuple[str, int]:
+        """Return what forbids an entry, with its seq; empty text and 0 if nothing does.
+
+        That is any position or entry in flight of ours, and somebody else's on the other side,
+        which on a netting account we would reduce.
+        """
+        for holding in self.own(symbol):
+            return f"own {holding.position.fact.side} position", holding.position.seq
+        for wish in self.wishes.values():
+            if wish.intent.fact.scope == symbol and wish.is_in_flight(now_ns):
+                return "entry in flight", wish.intent.seq
+        for holding in self.external(symbol):
+            if holding.position.fact.side is side.opposite:
+                return f"external {side.opposite} position", holding.position.seq
+        return "", 0
+
+    def _sorted(self) -> list[Holding]:
+        return sorted(
+            self._holdings.values(),
+            key=lambda each: (each.position.fact.scope, each.position.fact.ticket),
+        )
+
+    def _wish(self, intent: Known[OrderIntent]) -> None:
+        self.wishes[intent.fact.intent_id] = Wish(intent)
+        if len(self.wishes) > INTENTS_MAX:
+            del self.wishes[next(iter(self.wishes))]
+
+    def _settle(self, outcome: Known[OrderOutcome]) -> None:
+        intent_id = outcome.fact.intent_id
+        if outcome.fact.purpose is Purpose.ENTRY and intent_id in self.wishes:
+            self.wishes[intent_id].outcome = outcome
+        for holding in self._holdings.values():
+            if holding.exit_intent is not None and holding.exit_intent.intent_id == intent_id:
+                holding.exit_outcome = outcome.fact
+
+    def _change(self, position: Known[PositionChanged]) -> None:
+        ticket = position.fact.ticket
+        if position.fact.lots == 0.0:
+            self._holdings.pop(ticket, None)
+        elif ticket in self._holdings:
+            self._holdings[ticket].position = position
+        else:
+            wish = self.wishes.get(position.fact.intent_id)
+            distance = 0.0 if wish is None else wish.intent.fact.stop_distance
+            self._holdings[ticket] = Holding(position, stop_distance=distance)
+
+    def _leave(self, exit_intent: ExitIntent, ts_event_ns: int) -> None:
+        holding = self._holdings[exit_intent.position_ticket]
+        holding.exited_ns = ts_event_ns
+        holding.exit_intent = exit_intent
+        holding.exit_outcome = None
+        holding.flattenings += exit_intent.reason == FLATTEN_REASON

@@ -1,0 +1,269 @@
+"""The learner: scores the voters, weighs and calibrates them, and keeps the record of the trades.
+
+Weights, calibrations and statistics are folds over votes, bars and closed trades, so a rebuilt
+learner says what the dead one would have said. A candidate serves only after the gate; one that
+fails it, or cannot be trained, is answered all the same, so that whoever asked can go on.
+"""
+
+from typing import Final
+
+from agents.agent import Agent, Outbox
+from agents.calibrator import Retraining, calibration_of, in_force, refreshed, verdict
+from agents.scorecard import Record, Scorecard, columns
+from agents.voters import CONSTANT
+from blackboard.entry import Draft, Entry
+from blackboard.facts import (
+    ACCOUNT,
+    AccountSnapshot,
+    Bar,
+    Calibration,
+    CandidateTrained,
+    DriftDetected,
+    GateReport,
+    ModelPromoted,
+    ModelRolledBack,
+    ParametersChanged,
+    RetrainRequested,
+    TradeClosed,
+    TradeStatistics,
+    TrainingSkipped,
+    TrialRecorded,
+    Vote,
+    VoterWeights,
+)
+from blackboard.facts.execution import Origin
+from blackboard.facts.learning import VoterWeight
+from config.agents import Mode
+from config.settings import Settings
+from models.learning.performance import WIN_RATE_MIN, TradeRecord
+from models.learning.scoring import (
+    IGNORANCE_BRIER,
+    compare,
+    equal_weights,
+    is_proven,
+    skill,
+)
+from models.market.sessions import bar_open_ns, next_bar_close_ns, trading_day
+
+ANSWERED_MAX: Final = 64
+"""Latest answered requests that are remembered, so that one that is repeated stays answered."""
+WIN_RATE: Final = "win_rate"
+"""Statistic of a DriftDetected about the trades."""
+
+
+class LearnerAgent(Agent):
+    """Posts weights and calibrations on a slow grid, statistics at closed trades, and verdicts."""
+
+    name = "learner"
+    posts = (
+        VoterWeights,
+        Calibration,
+        TradeStatistics,
+        GateReport,
+        TrainingSkipped,
+        TrialRecorded,
+        CandidateTrained,
+        ModelPromoted,
+        ModelRolledBack,
+        ParametersChanged,
+        DriftDetected,
+    )
+    reads = (AccountSnapshot, Bar, RetrainRequested, TradeClosed, Vote)
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
+        self._section = settings.agents.learner
+        self._is_judging_only = settings.mode(self.name) is Mode.SHADOW
+        self._scores = Scorecard(settings)
+        self._ledger = _TradeLedger()
+        self._published_ns = 0
+        self._open: dict[tuple[str, int], Retraining] = {}
+        self._answered: dict[tuple[str, int], None] = {}
+
+    def see(self, entry: Entry) -> None:
+        """Fold what is scored, what was asked, and what was said already."""
+        match entry.fact:
+            case Bar() as bar:
+                self._scores.see_bar(entry, bar)
+            case Vote() as vote:
+                self._scores.see_vote(entry, vote)
+            case Calibration() as calibration:
+                self._scores.see_calibration(entry, calibration)
+            case VoterWeights():
+                self._published_ns = entry.ts_event_ns
+            case RetrainRequested(scope=scope):
+                self._ask(scope, entry)
+            case GateReport(scope=scope):
+                self._answer(scope, entry.ts_event_ns)
+            case _:
+                self._ledger.see(entry)
+
+    def act(self, now_ns: int, outbox: Outbox) -> None:
+        """Post statistics, weights and verdicts that are due."""
+        outbox.drafts += self._ledger.drafts()
+        self._publish(now_ns, outbox)
+        effective_from_ns = next_bar_close_ns(now_ns, self.settings.timeframe.length_ns)
+        for request in self._open.values():
+            outbox.drafts += verdict(
+                request,
+                self._section,
+                may_promote=not self._is_judging_only,
+                effective_from_ns=effective_from_ns,
+            )
+
+    def _ask(self, scope: str, entry: Entry) -> None:
+        place = (scope, entry.ts_event_ns)
+        if place in self._answered:
+            return
+        incumbents = {
+            voter: in_force(calibrations.at(entry.ts_event_ns))
+            for voter, calibrations in self._scores.calibrations.items()
+        }
+        self._open.setdefault(
+            place, Retraining(*place, entry.seq, self._scores.outcomes(), incumbents)
+        )
+
+    def _answer(self, scope: str, ts_event_ns: int) -> None:
+        self._open.pop((scope, ts_event_ns), None)
+        self._answered[scope, ts_event_ns] = None
+        if len(self._answered) > ANSWERED_MAX:
+            del self._answered[next(iter(self._answered))]
+
+    def _publish(self, now_ns: int, outbox: Outbox) -> None:
+        close_ns = self._scores.close_ns
+        if not close_ns or not self._is_due(close_ns):
+            return
+        effective_from_ns = next_bar_close_ns(close_ns, self.settings.timeframe.length_ns)
+        if now_ns >= effective_from_ns:
+            return
+        records = {voter: columns(kept) for voter, kept in self._scores.outcomes().items()}
+        outbox.drafts.append(self._draft(self._weights(records, effective_from_ns)))
+        if not self._is_judging_only:
+            outbox.drafts += self._refresh(records, effective_from_ns)
+
+    def _is_due(self, close_ns: int) -> bool:
+        """At the first close, then on the grid, and late if the grid's close was missed."""
+        if not self._published_ns:
+            return True
+        has_passed_grid = (
+            bar_open_ns(close_ns, self._section.publish_timeframe.length_ns) > self._published_ns
+        )
+        return has_passed_grid and self._scores.settled_ns > self._published_ns
+
+    def _weights(self, records: dict[str, Record], effective_from_ns: int) -> VoterWeights:
+        live = (*self._scores.live, CONSTANT)
+        shares = equal_weights(len(live)) if self._is_judging_only else self._scores.weights
+        by_voter = dict(zip(live, shares, strict=True))
+        scored = [
+            self._judged(voter, by_voter.get(voter, 0.0), records[voter])
+            for voter in self._scores.voters
+        ]
+        constant = VoterWeight(
+            scope=CONSTANT,
+            weight=by_voter[CONSTANT],
+            brier=IGNORANCE_BRIER,
+            skill=0.0,
+            outcomes=0,
+            is_proven=False,
+        )
+        return VoterWeights(
+            scope=ACCOUNT, weights=(*scored, constant), effective_from_ns=effective_from_ns
+        )
+
+    def _judged(self, voter: str, weight: float, record: Record) -> VoterWeight:
+        loss = (record.served_up - record.label) ** 2
+        ignorance = (0.5 - record.label) ** 2
+        mean_brier = float(loss.mean()) if len(loss) else IGNORANCE_BRIER
+        comparison = compare(record.voted_ns, record.settled_ns, ignorance - loss)
+        return VoterWeight(
+            scope=voter,
+            weight=weight,
+            brier=mean_brier,
+            skill=skill(mean_brier),
+            outcomes=len(loss),
+            is_proven=is_proven(comparison, len(loss), self._section.proof_outcomes_min),
+        )
+
+    def _refresh(self, records: dict[str, Record], effective_from_ns: int) -> list[Draft]:
+        drafts = []
+        for voter, record in records.items():
+            incumbent = in_force(self._scores.calibrations[voter].at(effective_from_ns))
+            coefficients = refreshed(record, incumbent, self._section)
+            if coefficients != incumbent:
+                fact = calibration_of(voter, coefficients, len(record.label), effective_from_ns)
+                drafts.append(self._draft(fact))
+        return drafts
+
+    def _draft(self, fact: VoterWeights | Calibration) -> Draft:
+        return Draft(
+            fact=fact,
+            ts_event_ns=self._scores.close_ns,
+            timeframe=self.settings.timeframe.value,
+            causes=(self._scores.bar_seq,),
+        )
+
+
+class _TradeLedger:
+    """The record of our own closed trades, by symbol and for the account."""
+
+    def __init__(self) -> None:
+        self._records: dict[str, TradeRecord] = {}
+        self._start_equity = 0.0
+        self._posted: dict[str, int] = {}
+        self._newest: dict[str, Entry] = {}
+        self._drift_day_ns = 0
+
+    def see(self, entry: Entry) -> None:
+        """Fold one entry."""
+        match entry.fact:
+            case AccountSnapshot(balance=balance) if not self._start_equity:
+                self._start_equity = balance
+            case TradeClosed(origin=Origin.OWN) as trade:
+                for scope in (trade.scope, ACCOUNT):
+                    record = self._records.setdefault(scope, TradeRecord(self._start_equity))
+                    record.add(trade.pnl, trade.r_multiple)
+                    self._newest[scope] = entry
+            case TradeStatistics(scope=scope, trades=trades):
+                self._posted[scope] = trades
+            case DriftDetected(statistic=statistic) if statistic == WIN_RATE:
+                self._drift_day_ns = entry.ts_event_ns
+            case _:
+                pass
+
+    def drafts(self) -> list[Draft]:
+        """Return the statistics that lag behind the trades, and the warning that follows."""
+        due = [
+            _statistics(scope, record, self._newest[scope])
+            for scope, record in self._records.items()
+            if record.trades > self._posted.get(scope, 0)
+        ]
+        return due + self._warning() if due else []
+
+    def _warning(self) -> list[Draft]:
+        newest = self._newest[ACCOUNT]
+        decline = self._records[ACCOUNT].decline()
+        was_today = trading_day(newest.ts_event_ns) == trading_day(self._drift_day_ns)
+        if decline is None or was_today:
+            return []
+        fact = DriftDetected(
+            scope=ACCOUNT, statistic=WIN_RATE, value=decline.win_rate, threshold=WIN_RATE_MIN
+        )
+        return [Draft(fact=fact, ts_event_ns=newest.ts_event_ns, causes=(newest.seq,))]
+
+
+def _statistics(scope: str, record: TradeRecord, newest: Entry) -> Draft:
+    fact = TradeStatistics(
+        scope=scope,
+        trades=record.trades,
+        wins=record.wins,
+        pnl=record.pnl,
+        profit_factor=record.profit_factor,
+        expectancy_r=record.expectancy_r,
+        drawdown_frac=record.drawdown_frac,
+    )
+    return Draft(
+        fact=fact,
+        ts_event_ns=newest.ts_event_ns,
+        ordinal=str(record.trades),
+        causes=(newest.seq,),
+    )

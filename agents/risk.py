@@ -1,0 +1,269 @@
+"""The RiskAgent: size or refusal of every intent, and the watch over every limit.
+
+It keeps the account's marks and counters as facts, so that no restart resets them, and judges the
+intents of a round in the order in which they were posted, each beside what the ones before it have
+reserved. Every rule stands in `agents.risk_rules`; there is no mode in which one is left out.
+"""
+
+from agents.agent import Agent, Outbox
+from agents.requests import Wake
+from agents.risk_account import AccountView, day_of
+from agents.risk_candidate import Candidate, Size, Views
+from agents.risk_locks import LockView
+from agents.risk_orders import Commitment, OrderView, holdings
+from agents.risk_rules import Refusal, first_refusal
+from agents.risk_view import AdviceView, ControlView, MarketView, Seen
+from blackboard.entry import Draft, Entry
+from blackboard.facts import (
+    ACCOUNT,
+    FOREVER_NS,
+    AccountSnapshot,
+    AgentHealth,
+    CalendarCoverage,
+    DayCounters,
+    EntryBlackout,
+    EquityMark,
+    Exposure,
+    FeedStatus,
+    LimitBreached,
+    Lock,
+    LockReleased,
+    OperatorCommand,
+    OrderIntent,
+    OrderOutcome,
+    OrderSubmitting,
+    ParametersChanged,
+    PortfolioBudget,
+    PositionChanged,
+    Quote,
+    Reconciled,
+    RiskApproved,
+    RiskRefused,
+    SymbolSpec,
+    TradeClosed,
+    TradingStateChanged,
+)
+from blackboard.facts.permission import CurrencyExposure, RiskFactor
+from config.settings import Settings
+from models.decision.exposure import FRAC_MAX, currency_notionals, share_of_equity
+
+
+class RiskAgent(Agent):
+    """Permits entries, each with its size, or refuses them, each with its reason."""
+
+    name = "risk"
+    posts = (
+        RiskApproved,
+        RiskRefused,
+        LimitBreached,
+        Exposure,
+        EquityMark,
+        Lock,
+        LockReleased,
+        DayCounters,
+    )
+    reads = (
+        SymbolSpec,
+        Quote,
+        FeedStatus,
+        CalendarCoverage,
+        EntryBlackout,
+        PortfolioBudget,
+        OrderIntent,
+        OrderOutcome,
+        OrderSubmitting,
+        PositionChanged,
+        TradeClosed,
+        AccountSnapshot,
+        Reconciled,
+        TradingStateChanged,
+        OperatorCommand,
+        AgentHealth,
+        ParametersChanged,
+    )
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
+        account = AccountView(settings.agents.risk)
+        self._views = Views(
+            settings=settings,
+            market=MarketView(settings),
+            advice=AdviceView(settings),
+            control=ControlView(),
+            account=account,
+            orders=OrderView(),
+            locks=LockView(settings.agents.risk, account),
+        )
+        self._given: dict[str, tuple[Draft, Commitment | None]] = {}
+        """Verdicts that have not come back from the board; repeated, never thought over."""
+
+    def see(self, entry: Entry) -> None:
+        """Fold one entry into every view that it concerns."""
+        views = self._views
+        for view in (
+            views.market,
+            views.advice,
+            views.control,
+            views.account,
+            views.orders,
+            views.locks,
+        ):
+            view.see(entry)
+        if isinstance(entry.fact, RiskApproved | RiskRefused):
+            self._given.pop(entry.fact.intent_id, None)
+
+    def act(self, now_ns: int, outbox: Outbox) -> None:
+        """Post the locks that are due, the mark of the next reading, and the verdicts."""
+        outbox.drafts += self._views.locks.due(now_ns)
+        snapshot = self._views.account.next_snapshot
+        if snapshot is not None:
+            outbox.drafts += self._marked(snapshot, now_ns)
+        self._judge(now_ns, outbox)
+
+    def _marked(self, seen: Seen[AccountSnapshot], now_ns: int) -> list[Draft]:
+        """Return everything that one reading of the account leads to."""
+        account = self._views.account
+        counters = account.next_counters(seen)
+        mark = account.next_mark(seen, self._views.control)
+        facts: list[tuple[DayCounters | EquityMark | Exposure, int]] = [
+            (mark, 0 if account.mark is None else account.mark.seq),
+            (self._exposure(mark.equity, now_ns), 0),
+        ]
+        if account.counters is None or counters != account.counters.fact:
+            # Before the mark: whoever folds the mark has the counters that belong to it.
+            facts.insert(0, (counters, 0 if account.counters is None else account.counters.seq))
+        drafts = [
+            Draft(
+                fact=fact,
+                ts_event_ns=seen.ts_ns,
+                ordinal=seen.ordinal,
+                causes=(seen.seq, before) if before else (seen.seq,),
+            )
+            for fact, before in facts
+        ]
+        return drafts + self._breaches(seen, mark, counters)
+
+    def _breaches(
+        self, seen: Seen[AccountSnapshot], mark: EquityMark, counters: DayCounters
+    ) -> list[Draft]:
+        return [
+            Draft(
+                fact=LimitBreached(
+                    scope=ACCOUNT,
+                    limit=reading.limit,
+                    value=reading.value,
+                    threshold=reading.threshold,
+                    consequence=reading.consequence,
+                ),
+                ts_event_ns=seen.ts_ns,
+                ordinal=reading.limit,
+                causes=(seen.seq,),
+            )
+            for reading in self._views.account.crossed(mark, counters)
+        ]
+
+    def _exposure(self, equity: float, now_ns: int) -> Exposure:
+        market = self._views.market
+        held = self._commitments(now_ns, equity)
+        reserved = sum(one.risk_frac for one in held if one.is_reserved)
+        return Exposure(
+            scope=ACCOUNT,
+            heat_frac=min(sum(one.risk_frac for one in held), FRAC_MAX),
+            reserved_frac=reserved,
+            open_positions=len(self._views.orders.positions),
+            currencies=tuple(
+                CurrencyExposure(scope=currency, notional_frac=share_of_equity(amount, equity))
+                for currency, amount in currency_notionals(holdings(held, market))
+            ),
+        )
+
+    def _commitments(self, now_ns: int, equity: float) -> tuple[Commitment, ...]:
+        """Return everything at stake, verdicts that are on their way to the board included."""
+        on_board = self._views.orders.commitments(now_ns, self._views.market, equity)
+        given = (commitment for _, commitment in self._given.values())
+        return (*on_board, *(one for one in given if one is not None))
+
+    def _judge(self, now_ns: int, outbox: Outbox) -> None:
+        waiting = []
+        for intent_id, seen in self._views.orders.intents.items():
+            if intent_id not in self._given:
+                if self._must_wait(seen, now_ns):
+                    waiting.append(seen.fact.valid_until_ns)
+                    continue
+                self._given[intent_id] = self._verdict(seen, now_ns)
+            outbox.drafts.append(self._given[intent_id][0])
+        if waiting and min(waiting) < FOREVER_NS:
+            outbox.requests.append(Wake(at_ns=min(waiting) + 1))
+
+    def _must_wait(self, seen: Seen[OrderIntent], now_ns: int) -> bool:
+        return seen.is_valid(now_ns) and not self._views.account.covers(seen.ts_ns)
+
+    def _verdict(self, seen: Seen[OrderIntent], now_ns: int) -> tuple[Draft, Commitment | None]:
+        mark = self._views.account.mark
+        equity = 0.0 if mark is None else mark.fact.equity
+        case = Candidate(
+            seen, self._views, self._commitments(now_ns, equity), self._entries(seen), now_ns
+        )
+        refusal = first_refusal(case)
+        if refusal is not None:
+            return self._draft(case, _refused(seen.fact, refusal)), None
+        commitment = Commitment(
+            symbol=case.symbol,
+            side=case.intent.side.sign,
+            risk_frac=case.size.risk_frac,
+            notional=case.size.notional,
+            is_reserved=True,
+        )
+        return self._draft(case, _approved(seen.fact, case.size)), commitment
+
+    def _entries(self, seen: Seen[OrderIntent]) -> int:
+        """Return the entries approved in the intent's trading day so far."""
+        day = day_of(seen.ts_ns)
+        given = sum(
+            commitment is not None and day_of(draft.ts_event_ns) == day
+            for draft, commitment in self._given.values()
+        )
+        return self._views.account.tally.entries_of(day) + given
+
+    def _draft(self, case: Candidate, fact: RiskApproved | RiskRefused) -> Draft:
+        views, close_ns = self._views, case.seen.ts_ns
+        market = (views.market.specs.get(case.symbol), views.market.quotes.get(case.symbol))
+        known = (*market, views.account.snapshot, views.account.mark, views.account.counters)
+        return Draft(
+            fact=fact,
+            ts_event_ns=close_ns,
+            timeframe=case.intent.timeframe.value,
+            ordinal=case.intent.intent_id,
+            causes=(
+                case.seen.seq,
+                *(seen.seq for seen in known if seen is not None),
+                *views.advice.causes(case.symbol, close_ns),
+                *views.control.causes(),
+            ),
+        )
+
+
+def _refused(intent: OrderIntent, refusal: Refusal) -> RiskRefused:
+    return RiskRefused(
+        scope=intent.scope,
+        intent_id=intent.intent_id,
+        reason=refusal.reason,
+        value=refusal.value,
+        limit=refusal.limit,
+        detail=refusal.detail,
+    )
+
+
+def _approved(intent: OrderIntent, size: Size) -> RiskApproved:
+    return RiskApproved(
+        scope=intent.scope,
+        valid_until_ns=intent.valid_until_ns,
+        intent_id=intent.intent_id,
+        side=intent.side,
+        lots=size.lots,
+        risk_frac=size.risk_frac,
+        risk_account=size.risk_account,
+        factors=tuple(
+            RiskFactor(scope=intent.scope, name=name, value=value) for name, value in size.factors
+        ),
+    )

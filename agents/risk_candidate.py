@@ -1,0 +1,154 @@
+"""One intent beside everything that bears on it, and the size that it may have.
+
+Values are worked out when a rule asks for them, once: most intents are refused before their size
+matters.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from math import isfinite
+from typing import NamedTuple
+
+from agents.risk_account import AccountView
+from agents.risk_locks import LockView
+from agents.risk_orders import Commitment, OrderView, notional_of
+from agents.risk_view import AdviceView, ControlView, MarketView, Seen
+from blackboard.facts import EquityMark, OrderIntent, PortfolioBudget, Quote, SymbolSpec
+from blackboard.facts.news import Coverage
+from config.agents import RiskSection
+from config.settings import Settings
+from models.decision import sizing
+from models.decision.exposure import share_of_equity
+
+
+class Size(NamedTuple):
+    """What may be sent, and what it puts at stake."""
+
+    lots: float
+    risk_frac: float
+    risk_account: float
+    notional: float
+    factors: tuple[tuple[str, float], ...]
+
+
+@dataclass(frozen=True)
+class Views:
+    """Everything the RiskAgent knows."""
+
+    settings: Settings
+    market: MarketView
+    advice: AdviceView
+    control: ControlView
+    account: AccountView
+    orders: OrderView
+    locks: LockView
+
+
+class Candidate:
+    """One intent beside everything that bears on it at this moment."""
+
+    def __init__(
+        self,
+        seen: Seen[OrderIntent],
+        views: Views,
+        commitments: Sequence[Commitment],
+        entries_today: int,
+        now_ns: int,
+    ) -> None:
+        self.seen = seen
+        self.intent = seen.fact
+        self.symbol = seen.fact.scope
+        self.views = views
+        self.limits: RiskSection = views.settings.agents.risk
+        self.commitments = commitments
+        self.entries_today = entries_today
+        self.now_ns = now_ns
+
+    @property
+    def mark(self) -> EquityMark:
+        """The account as last marked; the first rule makes sure that there is one."""
+        mark = self.views.account.mark
+        assert mark is not None
+        return mark.fact
+
+    @property
+    def quote(self) -> Quote:
+        """The symbol's price; a rule before its first use makes sure that there is one."""
+        return self.views.market.quotes[self.symbol].fact
+
+    @property
+    def spec(self) -> SymbolSpec:
+        """The symbol's contract; a rule before its first use makes sure that there is one."""
+        return self.views.market.specs[self.symbol].fact
+
+    @cached_property
+    def budget(self) -> Seen[PortfolioBudget] | None:
+        """The symbol's budget in force."""
+        return self.views.advice.budget(self.symbol, self.seen.ts_ns)
+
+    @cached_property
+    def kelly_frac(self) -> float:
+        """Kelly fraction that the expected value implies; 0 or less means no edge."""
+        reward_risk = self.intent.target_distance / self.intent.stop_distance
+        probability = sizing.target_probability(self.intent.expected_value_r, reward_risk)
+        return float(sizing.kelly_frac(probability, reward_risk))
+
+    @cached_property
+    def factors(self) -> tuple[tuple[str, float], ...]:
+        """The sizing chain, factor by factor."""
+        views, base = self.views, self.views.advice.base_risk_frac(self.seen.ts_ns)
+        drawdown = views.account.sizing_drawdown_frac(views.control)
+        coverage = views.advice.coverage(self.now_ns)
+        state = views.control.state
+        is_half = state is not None and state.fact.halves_risk
+        return (
+            ("base", base),
+            ("drawdown", sizing.drawdown_factor(drawdown, self.limits.drawdown_sizing)),
+            ("portfolio", 1.0 if self.budget is None else self.budget.fact.multiplier),
+            ("confidence", sizing.confidence_factor(base, self.kelly_frac)),
+            ("news", sizing.HALF if coverage is Coverage.NOT_CONFIGURED else 1.0),
+            ("state", sizing.HALF if is_half else 1.0),
+        )
+
+    @cached_property
+    def size(self) -> Size:
+        """The lots whose loss at the stop, costs included, is within the budget; perhaps 0."""
+        equity, spec, quote = self.mark.equity, self.spec, self.quote
+        chain = dict(self.factors)
+        budget_frac = sizing.risk_budget_frac(
+            chain["base"],
+            chain["drawdown"],
+            chain["portfolio"],
+            chain["confidence"],
+            chain["news"],
+            chain["state"],
+            self.limits.risk_frac_min,
+            self.limits.risk_frac_max,
+        )
+        loss = sizing.loss_per_lot(
+            self.intent.stop_distance,
+            quote.ask - quote.bid,
+            spec.contract_size,
+            quote.account_per_quote,
+            self.views.settings.terminal.commission_per_lot,
+        )
+        for name, value in (("equity", equity), ("risk_frac", budget_frac), ("loss", loss)):
+            if not isfinite(value):
+                raise ValueError(f"{name} of {self.intent.intent_id} must be finite, was {value}")
+        lots = sizing.lots_at_risk(
+            equity,
+            budget_frac,
+            loss,
+            spec.volume_step_lots,
+            spec.volume_min_lots,
+            spec.volume_max_lots,
+        )
+        return Size(
+            lots=lots,
+            # The quotient may exceed the budget by the last bit of a float.
+            risk_frac=min(share_of_equity(lots * loss, equity), budget_frac),
+            risk_account=lots * loss,
+            notional=notional_of(self.symbol, lots, self.views.market),
+            factors=self.factors,
+        )

@@ -1,0 +1,117 @@
+"""Locks: times of rest for a symbol after a trade, and for the account after a run of losses.
+
+A lock runs out by itself at ``valid_until_ns``; only an operator's resume lifts one early, and only
+that of the account.
+"""
+
+from agents.risk_account import AccountView
+from agents.risk_view import Seen
+from blackboard.entry import Draft, Entry
+from blackboard.facts import ACCOUNT, Lock, LockReleased, OperatorCommand, TradeClosed
+from blackboard.facts.control import Command
+from blackboard.facts.decision import Side
+from blackboard.facts.execution import Origin
+from blackboard.facts.permission import LockSide
+from config.agents import RiskSection
+from models.market.sessions import MINUTE_NS
+
+ENTRY_COOLDOWN = "entry_cooldown_min"
+STOP_COOLDOWN = "stop_cooldown_min"
+LOSSES = "consecutive_losses_max"
+
+_STOP_REASONS = frozenset({"stop", "stop_out"})
+
+
+class LockView:
+    """Locks that hold, and those that closed trades ask for and the board does not have yet.
+
+    Bounded: a lock that has run out leaves with the next one.
+    """
+
+    def __init__(self, limits: RiskSection, account: AccountView) -> None:
+        self._limits = limits
+        self._account = account
+        """Folded before this view, so that its count of losses holds the trade at hand."""
+        self._known: list[Seen[Lock]] = []
+        self._due: dict[str, Draft] = {}
+
+    def see(self, entry: Entry) -> None:
+        """Fold one entry into the view."""
+        match entry.fact:
+            case TradeClosed() as closed if closed.origin is Origin.OWN:
+                self._rest_after(closed, entry)
+            case Lock() as lock:
+                self._due.pop(_slot(entry), None)
+                self._known = [one for one in self._known if one.is_valid(entry.now_ns)]
+                self._known.append(Seen(lock, entry))
+            case LockReleased():
+                self._due.pop(_slot(entry), None)
+                self._known = [one for one in self._known if one.seq not in entry.causes]
+            case OperatorCommand(command=Command.RESUME) as resume:
+                self._lift_after(resume, entry)
+            case _:
+                pass
+
+    def due(self, now_ns: int) -> list[Draft]:
+        """Return the locks and releases to post, those left out that have run out meanwhile."""
+        return [draft for draft in self._due.values() if now_ns < _until_ns(draft)]
+
+    def holding(self, scope: str, side: Side, now_ns: int) -> Lock | None:
+        """Return a lock of a scope that forbids a side now, posted or still to be."""
+        due = [draft.fact for draft in self._due.values()]
+        for lock in (*(one.fact for one in self._known), *due):
+            if isinstance(lock, Lock) and _forbids(lock, scope, side, now_ns):
+                return lock
+        return None
+
+    def _rest_after(self, closed: TradeClosed, entry: Entry) -> None:
+        limits = self._limits
+        self._due = {
+            slot: draft for slot, draft in self._due.items() if entry.now_ns < _until_ns(draft)
+        }
+        if closed.reason in _STOP_REASONS:
+            self._ask(closed.scope, STOP_COOLDOWN, limits.stop_cooldown_min, closed, entry)
+        else:
+            self._ask(closed.scope, ENTRY_COOLDOWN, limits.entry_cooldown_min, closed, entry)
+        losses = self._account.tally.consecutive_losses
+        if losses >= limits.consecutive_losses_max:
+            self._ask(ACCOUNT, LOSSES, limits.losses_cooldown_min, closed, entry)
+
+    def _ask(
+        self, scope: str, reason: str, minutes: int, closed: TradeClosed, entry: Entry
+    ) -> None:
+        if minutes == 0:
+            return
+        until_ns = entry.ts_event_ns + minutes * MINUTE_NS
+        lock = Lock(scope=scope, side=LockSide.BOTH, reason=reason, valid_until_ns=until_ns)
+        self._add(lock, entry, str(closed.ticket), (entry.seq,))
+
+    def _lift_after(self, resume: OperatorCommand, entry: Entry) -> None:
+        lifted = [
+            one.seq
+            for one in self._known
+            if one.fact.scope == ACCOUNT and entry.now_ns < one.fact.valid_until_ns
+        ]
+        if lifted:
+            reason = f"resume by {resume.origin}"
+            release = LockReleased(scope=ACCOUNT, side=LockSide.BOTH, reason=reason)
+            self._add(release, entry, "", (*lifted, entry.seq))
+
+    def _add(
+        self, fact: Lock | LockReleased, entry: Entry, ordinal: str, causes: tuple[int, ...]
+    ) -> None:
+        draft = Draft(fact=fact, ts_event_ns=entry.ts_event_ns, ordinal=ordinal, causes=causes)
+        self._due[draft.slot] = draft
+
+
+def _forbids(lock: Lock, scope: str, side: Side, now_ns: int) -> bool:
+    is_of_side = lock.side in {LockSide.BOTH, LockSide(side.value)}
+    return lock.scope == scope and is_of_side and now_ns < lock.valid_until_ns
+
+
+def _until_ns(draft: Draft) -> int:
+    return draft.fact.valid_until_ns
+
+
+def _slot(entry: Entry) -> str:
+    return entry.key.removeprefix(f"{entry.author}/")

@@ -1,0 +1,106 @@
+"""What the closed trades say: their record so far, and whether it has turned bad.
+
+R is a trade's profit in units of the risk at entry. The record is a fold over trades in the order
+in which they closed and keeps a bounded memory.
+"""
+
+import math
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from scipy.special import stdtr
+
+RECENT_TRADES: Final = 50
+"""Latest trades that the win rate is taken over."""
+RECENT_TRADES_MIN: Final = 30
+WIN_RATE_MIN: Final = 0.40
+"""Alone a low win rate means little: a reward-to-risk of 3 lives at 35 %."""
+LOSS_LEVEL: Final = 0.05
+"""One-sided level at which the mean R counts as below 0."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decline:
+    """A record that has turned bad: few wins, and a mean R below 0 beyond chance."""
+
+    win_rate: float
+    p_value: float
+    trades: int
+
+
+class TradeRecord:
+    """Running statistics of closed trades.
+
+    Parameters
+    ----------
+    start_equity : float
+        Equity before the first trade, in account currency; 0 if unknown.
+    """
+
+    def __init__(self, start_equity: float) -> None:
+        self.start_equity = start_equity
+        self.trades = 0
+        self.wins = 0
+        self.pnl = 0.0
+        self.drawdown_frac = 0.0
+        """Largest fall of the cumulated P&L from its peak, over the equity at that peak."""
+        self._peak_pnl = 0.0
+        self._gross_profit = 0.0
+        self._gross_loss = 0.0
+        self._sum_r = 0.0
+        self._recent: deque[tuple[float, float]] = deque(maxlen=RECENT_TRADES)
+
+    def add(self, pnl: float, r_multiple: float) -> None:
+        """Take one more closed trade: its profit after costs, and the same in R."""
+        self.trades += 1
+        self.pnl += pnl
+        self._sum_r += r_multiple
+        self._recent.append((pnl, r_multiple))
+        if pnl > 0.0:
+            self.wins += 1
+            self._gross_profit += pnl
+        else:
+            self._gross_loss -= pnl
+        self._peak_pnl = max(self._peak_pnl, self.pnl)
+        peak_equity = self.start_equity + self._peak_pnl
+        if peak_equity > 0.0:
+            fall = (self._peak_pnl - self.pnl) / peak_equity
+            self.drawdown_frac = max(self.drawdown_frac, fall)
+
+    @property
+    def profit_factor(self) -> float:
+        """Gross profit over gross loss, 0 while there is no loss."""
+        return self._gross_profit / self._gross_loss if self._gross_loss > 0.0 else 0.0
+
+    @property
+    def expectancy_r(self) -> float:
+        """Mean R of a trade, 0 before the first."""
+        return self._sum_r / self.trades if self.trades else 0.0
+
+    def decline(self) -> Decline | None:
+        """Return the evidence that the latest trades are bad, None while there is none."""
+        count = len(self._recent)
+        if count < RECENT_TRADES_MIN:
+            return None
+        rate = sum(pnl > 0.0 for pnl, _ in self._recent) / count
+        p_value = loss_p_value([r_multiple for _, r_multiple in self._recent])
+        if rate < WIN_RATE_MIN and p_value < LOSS_LEVEL:
+            return Decline(rate, p_value, count)
+        return None
+
+
+def loss_p_value(r_multiples: Sequence[float]) -> float:
+    """Return the one-sided chance of so low a mean R if the true one were 0 (Student's t).
+
+    1 where nothing can be said: fewer than two trades.
+    """
+    count = len(r_multiples)
+    if count < 2:
+        return 1.0
+    mean = math.fsum(r_multiples) / count
+    variance = math.fsum((r - mean) ** 2 for r in r_multiples) / (count - 1)
+    if variance == 0.0:
+        return 0.0 if mean < 0.0 else 1.0
+    return float(stdtr(count - 1, mean / math.sqrt(variance / count)))

@@ -1,0 +1,101 @@
+"""``why`` and ``journal``: what happened and from what it followed, from the journal alone."""
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.tree import Tree
+
+from blackboard.entry import Entry
+from runtime.commands.options import BookOption, ConfigOption, JsonOption, load
+
+_console = Console(soft_wrap=True)
+
+
+def mount(app: typer.Typer) -> None:
+    """Add the verbs."""
+    app.command()(why)
+    app.command()(journal)
+
+
+def why(
+    ticket: Annotated[int, typer.Argument(help="Ticket of a position, order or deal.")],
+    book: BookOption = "",
+    config: ConfigOption = None,
+) -> None:
+    """Walk from a trade back to the bars: order, approval, intent, decision, votes."""
+    from runtime.book import find_book
+    from runtime.proof.lineage import explain_ticket
+
+    found = find_book(load(config).settings.home.absolute(), book)
+    root, lineage = explain_ticket(found.journal, ticket)
+    _console.print(_tree(root, lineage))
+
+
+def journal(
+    book: BookOption = "",
+    config: ConfigOption = None,
+    kind: Annotated[str, typer.Option(help="Only facts of this kind.")] = "",
+    scope: Annotated[str, typer.Option(help="Only facts about this.")] = "",
+    author: Annotated[str, typer.Option(help="Only facts of this author.")] = "",
+    last: Annotated[int, typer.Option(min=1, help="How many, counted from the newest.")] = 20,
+    json: JsonOption = False,
+    verify: Annotated[bool, typer.Option(help="Check the whole hash chain.")] = False,
+) -> None:
+    """Print entries of a journal, oldest first, or check its hash chain."""
+    from collections import deque
+
+    import msgspec
+
+    from runtime.book import find_book
+    from runtime.proof.lineage import entries_of
+
+    found = find_book(load(config).settings.home.absolute(), book)
+    newest: deque[Entry] = deque(maxlen=last)
+    count = 0
+    for entry in entries_of(found.journal):
+        count += 1
+        if _matches(entry, kind, scope, author):
+            newest.append(entry)
+    if verify:
+        _console.print(f"{found.journal}: {count} entries, gapless, hash chain unbroken")
+        return
+    for entry in newest:
+        print(msgspec.json.encode(entry).decode() if json else _text(entry))
+
+
+def _matches(entry: Entry, kind: str, scope: str, author: str) -> bool:
+    return (
+        (not kind or entry.kind == kind)
+        and (not scope or entry.fact.scope == scope)
+        and (not author or entry.author == author)
+    )
+
+
+def _tree(root: Entry, lineage: dict[int, Entry]) -> Tree:
+    shown: set[int] = set()
+
+    def grow(branch: Tree, entry: Entry) -> None:
+        for seq in entry.causes:
+            cause = lineage.get(seq)
+            if cause is None:
+                continue
+            again = seq in shown
+            shown.add(seq)
+            child = branch.add(_text(cause) + (" (above)" if again else ""))
+            if not again:
+                grow(child, cause)
+
+    tree = Tree(_text(root))
+    grow(tree, root)
+    return tree
+
+
+def _text(entry: Entry) -> str:
+    from runtime.picture import clock_text
+    from runtime.proof.lineage import brief
+
+    return (
+        f"#{entry.seq} {clock_text(entry.ts_event_ns)} {entry.author} "
+        f"{entry.kind} {entry.fact.scope}: {brief(entry.fact)}"
+    )

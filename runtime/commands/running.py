@@ -1,0 +1,198 @@
+"""``status``, ``agents``, ``pause``, ``resume``, ``flatten``, ``stop``: a second process asks.
+
+They read the status file and the journal, and leave letters in the mailbox, so they need neither
+Ray nor a connection. An answer is an answer: a command is reported as done once its fact stands in
+the journal.
+"""
+
+import os
+import signal
+from collections.abc import Callable
+from typing import Annotated
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from blackboard.errors import ConfigError, RecoverableError
+from blackboard.facts.control import Command
+from runtime.book import Book, find_book
+from runtime.clock import process_s, sleep_s
+from runtime.commands.options import BookOption, ConfigOption, JsonOption, load
+from runtime.mailbox import STOP_LETTER, Letter, leave
+from runtime.picture import SEEN_KINDS, Picture, clock_text
+from runtime.status import Status, read_status
+
+_console = Console(soft_wrap=True)
+_ANSWER_WITHIN_S = 15.0
+_STOP_WITHIN_S = 30.0
+_PAUSE_S = 0.2
+
+
+def mount(app: typer.Typer) -> None:
+    """Add the verbs."""
+    for verb in (status, agents, pause, resume, flatten, stop):
+        app.command()(verb)
+
+
+def status(book: BookOption = "", config: ConfigOption = None, json: JsonOption = False) -> None:
+    """Print state, money, positions and the council of the system that runs, or ran last."""
+    found = _find(book, config)
+    told = read_status(found.state)
+    picture = _picture(found)
+    if json:
+        print(msgspec.json.encode(_as_data(found, told, picture)).decode())
+        return
+    running = told is not None and told.is_alive()
+    _console.print(f"{found.name}: {'running, process ' + str(told.pid) if running and told else 'not running'}")
+    _console.print(f"market time  {clock_text(picture.now_ns)} UTC")
+    if picture.state is not None:
+        _console.print(f"state        {picture.state.state} ({picture.state.reason})")
+        for restriction in picture.state.restrictions:
+            _console.print(f"             {restriction.scope}: {restriction.way_out}")
+    if picture.account is not None:
+        account = picture.account
+        _console.print(f"equity       {account.equity:,.2f} {account.currency}, balance {account.balance:,.2f}")
+    if picture.mark is not None:
+        _console.print(f"drawdown     {picture.mark.drawdown_frac:.2%} of {picture.mark.high_water_mark:,.2f}")
+    _console.print(f"trades       {picture.trades}, P&L {picture.pnl:+,.2f}")
+    for position in picture.positions.values():
+        _console.print(
+            f"position     #{position.ticket} {position.side} {position.scope} {position.lots:.2f} at "
+            f"{position.open_price:g}, stop {position.stop_price:g}, target {position.target_price:g}"
+        )
+    if running and told is not None:
+        _console.print(f"dashboard    {told.dashboard_url or 'off'}")
+
+
+def agents(book: BookOption = "", config: ConfigOption = None, json: JsonOption = False) -> None:
+    """Print the council: state, process, restarts, age of the last fact."""
+    found = _find(book, config)
+    told = read_status(found.state)
+    if told is None:
+        raise ConfigError(f"nothing has run on {found.name} yet")
+    if json:
+        print(msgspec.json.encode(told.agents).decode())
+        return
+    alive = told.is_alive()
+    table = Table("agent", "class", "mode", "state", "process", "restarts", "last fact", box=None)
+    for agent in told.agents:
+        age = "none" if agent.last_fact_age_s < 0.0 else f"{agent.last_fact_age_s:.0f} s ago"
+        health = agent.health if alive else "not running"
+        table.add_row(
+            agent.name, agent.class_name, agent.mode, health, str(agent.pid), str(agent.restarts), age
+        )
+    _console.print(table)
+
+
+def pause(book: BookOption = "", config: ConfigOption = None) -> None:
+    """Let only reducing orders leave, until resume."""
+    _command(Command.PAUSE, book, config)
+
+
+def resume(book: BookOption = "", config: ConfigOption = None) -> None:
+    """End a pause, and whatever waits for a person."""
+    _command(Command.RESUME, book, config)
+
+
+def flatten(book: BookOption = "", config: ConfigOption = None) -> None:
+    """Close every position and halt; straight at the terminal where the council cannot answer."""
+    found = _find(book, config)
+    try:
+        _command(Command.FLATTEN, book, config)
+    except (RecoverableError, ConfigError) as error:
+        from runtime.emergency import flatten_at_terminal
+
+        _console.print(f"{error}\nclosing at the terminal instead")
+        closed = flatten_at_terminal(found)
+        _console.print(f"{closed} positions closed; the next start adopts it into the journal")
+
+
+def stop(
+    book: BookOption = "",
+    config: ConfigOption = None,
+    kill: Annotated[bool, typer.Option(help="End the driver's process if it does not stop.")] = False,
+) -> None:
+    """Stop the system in order; positions keep their stops at the broker."""
+    found = _find(book, config)
+    told = _require_running(found)
+    leave(found.mailbox, STOP_LETTER)
+    if _wait(lambda: not _is_running(found), _STOP_WITHIN_S):
+        _console.print(f"{found.name} stopped")
+        return
+    if not kill:
+        raise RecoverableError(f"{found.name} has not stopped within {_STOP_WITHIN_S:g} s: --kill")
+    os.kill(told.pid, signal.SIGTERM)
+    _console.print(f"process {told.pid} was asked to end")
+
+
+def _command(command: Command, book: str, config: ConfigOption) -> None:
+    found = _find(book, config)
+    _require_running(found)
+    before = _count_commands(found)
+    letter = leave(found.mailbox, Letter(command=command.value, origin="cli"))
+    if not _wait(lambda: _count_commands(found) > before, _ANSWER_WITHIN_S):
+        letter.unlink(missing_ok=True)  # it must not be obeyed long after it was reported as failed
+        raise RecoverableError(
+            f"{command.value} has not reached the journal within {_ANSWER_WITHIN_S:g} s"
+        )
+    _console.print(f"{command.value}: taken; python launch.py status shows what follows from it")
+
+
+def _find(book: str, config: ConfigOption) -> Book:
+    return find_book(load(config).settings.home.absolute(), book)
+
+
+def _is_running(book: Book) -> bool:
+    told = read_status(book.state)
+    return told is not None and told.is_alive()
+
+
+def _require_running(book: Book) -> Status:
+    told = read_status(book.state)
+    if told is None or not told.is_alive():
+        raise ConfigError(f"{book.name} is not running: python launch.py")
+    return told
+
+
+def _count_commands(book: Book) -> int:
+    from runtime.proof.lineage import entries_of
+
+    return sum(1 for entry in entries_of(book.journal) if entry.kind == "OperatorCommand")
+
+
+def _picture(book: Book) -> Picture:
+    from runtime.proof.lineage import entries_of
+
+    picture = Picture()
+    if book.journal.is_dir():
+        for entry in entries_of(book.journal):
+            if entry.kind in SEEN_KINDS:
+                picture.add(entry)
+            picture.now_ns = entry.known_at_ns
+    return picture
+
+
+def _as_data(book: Book, told: Status | None, picture: Picture) -> dict[str, object]:
+    return {
+        "book": book.name,
+        "running": told is not None and told.is_alive(),
+        "driver": told,
+        "now_ns": picture.now_ns,
+        "state": picture.state,
+        "account": picture.account,
+        "mark": picture.mark,
+        "positions": list(picture.positions.values()),
+        "trades": picture.trades,
+        "pnl": picture.pnl,
+    }
+
+
+def _wait(is_done: Callable[[], bool], seconds: float) -> bool:
+    end_s = process_s() + seconds
+    while process_s() < end_s:
+        if is_done():
+            return True
+        sleep_s(_PAUSE_S)
+    return False

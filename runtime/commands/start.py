@@ -1,0 +1,308 @@
+"""``up``: start the system, live on a simulated or real market, or over recorded history."""
+
+import asyncio
+import re
+from contextlib import AbstractContextManager, nullcontext
+from typing import Annotated
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.live import Live
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from blackboard.errors import ConfigError
+from config.agents import Mode
+from config.settings import Settings
+from runtime.clock import process_s
+from runtime.commands.options import ConfigOption, JsonOption, SetOption, load
+from runtime.driver import MARKERS, Display, Ending
+from runtime.live_view import render
+from runtime.picture import Picture, clock_text
+from runtime.preparation import StartOptions, manifest_of, prepare, restart_clock
+from runtime.run_plan import RunPlan
+from runtime.status import Status
+
+_LOG_EVERY_S = 10.0
+_UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "": 1}
+_COSTS = {
+    "technical": "no technical votes, no trailing stops",
+    "lstm_vol": "no volatility forecast: no storm veto, stops are not scaled",
+    "sentiment": "no blackouts and no calendar: entries at half risk",
+    "portfolio": "every symbol has the same budget",
+    "risk": "nothing is approved, so nothing is traded",
+    "execution": "nothing is sent, so nothing is traded",
+    "learner": "weights and calibrations stay as they are",
+    "supervisor": "nothing is decided, so nothing is traded",
+}
+
+
+def mount(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command()(up)
+
+
+def up_with_defaults() -> None:
+    """Start as ``python launch.py`` without a verb does."""
+    up()
+
+
+def up(
+    history: Annotated[str, typer.Option(help="Folder with recorded bars to trade over.")] = "",
+    symbols: Annotated[str, typer.Option(help="Symbols, separated by commas.")] = "",
+    from_: Annotated[str, typer.Option("--from", help="First moment of history, ISO 8601.")] = "",
+    to: Annotated[str, typer.Option(help="Last moment of history; a bare date counts whole.")] = "",
+    speed: Annotated[str, typer.Option(help="Market seconds in one second, or max.")] = "",
+    duration: Annotated[str, typer.Option(help="How long to run, as 90s, 5m or 2h.")] = "",
+    seed: Annotated[int | None, typer.Option(help="Seed of the synthetic market.")] = None,
+    config: ConfigOption = None,
+    set_: SetOption = None,
+    book: Annotated[str, typer.Option(help="Name of the account's journal.")] = "",
+    in_process: Annotated[bool, typer.Option("--in-process", help="One process, no Ray.")] = False,
+    address: Annotated[str, typer.Option(help="Join the Ray cluster at this address.")] = "",
+    json: JsonOption = False,
+) -> None:
+    """Start the council and trade until asked to stop, or until the history is over."""
+    loaded = load(
+        config,
+        set_,
+        **{
+            "market.history.path": history or None,
+            "market.history.start": from_ or None,
+            "market.history.end": to or None,
+            "market.synthetic.seed": seed,
+            "symbols": symbols.split(",") if symbols else None,
+            "book": book or None,
+        },
+    )
+    options = StartOptions(speed=speed, duration_s=_seconds(duration), in_process=in_process)
+    start = prepare(loaded, options)
+    plan, data = start.plan, start.data
+    with plan.book.held():
+        _announce(plan, json=json)
+        plan.book.write_manifest(manifest_of(plan, options, data))
+        ending = _run(plan, options, address, json=json)
+    _conclude(plan, ending, json=json)
+
+
+def _run(plan: RunPlan, options: StartOptions, address: str, *, json: bool) -> Ending:
+    from runtime.book import remember_latest
+    from runtime.log_setup import set_up_logs
+    from runtime.mailbox import clear
+
+    log = plan.settings.log
+    set_up_logs("driver", plan.book.logs, level=log.level, bytes_max=log.file_bytes_max)
+    clear(plan.book.mailbox)
+    remember_latest(plan.settings.home.absolute(), plan.book)
+    duration_s = options.duration_s if plan.is_paced or not plan.is_virtual else 0.0
+    with _display(plan, json=json) as display:
+        if options.in_process:
+            from runtime.inprocess_driver import InProcessDriver
+            from runtime.world import direct_world
+
+            world = direct_world(plan)
+            try:
+                return InProcessDriver(restart_clock(plan), world, display, duration_s).run()
+            finally:
+                world.close()
+        return asyncio.run(_run_on_ray(plan, address, display, duration_s))
+
+
+async def _run_on_ray(
+    plan: RunPlan, address: str, display: Display, duration_s: float
+) -> Ending:
+    from runtime.cluster import Cluster
+    from runtime.driver import Driver
+    from runtime.ray_session import token_hint
+
+    cluster = Cluster(plan, address)
+    try:
+        display.line("starting Ray, the terminal process and the council ...")
+        started_s = process_s()
+        await cluster.start()
+        display.line(f"{len(cluster.agents)} agents ready after {process_s() - started_s:.1f} s")
+        if cluster.session and cluster.session.dashboard_url:
+            display.line(f"dashboard  {cluster.session.dashboard_url} ({token_hint()})")
+        return await Driver(cluster.plan, cluster, display, duration_s).run()
+    finally:
+        display.line("stopping ...")
+        await cluster.stop()
+
+
+class _Lines(Display):
+    """One line an event, for a pipe or a log."""
+
+    def __init__(self, console: Console, plan: RunPlan) -> None:
+        self._console = console
+        self._plan = plan
+        self._logged_s = process_s()
+
+    def line(self, text: str) -> None:
+        """Print an event."""
+        self._console.print(text, highlight=False, markup=False)
+
+    def update(self, picture: Picture, status: Status) -> None:
+        """Print the progress now and then."""
+        if process_s() - self._logged_s < _LOG_EVERY_S:
+            return
+        self._logged_s = process_s()
+        equity = f"{picture.account.equity:,.2f}" if picture.account else "unknown"
+        self.line(
+            f"{clock_text(status.now_ns)} {_share(self._plan, status.now_ns)}"
+            f"equity {equity}, {picture.trades} trades, {status.head} entries"
+        )
+
+
+class _Bar(_Lines):
+    """A progress bar over history, events above it."""
+
+    def __init__(self, console: Console, plan: RunPlan, progress: Progress) -> None:
+        super().__init__(console, plan)
+        self._progress = progress
+        self._task = progress.add_task("history", total=plan.end_ns - plan.start_ns, money="")
+
+    def update(self, picture: Picture, status: Status) -> None:
+        """Move the bar."""
+        money = f"{picture.trades} trades, P&L {picture.pnl:+,.2f}, {clock_text(status.now_ns)}"
+        done = status.now_ns - self._plan.start_ns
+        self._progress.update(self._task, completed=done, money=money)
+
+
+class _View(_Lines):
+    """The live view of a terminal."""
+
+    def __init__(self, console: Console, plan: RunPlan, live: Live) -> None:
+        super().__init__(console, plan)
+        self._live = live
+        self._has_view = False
+
+    def line(self, text: str) -> None:
+        """Print an event until the view is there; the view shows the latest itself."""
+        if not self._has_view:
+            super().line(text)
+
+    def update(self, picture: Picture, status: Status) -> None:
+        """Draw the present."""
+        self._has_view = True
+        self._live.update(render(picture, status), refresh=True)
+
+
+class _Json(Display):
+    """Machine-readable lines: an object an event."""
+
+    def line(self, text: str) -> None:
+        """Print an event."""
+        print(msgspec.json.encode({"event": text}).decode(), flush=True)
+
+
+class _Shown(AbstractContextManager[Display]):
+    """A display together with what has to be opened and closed around it."""
+
+    def __init__(self, display: Display, around: AbstractContextManager[object]) -> None:
+        self._display = display
+        self._around = around
+
+    def __enter__(self) -> Display:
+        self._around.__enter__()
+        return self._display
+
+    def __exit__(self, *details: object) -> None:
+        self._around.__exit__(*details)  # type: ignore[arg-type]
+
+
+def _display(plan: RunPlan, *, json: bool) -> _Shown:
+    if json:
+        return _Shown(_Json(), nullcontext())
+    console = Console()
+    if not console.is_terminal:
+        return _Shown(_Lines(Console(soft_wrap=True), plan), nullcontext())
+    if plan.is_virtual and not plan.is_paced:
+        progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.percentage:>3.0f}%  {task.fields[money]}"),
+            TimeElapsedColumn(),
+            console=console,
+        )
+        return _Shown(_Bar(progress.console, plan, progress), progress)
+    live = Live(console=console, auto_refresh=False)
+    return _Shown(_View(live.console, plan, live), live)
+
+
+def _announce(plan: RunPlan, *, json: bool) -> None:
+    settings = plan.settings
+    marker = MARKERS[settings.profile]
+    where = settings.market.history.path or "seeded synthetic market"
+    if settings.terminal.kind == "metatrader":
+        where = "MetaTrader 5"
+    if json:
+        return
+    console = Console(soft_wrap=True)
+    console.print(f"[black on yellow] {marker} [/] Quorum on {where}: {', '.join(settings.symbols)}")
+    console.print(
+        f"book {plan.book.name}, from {clock_text(plan.start_ns)} UTC; journal {plan.book.journal}",
+        highlight=False,
+    )
+    for line in (*_reductions(settings), *plan.warnings):
+        console.print(f"note: {line}", highlight=False, markup=False)
+
+
+def _reductions(settings: Settings) -> list[str]:
+    notes = []
+    for name, cost in _COSTS.items():
+        mode = settings.mode(name)
+        if mode is Mode.DISABLED:
+            notes.append(f"{name} is disabled: {cost}")
+        elif mode is Mode.SHADOW:
+            notes.append(f"{name} is in shadow: it posts and is scored, but {cost}")
+    has_calendar = settings.agents.sentiment.calendar_file or not settings.market.history.path
+    if not has_calendar and settings.mode("sentiment") is not Mode.DISABLED:
+        notes.append("no calendar is configured (agents.sentiment.calendar_file): half risk")
+    return notes
+
+
+def _conclude(plan: RunPlan, ending: Ending, *, json: bool) -> None:
+    from runtime.proof.lineage import entries_of
+    from runtime.reports.closing import close_run
+
+    closing = close_run(
+        entries_of(plan.book.journal),
+        plan.book.name,
+        plan.settings.profile,
+        str(plan.book.journal),
+    )
+    if json:
+        print(msgspec.json.encode(closing).decode(), flush=True)
+        return
+    console = Console(soft_wrap=True, highlight=False)
+    console.print(f"\n{MARKERS[plan.settings.profile]} run {closing.run}: {ending.value}")
+    console.print(
+        f"decisions {closing.decisions} ({closing.holds} holds), approved {closing.approved}, "
+        f"refused {closing.refused}"
+    )
+    console.print(
+        f"trades {closing.trades} ({closing.wins} won), P&L {closing.pnl:+,.2f} {closing.currency}; "
+        f"open positions {closing.open_positions}; balance {closing.balance:,.2f}, "
+        f"equity {closing.equity:,.2f}"
+    )
+    holds = "holds" if closing.accounting_holds else f"BROKEN by {closing.accounting_gap:+.2f}"
+    console.print(f"accounting identity {holds}; trading state {closing.trading_state}")
+    console.print(f"journal {closing.journal} ({closing.entries} entries)")
+    console.print(f"decisions_hash {closing.decisions_hash}")
+    if not closing.accounting_holds:
+        raise SystemExit(1)
+
+
+def _share(plan: RunPlan, now_ns: int) -> str:
+    if not plan.is_virtual or plan.is_paced:
+        return ""
+    return f"({(now_ns - plan.start_ns) / max(1, plan.end_ns - plan.start_ns):.0%}) "
+
+
+def _seconds(text: str) -> float:
+    if not text:
+        return 0.0
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd]?)", text.strip())
+    if match is None:
+        raise ConfigError(f"--duration must be a number with s, m, h or d, was {text!r}")
+    return float(match[1]) * _UNITS_S[match[2]]

@@ -1,0 +1,251 @@
+"""The driver: one start from the first process to the closing summary, on either host.
+
+It follows the facts for the view, takes the operator's letters, writes the status file, and stops
+everything in order at the first signal. It decides nothing.
+"""
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from enum import Enum
+from typing import Any
+
+import structlog
+
+from blackboard.board import Filter, Pulse
+from blackboard.entry import Draft, Entry
+from blackboard.errors import BoardUnavailable, UnrecoverableError
+from blackboard.facts import ACCOUNT, OperatorCommand
+from runtime.clock import process_s, wall_ns
+from runtime.cluster import Cluster
+from runtime.council import class_name
+from runtime.mailbox import Letter, take
+from runtime.picture import SEEN_KINDS, Picture
+from runtime.run_plan import RunPlan
+from runtime.status import AgentLine, Status, write_status
+
+_log = structlog.get_logger()
+_STATUS_EVERY_S = 1.0
+_MAILBOX_EVERY_S = 0.25
+_FOLLOW_TIMEOUT_S = 1.0
+_FOLLOW_BATCH_MAX = 5000
+MARKERS = {"sim": "SIMULATED", "paper": "PAPER", "live": "LIVE"}
+
+
+class Ending(Enum):
+    """Why a run ended."""
+
+    FINISHED = "the market's time is over"
+    ASKED = "asked to stop"
+    FAILED = "failed"
+
+
+class Display:
+    """What the driver tells a person; this one tells nothing."""
+
+    def line(self, text: str) -> None:
+        """Show an event."""
+
+    def update(self, picture: Picture, status: Status) -> None:
+        """Show the present."""
+
+
+class StopFlag:
+    """Set by the first signal; the second one leaves at once."""
+
+    def __init__(self) -> None:
+        self.is_set = False
+        self.wake: Callable[[], object] = lambda: None
+
+    def set(self) -> None:
+        """Ask for an ordered stop."""
+        self.is_set = True
+        self.wake()
+
+    @contextmanager
+    def on_signals(self) -> Iterator[None]:
+        """Let SIGINT and SIGTERM set the flag; the handlers before are restored."""
+
+        def handle(_number: int, _frame: object) -> None:
+            if self.is_set:
+                os._exit(1)
+            self.set()
+
+        before = {number: signal.signal(number, handle) for number in _stop_signals()}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def _stop_signals() -> list[signal.Signals]:
+    names = ("SIGINT", "SIGTERM", "SIGBREAK")  # SIGBREAK is Windows' Ctrl-Break
+    return [getattr(signal, name) for name in names if hasattr(signal, name)]
+
+
+class Driver:
+    """Drives one run on Ray."""
+
+    def __init__(
+        self, plan: RunPlan, cluster: Cluster, display: Display, duration_s: float = 0.0
+    ) -> None:
+        self.plan = plan
+        self.cluster = cluster
+        self.display = display
+        self.picture = Picture(now_ns=plan.start_ns)
+        self.stop = StopFlag()
+        self._ends_at_s = process_s() + duration_s if duration_s else float("inf")
+        self._started_wall_ns = wall_ns()
+        self._pulses: dict[str, tuple[float, int, float]] = {}
+        self._letters = 0
+        self._ending = Ending.ASKED
+
+    async def run(self) -> Ending:
+        """Run until the market's time is over, somebody asks to stop, or it cannot go on."""
+        with self.stop.on_signals():
+            stopped = asyncio.Event()
+            loop = asyncio.get_running_loop()
+            self.stop.wake = lambda: loop.call_soon_threadsafe(stopped.set)
+            loops = [
+                asyncio.create_task(work)
+                for work in (self._watch(), self._follow(), self._mail(), self._tell())
+            ]
+            waiting = asyncio.create_task(stopped.wait())
+            done, _ = await asyncio.wait([waiting, *loops], return_when=asyncio.FIRST_COMPLETED)
+            for task in [waiting, *loops]:
+                task.cancel()
+            await asyncio.gather(waiting, *loops, return_exceptions=True)
+            for task in done:
+                if not task.cancelled() and (error := task.exception()) is not None:
+                    raise error
+        return self._ending
+
+    async def _watch(self) -> None:
+        while not self.stop.is_set:
+            await self.cluster.watch()
+            await asyncio.sleep(self.cluster.settings.cluster.watch_interval_s)
+
+    async def _follow(self) -> None:
+        wanted, cursor = Filter(kinds=SEEN_KINDS), 0
+        while not self.stop.is_set:
+            try:
+                answer = await self.cluster.board.read(
+                    cursor, wanted, _FOLLOW_BATCH_MAX, _FOLLOW_TIMEOUT_S
+                )
+            except BoardUnavailable:
+                continue
+            cursor = answer.read_to
+            for entry in answer.entries:
+                self._show(entry)
+            if self.plan.is_virtual and not self.plan.is_paced:
+                await asyncio.sleep(_FOLLOW_TIMEOUT_S)  # the agents need the processor more
+
+    def _show(self, entry: Entry) -> None:
+        line = self.picture.add(entry)
+        if line and entry.known_at_ns >= self.plan.start_ns:
+            self.display.line(line)
+
+    async def _mail(self) -> None:
+        while not self.stop.is_set:
+            for letter in take(self.plan.book.mailbox):
+                await self._obey(letter)
+            if process_s() > self._ends_at_s:
+                self.stop.set()
+            await asyncio.sleep(_MAILBOX_EVERY_S)
+
+    async def _obey(self, letter: Letter) -> None:
+        if letter.is_stop:
+            self.stop.set()
+            return
+        self._letters += 1
+        draft = operator_draft(letter, f"{wall_ns()}.{self._letters}", self._now_ns())
+        with suppress(BoardUnavailable):
+            await self.cluster.post(draft)
+
+    def _now_ns(self) -> int:
+        return self.picture.now_ns if self.plan.is_virtual else self.plan.clock.now_ns()
+
+    async def _tell(self) -> None:
+        while not self.stop.is_set:
+            try:
+                pulse = await self.cluster.board.pulse()
+            except BoardUnavailable as error:
+                self.display.line(f"board      {error}")
+                continue
+            if pulse.failure:
+                raise UnrecoverableError(f"the journal cannot be written: {pulse.failure}")
+            self.picture.now_ns = max(self.picture.now_ns, pulse.now_ns)
+            status = self._status(pulse.head, pulse.now_ns, pulse.authors)
+            write_status(self.plan.book.state, status)
+            self.display.update(self.picture, status)
+            if pulse.has_ended:
+                self._ending = Ending.FINISHED
+                self.stop.set()
+            await asyncio.sleep(_STATUS_EVERY_S)
+
+    def _status(self, head: int, now_ns: int, authors: dict[str, Pulse]) -> Status:
+        cluster = self.cluster
+        session = cluster.session
+        return Status(
+            pid=os.getpid(),
+            book=self.plan.book.name,
+            marker=MARKERS[self.plan.settings.profile],
+            started_wall_ns=self._started_wall_ns,
+            written_wall_ns=wall_ns(),
+            now_ns=now_ns,
+            host="ray",
+            ray_address=session.address if session else "",
+            dashboard_url=session.dashboard_url if session else "",
+            terminal_url=cluster.terminal.url,
+            terminal_pid=cluster.terminal.pid,
+            board_pid=cluster.board_pid,
+            head=head,
+            agents=[self._agent_line(view, authors) for view in cluster.agents.values()],
+        )
+
+    def _agent_line(self, view: Any, authors: dict[str, Pulse]) -> AgentLine:
+        age_s, rate = post_rate(self._pulses, view.name, authors.get(view.name))
+        return AgentLine(
+            name=view.name,
+            class_name=class_name(view.name),
+            mode=view.mode,
+            health=view.health.value,
+            pid=view.pid,
+            restarts=view.restarts,
+            reason=view.reason,
+            last_fact_age_s=age_s,
+            posts_per_s=rate,
+        )
+
+
+def operator_draft(letter: Letter, ordinal: str, now_ns: int) -> Draft:
+    """Return the fact that hands an operator's command to the council."""
+    fact = OperatorCommand(
+        scope=ACCOUNT,
+        command=letter.operator_command,
+        origin=letter.origin,
+        argument=letter.argument,
+    )
+    return Draft(fact=fact, ts_event_ns=now_ns, ordinal=ordinal)
+
+
+def post_rate(
+    seen: dict[str, tuple[float, int, float]], name: str, pulse: Pulse | None
+) -> tuple[float, float]:
+    """Return age in process seconds of an author's last fact and its facts a second since last asked.
+
+    `seen` keeps, by author, when it was asked last, how many facts there were, and when that number
+    last grew.
+    """
+    now_s = process_s()
+    posted = pulse.entries if pulse else 0
+    asked_s, entries, grew_s = seen.get(name, (now_s, 0, -1.0))
+    if posted > entries:
+        grew_s = now_s
+    elapsed_s = now_s - asked_s
+    rate = (posted - entries) / elapsed_s if elapsed_s > 0.0 else 0.0
+    seen[name] = now_s, posted, grew_s
+    return (now_s - grew_s if grew_s >= 0.0 else -1.0), rate

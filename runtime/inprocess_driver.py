@@ -1,0 +1,147 @@
+"""The driver of a run in one process: the same plan, mailbox, view and status as on Ray."""
+
+import os
+
+from blackboard.access import DRIVER, Access
+from blackboard.board import Board, BoardLimits, Filter
+from blackboard.entry import Post
+from blackboard.journal import Durability
+from runtime.clock import process_s, sleep_s, wall_ns
+from runtime.council import agent_order, class_name, declarations, load_agent
+from runtime.driver import MARKERS, Display, Ending, StopFlag, operator_draft, post_rate
+from runtime.inprocess import InProcessHost, Pace
+from runtime.journals.diskcache import DiskcacheJournal
+from runtime.mailbox import Letter, take
+from runtime.picture import SEEN_KINDS, Picture
+from runtime.run_plan import RunPlan
+from runtime.status import AgentLine, Status, write_status
+from runtime.world import TerminalWorld
+
+_LOOK_EVERY_S = 0.25
+_TELL_EVERY_S = 1.0
+
+
+class InProcessDriver:
+    """Drives one run without Ray."""
+
+    def __init__(
+        self, plan: RunPlan, world: TerminalWorld, display: Display, duration_s: float = 0.0
+    ) -> None:
+        self.plan = plan
+        self.display = display
+        self.picture = Picture(now_ns=plan.start_ns)
+        self.stop = StopFlag()
+        settings = plan.settings
+        self._settings = settings
+        self._board = Board(
+            Access(declarations(settings)),
+            DiskcacheJournal(plan.book.journal, bytes_max=settings.board.journal_bytes_max),
+            durability=Durability.SAFE if plan.is_paced else Durability.UNSYNCED,
+            limits=BoardLimits(
+                tail_entries_max=settings.board.tail_entries_max,
+                drafts_per_post_max=settings.board.drafts_per_post_max,
+            ),
+        )
+        self._host = InProcessHost(
+            self._board,
+            {name: load_agent(name, settings) for name in agent_order(settings)},
+            world,
+            start_ns=plan.start_ns,
+            end_ns=plan.end_ns,
+            pace=self._pace,
+        )
+        self._epoch = self._board.join(DRIVER).epoch
+        self._cursor = 0
+        self._letters = 0
+        self._looked_s = self._told_s = float("-inf")
+        self._ends_at_s = process_s() + duration_s if duration_s else float("inf")
+        self._started_wall_ns = wall_ns()
+        self._pulses: dict[str, tuple[float, int, float]] = {}
+
+    def run(self) -> Ending:
+        """Run until the market's time is over or somebody asks to stop."""
+        with self.stop.on_signals():
+            self._host.run()
+        self._look(process_s())
+        self._tell(process_s())
+        return Ending.ASKED if self.stop.is_set else Ending.FINISHED
+
+    def _pace(self, jump_ns: int) -> Pace:
+        while True:
+            now_s = process_s()
+            if now_s - self._looked_s >= _LOOK_EVERY_S:
+                self._looked_s = now_s
+                if self._look(now_s):
+                    return Pace.SETTLE
+            if self.stop.is_set:
+                return Pace.STOP
+            wait_s = self.plan.clock.wait_s(jump_ns) if self.plan.is_paced else 0.0
+            if wait_s <= 0.0:
+                return Pace.JUMP
+            sleep_s(min(wait_s, _LOOK_EVERY_S))
+
+    def _look(self, now_s: float) -> bool:
+        """Follow the facts and take the letters; return whether something was handed to the board."""
+        self._cursor, stored = self._board.read(self._cursor, Filter(kinds=SEEN_KINDS))
+        for item in stored:
+            line = self.picture.add(item.entry)
+            if line and item.entry.known_at_ns >= self.plan.start_ns:
+                self.display.line(line)
+        if now_s - self._told_s >= _TELL_EVERY_S:
+            self._tell(now_s)
+        letters = take(self.plan.book.mailbox)
+        for letter in letters:
+            self._obey(letter)
+        if now_s > self._ends_at_s:
+            self.stop.set()
+        return any(not letter.is_stop for letter in letters)
+
+    def _obey(self, letter: Letter) -> None:
+        if letter.is_stop:
+            self.stop.set()
+            return
+        self._letters += 1
+        now_ns = self._board.now_ns
+        draft = operator_draft(letter, f"{wall_ns()}.{self._letters}", now_ns)
+        self._host.supersteps.inject(
+            Post(author=DRIVER, epoch=self._epoch, drafts=(draft,), read_to=0, now_ns=now_ns)
+        )
+
+    def _tell(self, now_s: float) -> None:
+        self._told_s = now_s
+        self.picture.now_ns = max(self.picture.now_ns, self._board.now_ns)
+        status = self._status()
+        write_status(self.plan.book.state, status)
+        self.display.update(self.picture, status)
+
+    def _status(self) -> Status:
+        return Status(
+            pid=os.getpid(),
+            book=self.plan.book.name,
+            marker=MARKERS[self._settings.profile],
+            started_wall_ns=self._started_wall_ns,
+            written_wall_ns=wall_ns(),
+            now_ns=self._board.now_ns,
+            host="in-process",
+            ray_address="",
+            dashboard_url="",
+            terminal_url="",
+            terminal_pid=0,
+            board_pid=os.getpid(),
+            head=self._board.head,
+            agents=[self._agent_line(name) for name in agent_order(self._settings)],
+        )
+
+    def _agent_line(self, name: str) -> AgentLine:
+        age_s, rate = post_rate(self._pulses, name, self._board.pulses.get(name))
+        return AgentLine(
+            name=name,
+            class_name=class_name(name),
+            mode=self._settings.mode(name).value,
+            health="healthy",
+            pid=os.getpid(),
+            restarts=0,
+            reason="",
+            last_fact_age_s=age_s,
+            posts_per_s=rate,
+        )

@@ -1,0 +1,67 @@
+"""How a second process asks a running system for something: a file in the book's mailbox.
+
+It works the same for both hosts and on every system, needs no network, and survives the moment in
+which the driver is busy: a letter is one file, written atomically, taken once, oldest first.
+"""
+
+from pathlib import Path
+
+import msgspec
+
+from blackboard.facts.control import Command
+from runtime.book import write_atomically
+from runtime.clock import wall_ns
+
+LETTERS_MAX = 100
+"""Letters that may wait; a further one is refused."""
+_STOP = "stop"
+
+
+class Letter(msgspec.Struct, frozen=True, kw_only=True):
+    """What an operator asks for; `command` is an operator command or ``stop``."""
+
+    command: str
+    origin: str
+    argument: str = ""
+
+    @property
+    def is_stop(self) -> bool:
+        """Whether the driver is asked to shut down in order."""
+        return self.command == _STOP
+
+    @property
+    def operator_command(self) -> Command:
+        """The command for the council."""
+        return Command(self.command)
+
+
+STOP_LETTER = Letter(command=_STOP, origin="cli")
+
+
+def leave(folder: Path, letter: Letter) -> Path:
+    """Leave a letter; OSError if too many wait already."""
+    waiting = sum(1 for _ in folder.glob("*.json"))
+    if waiting >= LETTERS_MAX:
+        raise OSError(f"{waiting} commands wait in {folder} already: is the driver running?")
+    path = folder / f"{wall_ns():020d}.json"
+    write_atomically(path, msgspec.json.encode(letter))
+    return path
+
+
+def take(folder: Path) -> list[Letter]:
+    """Take all letters, oldest first; what is no letter is removed and counts as none."""
+    letters = []
+    for path in sorted(folder.glob("*.json")):
+        try:
+            letters.append(msgspec.json.decode(path.read_bytes(), type=Letter))
+        except msgspec.DecodeError:
+            continue
+        finally:
+            path.unlink(missing_ok=True)
+    return letters
+
+
+def clear(folder: Path) -> None:
+    """Remove what an earlier run has left unread: it was asked of that run."""
+    for path in folder.glob("*.json"):
+        path.unlink(missing_ok=True)

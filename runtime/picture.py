@@ -1,0 +1,152 @@
+"""What an operator sees of a running system, folded from facts alone."""
+
+from collections import deque
+from datetime import UTC, datetime
+
+import msgspec
+
+from blackboard.entry import Entry
+from blackboard.facts import (
+    AccountSnapshot,
+    AgentHealth,
+    CalendarCoverage,
+    Decision,
+    EquityMark,
+    Fact,
+    FeedStatus,
+    OrderIntent,
+    OrderOutcome,
+    PositionChanged,
+    RiskApproved,
+    RiskRefused,
+    Summary,
+    TradeClosed,
+    TradingStateChanged,
+    Vote,
+    kind_of,
+)
+from blackboard.facts.decision import Action
+from blackboard.facts.execution import Purpose
+from blackboard.facts.market import FeedState
+from blackboard.facts.news import Coverage
+
+SEEN: tuple[type[Fact], ...] = (
+    AccountSnapshot,
+    AgentHealth,
+    CalendarCoverage,
+    Decision,
+    EquityMark,
+    FeedStatus,
+    OrderIntent,
+    OrderOutcome,
+    PositionChanged,
+    RiskApproved,
+    RiskRefused,
+    Summary,
+    TradeClosed,
+    TradingStateChanged,
+    Vote,
+)
+"""Kinds that the picture is made of."""
+
+SEEN_KINDS = frozenset(map(kind_of, SEEN))
+EVENTS_KEPT = 200
+
+
+class Picture(msgspec.Struct, kw_only=True):
+    """The present of a run."""
+
+    now_ns: int = 0
+    account: AccountSnapshot | None = None
+    mark: EquityMark | None = None
+    state: TradingStateChanged | None = None
+    health: dict[str, AgentHealth] = msgspec.field(default_factory=dict)
+    votes: dict[str, dict[str, Vote]] = msgspec.field(default_factory=dict)
+    """By symbol, then voter."""
+    decisions: dict[str, Decision] = msgspec.field(default_factory=dict)
+    positions: dict[int, PositionChanged] = msgspec.field(default_factory=dict)
+    trades: int = 0
+    pnl: float = 0.0
+    decided: int = 0
+    intents: int = 0
+    events: deque[str] = msgspec.field(default_factory=lambda: deque(maxlen=EVENTS_KEPT))
+
+    def add(self, entry: Entry) -> str:
+        """Take one entry; return the line it deserves, empty if none."""
+        self.now_ns = max(self.now_ns, entry.known_at_ns)
+        self._fold(entry.fact)
+        text = _line(entry.fact)
+        if not text:
+            return ""
+        line = f"{clock_text(entry.ts_event_ns)} {text}"
+        self.events.append(line)
+        return line
+
+    def _fold(self, fact: Fact) -> None:
+        match fact:
+            case AccountSnapshot():
+                self.account = fact
+            case EquityMark():
+                self.mark = fact
+            case TradingStateChanged():
+                self.state = fact
+            case AgentHealth():
+                self.health[fact.scope] = fact
+            case Vote():
+                self.votes.setdefault(fact.scope, {})[fact.voter] = fact
+            case Decision():
+                self.decisions[fact.scope] = fact
+                self.decided += 1
+            case OrderIntent():
+                self.intents += 1
+            case PositionChanged():
+                self.positions[fact.ticket] = fact
+                if fact.lots == 0.0:
+                    del self.positions[fact.ticket]
+            case TradeClosed():
+                self.trades += 1
+                self.pnl += fact.pnl
+            case _:
+                pass
+
+
+def clock_text(ns: int) -> str:
+    """Return an instant as people read it, in UTC."""
+    return datetime.fromtimestamp(ns / 1e9, UTC).strftime("%Y-%m-%d %H:%M")
+
+
+def _line(fact: Fact) -> str:  # noqa: PLR0911 - one line a kind
+    match fact:
+        case Decision(action=action) if action is not Action.HOLD:
+            return (
+                f"decision   {action} {fact.scope}: p {fact.confidence:.3f}, "
+                f"expected {fact.expected_value_r:+.2f} R"
+            )
+        case RiskApproved():
+            return f"approved   {fact.side} {fact.scope} {fact.lots:.2f} lots, risk {fact.risk_frac:.2%}"
+        case RiskRefused():
+            return f"refused    {fact.scope}: {fact.reason} ({fact.value:g}, limit {fact.limit:g})"
+        case OrderOutcome(purpose=purpose) if purpose is not Purpose.AMEND:
+            return f"order      {fact.scope} {purpose.value}: {fact.outcome.value} {fact.reason}".rstrip()
+        case PositionChanged(lots=lots) if lots > 0.0:
+            return (
+                f"position   {fact.side} {fact.scope} {lots:.2f} lots at {fact.open_price:g}, "
+                f"stop {fact.stop_price:g}, target {fact.target_price:g} (#{fact.ticket})"
+            )
+        case TradeClosed():
+            return (
+                f"closed     {fact.scope} #{fact.ticket} by {fact.reason}: "
+                f"{fact.pnl:+.2f} ({fact.r_multiple:+.2f} R)"
+            )
+        case TradingStateChanged():
+            return f"state      {fact.previous} -> {fact.state}: {fact.reason}"
+        case AgentHealth():
+            return f"agent      {fact.scope} {fact.health.value} {fact.reason}".rstrip()
+        case FeedStatus(state=FeedState.STALE):
+            return f"feed       {fact.scope} stale: {fact.reason}"
+        case CalendarCoverage(state=state) if state is not Coverage.COVERED:
+            return f"calendar   {state.value}: {fact.reason}"
+        case Summary():
+            return f"summary    {fact.title}: {fact.text}"
+        case _:
+            return ""

@@ -1,0 +1,152 @@
+"""What has to be settled before a start: the market, the book, the clock, and the plan of the run."""
+
+import hashlib
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import msgspec
+
+from blackboard.errors import ConfigError
+from blackboard.facts import FOREVER_NS
+from config.loading import LoadedSettings
+from config.settings import Settings
+from models.market.sessions import SECOND_NS
+from runtime.book import Book, Manifest, book_of, new_run, new_run_id
+from runtime.clock import start_clock, wall_ns
+from runtime.journals.diskcache import DiskcacheJournal
+from runtime.run_plan import RunPlan
+from runtime.terminals.simulated.market import open_market
+
+MAX_SPEED = "max"
+_PACED_SPEED_FOR_MAX = 1.0
+_SOURCE_FOLDERS = ("agents", "blackboard", "config", "models", "runtime")
+HISTORY_BOOK = "history"
+"""Book name of every run over history: it is part of intent ids, which must not differ by run."""
+
+
+class StartOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """What the command line says beside the settings."""
+
+    speed: str = ""
+    """Market seconds in a second, ``max``, or empty for the setting (max over history)."""
+    duration_s: float = 0.0
+    """Process seconds to run; market seconds at full speed; 0 means without end."""
+    in_process: bool = False
+    arguments: tuple[str, ...] = ()
+
+
+class Start(msgspec.Struct, frozen=True, kw_only=True):
+    """A start that is ready: what will run, and on what data."""
+
+    plan: RunPlan
+    data: dict[str, str]
+    """What the market is made of, for the manifest."""
+
+
+def prepare(loaded: LoadedSettings, options: StartOptions) -> Start:
+    """Return the plan of a start; nothing is running and nothing is locked yet."""
+    settings = loaded.settings
+    is_history = bool(settings.market.history.path)
+    if settings.terminal.kind == "metatrader" and is_history:
+        raise ConfigError("market.history.path needs terminal.kind simulated, was metatrader")
+    speed, at_full_speed = _speed(settings, options, is_history=is_history)
+    home = settings.home.absolute()
+    run_id = new_run_id()
+    source = open_market(settings)
+    if is_history:
+        settings = settings.model_copy(update={"book": HISTORY_BOOK})
+        book = new_run(home, run_id)
+        start_ns, end_ns = source.start_ns, source.end_ns
+    else:
+        book = book_of(home, settings.book)
+        start_ns, end_ns = max(source.start_ns, last_market_ns(book)), FOREVER_NS
+    if at_full_speed and options.duration_s:
+        end_ns = min(end_ns, start_ns + int(options.duration_s * SECOND_NS))
+    plan = RunPlan(
+        run_id=run_id,
+        folder=str(book.folder),
+        settings_json=settings.model_dump_json(),
+        clock=start_clock(start_ns, speed),
+        is_virtual=is_history or at_full_speed or options.in_process,
+        is_paced=not at_full_speed,
+        start_ns=start_ns,
+        end_ns=end_ns,
+        warnings=source.warnings,
+    )
+    return Start(plan=plan, data=source.provenance)
+
+
+def restart_clock(plan: RunPlan) -> RunPlan:
+    """Return the plan with its clock started now, when everything is ready to follow it."""
+    clock = start_clock(plan.start_ns, plan.clock.speed)
+    return msgspec.structs.replace(plan, clock=clock)
+
+
+def manifest_of(plan: RunPlan, options: StartOptions, data: dict[str, str]) -> Manifest:
+    """Return what the run is made of."""
+    settings = plan.settings.model_dump(mode="json")
+    encoded = msgspec.json.encode(settings, order="sorted")
+    return Manifest(
+        run_id=plan.run_id,
+        profile=plan.settings.profile,
+        book=plan.book.name,
+        started_wall_ns=wall_ns(),
+        version=own_version(),
+        code_hash=code_hash(),
+        settings=settings,
+        settings_hash=hashlib.sha256(encoded).hexdigest(),
+        data=data,
+        arguments=list(options.arguments or sys.argv[1:]),
+    )
+
+
+def own_version() -> str:
+    """Return the installed version, or that of the sources."""
+    try:
+        return version("quorum-fx")
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def code_hash() -> str:
+    """Return a hash over the sources that decide anything."""
+    root = Path(__file__).resolve().parents[1]
+    digest = hashlib.sha256()
+    for folder in _SOURCE_FOLDERS:
+        for path in sorted((root / folder).rglob("*.py")):
+            digest.update(str(path.relative_to(root)).encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()
+
+
+def last_market_ns(book: Book) -> int:
+    """Return the market time up to which a book has come, 0 for a new one."""
+    if not book.journal.exists():
+        return 0
+    journal = DiskcacheJournal(book.journal)
+    try:
+        return journal.last_known_ns()
+    finally:
+        journal.close()
+
+
+def _speed(
+    settings: Settings, options: StartOptions, *, is_history: bool
+) -> tuple[float, bool]:
+    text = options.speed or (MAX_SPEED if is_history else "")
+    if settings.terminal.kind == "metatrader":
+        if text not in {"", "1"}:
+            raise ConfigError(f"--speed must be 1 on a real market, was {text}")
+        return 1.0, False
+    if text == MAX_SPEED:
+        return _PACED_SPEED_FOR_MAX, True
+    if not text:
+        return settings.speed, False
+    try:
+        speed = float(text)
+    except ValueError:
+        speed = 0.0
+    if not 0.0 < speed <= 100_000.0:
+        raise ConfigError(f"--speed must be max or a number in (0, 100000], was {text}")
+    return speed, False
+

@@ -1,0 +1,83 @@
+"""What a driver tells other processes of itself: a small file beside the journal.
+
+`launch.py status` and `agents` read it, together with the journal, so they need neither Ray nor a
+connection, and work after a crash too: the process id then shows that nobody is there.
+"""
+
+import os
+from pathlib import Path
+
+import msgspec
+
+from runtime.book import write_atomically
+from runtime.clock import wall_ns
+
+STALE_AFTER_S = 15.0
+"""Age beyond which the driver is taken for gone although a process of its id exists."""
+
+
+class AgentLine(msgspec.Struct, frozen=True, kw_only=True):
+    """One agent as the driver sees it."""
+
+    name: str
+    class_name: str
+    mode: str
+    health: str
+    pid: int
+    restarts: int
+    reason: str
+    last_fact_age_s: float
+    """Process seconds since its last fact, −1 before the first."""
+    posts_per_s: float
+
+
+class Status(msgspec.Struct, frozen=True, kw_only=True):
+    """One driver's account of itself."""
+
+    pid: int
+    book: str
+    marker: str
+    """SIMULATED, PAPER or LIVE."""
+    started_wall_ns: int
+    written_wall_ns: int
+    now_ns: int
+    """Market time."""
+    host: str
+    """ray or in-process."""
+    ray_address: str
+    dashboard_url: str
+    terminal_url: str
+    terminal_pid: int
+    board_pid: int
+    head: int
+    agents: list[AgentLine]
+
+    def is_alive(self) -> bool:
+        """Whether the driver that wrote this still runs."""
+        age_s = (wall_ns() - self.written_wall_ns) / 1e9
+        return age_s < STALE_AFTER_S and _exists(self.pid)
+
+
+def write_status(path: Path, status: Status) -> None:
+    """Replace the file in one step."""
+    write_atomically(path, msgspec.json.encode(status))
+
+
+def read_status(path: Path) -> Status | None:
+    """Return what the last driver wrote, None if none has."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Status)
+    except FileNotFoundError:
+        return None
+
+
+def _exists(pid: int) -> bool:
+    if os.name == "nt":
+        return True  # no harmless probe there; the age of the file decides
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

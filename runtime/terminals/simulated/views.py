@@ -1,0 +1,290 @@
+"""The simulated broker's records as the structures that a terminal shows, in server time."""
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.market.sessions import SECOND_NS
+from runtime.terminals import constants as mt5
+from runtime.terminals.server_time import ServerClock
+from runtime.terminals.simulated.account import CURRENCY_DIGITS, MARGIN_CALL_LEVEL, STOP_OUT_LEVEL
+from runtime.terminals.simulated.ledger import Deal, Order, Position
+from runtime.terminals.simulated.prices import Quote
+from runtime.terminals.simulated.rules import FILLING_MASK, ORDER_MODE, Conditions
+from runtime.terminals.simulated.source import SymbolTraits
+from runtime.terminals.structures import (
+    AccountInfo,
+    SymbolInfo,
+    TerminalInfo,
+    Tick,
+    TradeDeal,
+    TradeOrder,
+    TradePosition,
+)
+
+COMPANY: Final = "Quorum"
+SERVER: Final = "Quorum-Simulated"
+LOGIN: Final = 1_000_001
+BUILD: Final = 5836
+VERSION: Final = (500, BUILD, "25 Feb 2019")
+ALL_EXPIRATIONS: Final = 15
+_ZERO_OF: Final = {bool: False, int: 0, float: 0.0, str: ""}
+
+
+def tick_of(quote: Quote, clock: ServerClock) -> Tick:
+    """Return a quote as a tick of bid and ask."""
+    return Tick(
+        time=clock.to_server_s(quote.made_ns),
+        bid=quote.bid,
+        ask=quote.ask,
+        last=0.0,
+        volume=0,
+        time_msc=clock.to_server_msc(quote.made_ns),
+        flags=mt5.TICK_FLAG_BID | mt5.TICK_FLAG_ASK,
+        volume_real=0.0,
+    )
+
+
+NO_TICK: Final = Tick(
+    time=0, bid=0.0, ask=0.0, last=0.0, volume=0, time_msc=0, flags=0, volume_real=0.0
+)
+"""What a terminal may show for a symbol that has never had a tick."""
+
+
+def position_of(
+    position: Position, price: float, profit: float, clock: ServerClock
+) -> TradePosition:
+    """Return an open position with its current price and profit."""
+    return TradePosition(
+        ticket=position.ticket,
+        time=clock.to_server_s(position.opened_ns),
+        time_msc=clock.to_server_msc(position.opened_ns),
+        time_update=clock.to_server_s(position.updated_ns),
+        time_update_msc=clock.to_server_msc(position.updated_ns),
+        type=position.type,
+        magic=position.magic,
+        identifier=position.ticket,
+        reason=position.reason,
+        volume=position.volume,
+        price_open=position.price_open,
+        sl=position.sl,
+        tp=position.tp,
+        price_current=price,
+        swap=position.swap,
+        profit=profit,
+        symbol=position.symbol,
+        comment=position.comment,
+        external_id="",
+    )
+
+
+def order_of(order: Order, clock: ServerClock) -> TradeOrder:
+    """Return a finished order; a market order is set up and done at the same moment."""
+    time_s, time_msc = clock.to_server_s(order.done_ns), clock.to_server_msc(order.done_ns)
+    return TradeOrder(
+        ticket=order.ticket,
+        time_setup=time_s,
+        time_setup_msc=time_msc,
+        time_done=time_s,
+        time_done_msc=time_msc,
+        time_expiration=0,
+        type=order.type,
+        type_time=order.type_time,
+        type_filling=order.type_filling,
+        state=order.state,
+        magic=order.magic,
+        position_id=order.position,
+        position_by_id=0,
+        reason=order.reason,
+        volume_initial=order.volume,
+        volume_current=0.0,
+        price_open=order.price,
+        sl=order.sl,
+        tp=order.tp,
+        price_current=order.price,
+        price_stoplimit=0.0,
+        symbol=order.symbol,
+        comment=order.comment,
+        external_id="",
+    )
+
+
+def deal_of(deal: Deal, clock: ServerClock) -> TradeDeal:
+    """Return a deal of the history."""
+    return TradeDeal(
+        ticket=deal.ticket,
+        order=deal.order,
+        time=clock.to_server_s(deal.made_ns),
+        time_msc=clock.to_server_msc(deal.made_ns),
+        type=deal.type,
+        entry=deal.entry,
+        magic=deal.magic,
+        position_id=deal.position,
+        reason=deal.reason,
+        volume=deal.volume,
+        price=deal.price,
+        commission=deal.commission,
+        swap=deal.swap,
+        profit=deal.profit,
+        fee=deal.fee,
+        symbol=deal.symbol,
+        comment=deal.comment,
+        external_id="",
+    )
+
+
+def account_of(
+    *,
+    balance: float,
+    profit: float,
+    equity: float,
+    margin: float,
+    margin_free: float,
+    level: float,
+    currency: str,
+    leverage: int,
+    conditions: Conditions,
+) -> AccountInfo:
+    """Return the account: a hedging demo account of the simulated broker."""
+    return AccountInfo(
+        login=LOGIN,
+        trade_mode=mt5.ACCOUNT_TRADE_MODE_DEMO,
+        leverage=leverage,
+        limit_orders=0,
+        margin_so_mode=mt5.ACCOUNT_STOPOUT_MODE_PERCENT,
+        trade_allowed=conditions.is_account_trade_allowed,
+        trade_expert=conditions.is_expert_allowed,
+        margin_mode=mt5.ACCOUNT_MARGIN_MODE_RETAIL_HEDGING,
+        currency_digits=CURRENCY_DIGITS,
+        fifo_close=False,
+        balance=balance,
+        credit=0.0,
+        profit=profit,
+        equity=equity,
+        margin=margin,
+        margin_free=margin_free,
+        margin_level=level,
+        margin_so_call=MARGIN_CALL_LEVEL,
+        margin_so_so=STOP_OUT_LEVEL,
+        margin_initial=0.0,
+        margin_maintenance=0.0,
+        assets=0.0,
+        liabilities=0.0,
+        commission_blocked=0.0,
+        name="Simulated account",
+        server=SERVER,
+        currency=currency,
+        company=COMPANY,
+    )
+
+
+def terminal_of(conditions: Conditions, bars_max: int) -> TerminalInfo:
+    """Return the terminal program; it has no folder of its own and no line to be slow on."""
+    return TerminalInfo(
+        community_account=False,
+        community_connection=False,
+        connected=conditions.is_connected,
+        dlls_allowed=False,
+        trade_allowed=conditions.is_terminal_trade_allowed,
+        tradeapi_disabled=conditions.is_api_disabled,
+        email_enabled=False,
+        ftp_enabled=False,
+        notifications_enabled=False,
+        mqid=False,
+        build=BUILD,
+        maxbars=bars_max,
+        codepage=0,
+        ping_last=0,
+        community_balance=0.0,
+        retransmission=0.0,
+        company=COMPANY,
+        name="Quorum simulated terminal",
+        language="English",
+        path="",
+        data_path="",
+        commondata_path="",
+    )
+
+
+def symbol_of(
+    traits: SymbolTraits,
+    quote: Quote | None,
+    today: NDArray[np.void],
+    account_per_quote: float,
+    *,
+    is_selected: bool,
+    trade_mode: int,
+    clock: ServerClock,
+) -> SymbolInfo:
+    """Return a symbol's properties.
+
+    `today` are its rates since the server's midnight; without a quote or a rate the fields that
+    need one are 0, as in a terminal. Both legs of a hedge are charged in full.
+    """
+    tick = NO_TICK if quote is None else tick_of(quote, clock)
+    tick_value = traits.point * traits.contract_size * account_per_quote
+    spread = round((tick.ask - tick.bid) / traits.point)
+    known: dict[str, object] = {
+        "select": is_selected,
+        "visible": is_selected,
+        "time": tick.time,
+        "digits": traits.digits,
+        "spread": spread,
+        "spread_float": True,
+        "trade_calc_mode": mt5.SYMBOL_CALC_MODE_FOREX,
+        "trade_mode": trade_mode,
+        "trade_stops_level": traits.stops_level_points,
+        "trade_freeze_level": traits.freeze_level_points,
+        "trade_exemode": mt5.SYMBOL_TRADE_EXECUTION_MARKET,
+        "swap_mode": mt5.SYMBOL_SWAP_MODE_POINTS,
+        "swap_rollover3days": mt5.DAY_OF_WEEK_WEDNESDAY,
+        "expiration_mode": ALL_EXPIRATIONS,
+        "filling_mode": FILLING_MASK,
+        "order_mode": ORDER_MODE,
+        "order_gtc_mode": mt5.SYMBOL_ORDERS_GTC,
+        "bid": tick.bid,
+        "ask": tick.ask,
+        "point": traits.point,
+        "trade_tick_value": tick_value,
+        "trade_tick_value_profit": tick_value,
+        "trade_tick_value_loss": tick_value,
+        "trade_tick_size": traits.point,
+        "trade_contract_size": traits.contract_size,
+        "volume_min": traits.volume_min_lots,
+        "volume_max": traits.volume_max_lots,
+        "volume_step": traits.volume_step_lots,
+        "swap_long": traits.swap_long_points,
+        "swap_short": traits.swap_short_points,
+        "margin_hedged": 2.0 * traits.contract_size,
+        "currency_base": traits.currency_base,
+        "currency_profit": traits.currency_profit,
+        "currency_margin": traits.currency_base,
+        "description": f"{traits.currency_base} against {traits.currency_profit}",
+        "name": traits.name,
+        "path": f"Forex\\{traits.name}",
+    }
+    if len(today):
+        known |= _day_of(traits, today)
+    types = SymbolInfo.__annotations__
+    return SymbolInfo(**{name: known.get(name, _ZERO_OF[types[name]]) for name in types})  # type: ignore[arg-type] # one dict for 96 fields of four types
+
+
+def _day_of(traits: SymbolTraits, today: NDArray[np.void]) -> dict[str, object]:
+    over = today["spread"] * traits.point
+    opened = float(today["open"][0])
+    closed = float(today["close"][-1])
+    return {
+        "bidhigh": float(today["high"].max()),
+        "bidlow": float(today["low"].min()),
+        "askhigh": round(float((today["high"] + over).max()), traits.digits),
+        "asklow": round(float((today["low"] + over).min()), traits.digits),
+        "session_open": opened,
+        "price_change": (closed / opened - 1.0) * 100.0,
+    }
+
+
+def seconds_to_ns(epoch_s: float) -> int:
+    """Return a caller's epoch in nanoseconds, exact for whole seconds."""
+    whole = int(epoch_s // 1)
+    return whole * SECOND_NS + round((epoch_s - whole) * SECOND_NS)

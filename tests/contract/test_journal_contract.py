@@ -1,0 +1,125 @@
+"""What every journal promises, whatever it stores its blocks in."""
+
+import sqlite3
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+
+import diskcache
+import pytest
+
+from blackboard.errors import JournalCorrupt
+from blackboard.journal import GENESIS, Block, Durability, Journal, MemoryJournal, seal
+from runtime.journals.diskcache import DiskcacheJournal
+
+OpenJournal = Callable[[], Journal]
+
+
+@pytest.fixture(params=["memory", "diskcache"])
+def open_journal(request: pytest.FixtureRequest, tmp_path: Path) -> OpenJournal:
+    """Open the journal under test, the same one again at every call."""
+    if request.param == "memory":
+        journal = MemoryJournal()
+        return lambda: journal
+    return lambda: DiskcacheJournal(tmp_path / "journal")
+
+
+def chain(count: int) -> list[Block]:
+    """Return a chain of blocks with 1, 2, 3, ... entries."""
+    blocks: list[Block] = []
+    first, previous = 1, GENESIS
+    for length in range(1, count + 1):
+        block = seal(first, first + length - 1, b"payload %d" % length, previous)
+        blocks.append(block)
+        first, previous = block.last_seq + 1, block.hash
+    return blocks
+
+
+def test_blocks_come_back_in_order(open_journal: OpenJournal) -> None:
+    """What was appended is there, unchanged and in order, after the journal is opened again."""
+    blocks = chain(5)
+    journal = open_journal()
+    for block in blocks:
+        journal.append(block, {}, Durability.SAFE)
+    journal.close()
+
+    assert list(open_journal().blocks()) == blocks
+
+
+@pytest.mark.parametrize(("after", "first"), [(0, 1), (1, 2), (2, 2), (3, 4), (9, 7), (15, None)])
+def test_reading_starts_at_the_block_that_holds_the_next_seq(
+    open_journal: OpenJournal, after: int, first: int | None
+) -> None:
+    """A cursor in the middle of a block gets that block; blocks start at 1, 2, 4, 7, 11."""
+    journal = open_journal()
+    for block in chain(5):
+        journal.append(block, {}, Durability.SAFE)
+
+    found = [block.first_seq for block in journal.blocks(after)]
+
+    assert found[:1] == ([] if first is None else [first])
+    assert all(low < high for low, high in pairwise(found))
+
+
+def test_states_replace_each_other(open_journal: OpenJournal) -> None:
+    """A named state holds its last value, with and without a block beside it."""
+    journal = open_journal()
+
+    journal.append(None, {"now": b"1", "epochs": b"a"}, Durability.FULL)
+    journal.append(chain(1)[0], {"now": b"2"}, Durability.UNSYNCED)
+
+    assert journal.state("now") == b"2"
+    assert journal.state("epochs") == b"a"
+    assert journal.state("missing") is None
+
+
+def test_folder_is_private(tmp_path: Path) -> None:
+    """Nobody else on the machine can read a journal."""
+    DiskcacheJournal(tmp_path / "journal").close()
+
+    assert (tmp_path / "journal").stat().st_mode & 0o777 == 0o700
+
+
+def test_a_pickled_row_is_refused_and_runs_nothing(tmp_path: Path) -> None:
+    """A row that asks to be unpickled is an error, not code."""
+    journal = DiskcacheJournal(tmp_path / "journal")
+    journal.append(chain(1)[0], {"now": b"1"}, Durability.SAFE)
+    journal.close()
+    with sqlite3.connect(tmp_path / "journal" / "cache.db") as database:
+        database.execute("UPDATE Cache SET mode = ?", (diskcache.core.MODE_PICKLE,))
+    database.close()
+
+    opened = DiskcacheJournal(tmp_path / "journal")
+
+    with pytest.raises(JournalCorrupt, match="not plain bytes"):
+        list(opened.blocks())
+    with pytest.raises(JournalCorrupt, match="not plain bytes"):
+        opened.state("now")
+
+
+def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
+    """A journal that cannot be opened says which one and why."""
+    folder = tmp_path / "journal"
+    folder.mkdir()
+    (folder / "cache.db").write_bytes(b"this is not a database, and it is long enough to tell" * 20)
+
+    with pytest.raises(JournalCorrupt, match=f"journal {folder} cannot be opened"):
+        DiskcacheJournal(folder)
+
+
+def test_a_full_journal_stores_nothing_of_a_block(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When the disk takes no more, neither block nor states are there, and OSError says so."""
+    journal = DiskcacheJournal(tmp_path / "journal")
+    first, second = chain(2)
+    journal.append(first, {"now": b"1"}, Durability.SAFE)
+    journal._cache._sql("PRAGMA max_page_count = 1")
+
+    big = seal(2, 3, b"x" * 1_000_000, first.hash)
+    with pytest.raises(OSError, match="cannot be written"):
+        journal.append(big, {"now": b"2"}, Durability.SAFE)
+
+    assert list(journal.blocks()) == [first]
+    assert journal.state("now") == b"1"
+    del second

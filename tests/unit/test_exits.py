@@ -1,0 +1,49 @@
+"""Trailing stops."""
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+from models.decision.exits import chandelier_levels, tightened_stop
+
+
+def test_chandelier_hangs_from_the_extremes() -> None:
+    """A long's stop lies a multiple of the range below the high, a short's above the low."""
+    long_stop, short_stop = chandelier_levels(1.2000, 1.1900, 0.0010, 3.0)
+
+    assert long_stop == pytest.approx(1.1970)  # 1.2000 - 3 * 0.0010
+    assert short_stop == pytest.approx(1.1930)  # 1.1900 + 3 * 0.0010
+
+
+def test_chandelier_of_columns_equals_that_of_each_row() -> None:
+    """One arithmetic for one close and for all bars."""
+    high: Any = np.array([1.2, 1.3])
+    low: Any = np.array([1.1, 1.0])
+    atr: Any = np.array([0.01, np.nan])
+
+    levels: Any = chandelier_levels(high, low, atr, 2.0)
+
+    long_stops, short_stops = levels
+    assert (long_stops[0], short_stops[0]) == chandelier_levels(1.2, 1.1, 0.01, 2.0)
+    assert math.isnan(long_stops[1])
+    assert math.isnan(short_stops[1])
+
+
+@pytest.mark.parametrize(
+    ("side", "current", "proposed", "expected"),
+    [
+        (1, 1.10, 1.11, 1.11),  # a long's stop rises
+        (1, 1.10, 1.09, 1.10),  # and never falls
+        (-1, 1.10, 1.09, 1.09),  # a short's falls
+        (-1, 1.10, 1.11, 1.10),  # and never rises
+        (1, 0.0, 1.09, 1.09),  # no stop yet
+        (-1, 0.0, 1.09, 1.09),
+        (1, 1.10, math.nan, 1.10),  # nothing proposed
+        (-1, 0.0, math.nan, 0.0),
+    ],
+)
+def test_a_stop_only_tightens(side: int, current: float, proposed: float, expected: float) -> None:
+    """Whatever is proposed, the stop never moves away from the market."""
+    assert tightened_stop(side, current, proposed) == expected

@@ -1,0 +1,412 @@
+"""The learner before a board: settlement, weights, calibration, verdicts, statistics."""
+
+import numpy as np
+import pytest
+
+from agents.learner import LearnerAgent
+from agents.scorecard import Scorecard
+from blackboard.entry import Draft
+from blackboard.facts import (
+    AccountSnapshot,
+    Bar,
+    Calibration,
+    CandidateTrained,
+    DriftDetected,
+    GateReport,
+    RetrainRequested,
+    TradeClosed,
+    TradeStatistics,
+    TrainingSkipped,
+    TrialRecorded,
+    Vote,
+    VoterWeights,
+)
+from blackboard.facts.decision import Side
+from blackboard.facts.execution import Origin
+from config.settings import Settings
+from models.learning.scoring import brier, hedge
+from models.market.bars import BAR_DTYPE, BarArray
+from models.market.sessions import HOUR_NS, bar_open_ns, next_bar_close_ns
+from tests.random_bars import M15_NS, SUNDAY_OPEN_NS, random_bars
+from tests.stage import Stage, bar_drafts, vote_draft
+
+SYMBOL = "EURUSD"
+TREND, REVERSION, NEWS = "technical.trend", "technical.reversion", "sentiment"
+GRID_ROWS = 16
+
+
+def a_stage(**modes: str) -> Stage:
+    """Return the learner of one symbol before an empty board, other agents in the given modes."""
+    agents = {name: {"enabled": mode} for name, mode in modes.items()}
+    learner = {"calibration_outcomes_min": 20, **agents.pop("learner", {})}
+    settings = Settings.model_validate(
+        {"symbols": (SYMBOL,), "agents": {"learner": learner, **agents}}
+    )
+    return Stage(lambda: LearnerAgent(settings))
+
+
+def flat_bars(*closes: float) -> BarArray:
+    """Return bars that reach from the last close to the next one."""
+    bars = np.zeros(len(closes), dtype=BAR_DTYPE)
+    close_ns, last = SUNDAY_OPEN_NS, closes[0]
+    for row, close in enumerate(closes):
+        close_ns = next_bar_close_ns(close_ns, M15_NS)
+        bars[row] = (close_ns, last, max(last, close), min(last, close), close, 1, 1)
+        last = close
+    return bars
+
+
+def play(stage: Stage, bars: BarArray, votes: dict[int, list[Draft]]) -> int:
+    """Post the bars one by one, each with the votes on its close, and let the learner follow."""
+    now_ns = 0
+    for row in range(len(bars)):
+        now_ns = int(bars["close_ns"][row])
+        stage.post("data", now_ns, *bar_drafts({SYMBOL: bars}, row))
+        stage.turn(now_ns)
+        for draft in votes.get(row, []):
+            author = "sentiment" if draft.ordinal == NEWS else "technical"
+            stage.post(author, now_ns, draft)
+        stage.turn(now_ns)
+    return now_ns
+
+
+def weights_of(fact: VoterWeights) -> dict[str, float]:
+    """Return the weights by voter."""
+    return {each.scope: each.weight for each in fact.weights}
+
+
+def test_the_first_close_brings_equal_weights() -> None:
+    """Three voters and the constant expert begin with a quarter each, from the next close on."""
+    stage = a_stage()
+
+    now_ns = play(stage, flat_bars(1.1), {})
+
+    (entry,) = stage.entries(VoterWeights)
+    assert weights_of(entry.fact) == {TREND: 0.25, REVERSION: 0.25, NEWS: 0.25, "constant": 0.25}
+    assert not any(each.is_proven or each.outcomes for each in entry.fact.weights)
+    assert (entry.ts_event_ns, entry.fact.effective_from_ns) == (now_ns, now_ns + M15_NS)
+
+
+def test_weights_follow_the_votes_that_were_settled() -> None:
+    """One right and one wrong vote on a rising bar move the weights by the rule of Hedge."""
+    stage = a_stage()
+    bars = flat_bars(1.1, 1.1011, *[1.1011] * GRID_ROWS)
+    close_ns = int(bars["close_ns"][0])
+    votes = {
+        0: [
+            vote_draft(SYMBOL, close_ns, 0.6, voter=TREND),
+            vote_draft(SYMBOL, close_ns, 0.3, voter=REVERSION),
+            vote_draft(SYMBOL, close_ns, 0.9, voter=NEWS, abstains=True),
+        ]
+    }
+
+    play(stage, bars, votes)
+
+    losses = (brier(0.6, 1.0) - 0.25, brier(0.3, 1.0) - 0.25, None, 0.0)  # the barrier is 1.101
+    expected = hedge((0.25,) * 4, losses, 0.15, 0.0005)
+    entry = stage.entries(VoterWeights)[-1]
+    assert tuple(weights_of(entry.fact).values()) == pytest.approx(expected)
+    assert bar_open_ns(entry.ts_event_ns, 4 * HOUR_NS) == entry.ts_event_ns
+    records = {each.scope: each for each in entry.fact.weights}
+    assert records[TREND].outcomes == 1
+    assert records[TREND].brier == pytest.approx(0.16)
+    assert records[TREND].skill == pytest.approx(0.36)  # 1 - 0.16 / 0.25
+    assert records[NEWS].outcomes == 0
+
+
+def test_nothing_is_published_while_nothing_is_settled() -> None:
+    """Grid closes without a new outcome repeat no weights."""
+    stage = a_stage()
+
+    play(stage, flat_bars(*[1.1] * 40), {})
+
+    assert len(stage.facts(VoterWeights)) == 1
+
+
+def test_a_horizon_counts_bars_and_ends_with_the_sign() -> None:
+    """Three bars without a touch: the third close is above the reference, so the vote was right."""
+    stage = a_stage()
+    bars = flat_bars(1.1, 1.0999, 1.0998, 1.1001, *[1.0999] * GRID_ROWS)
+    vote = vote_draft(SYMBOL, int(bars["close_ns"][0]), 0.6, horizon_bars=3)
+
+    play(stage, bars, {0: [vote]})
+
+    records = {each.scope: each for each in stage.facts(VoterWeights)[-1].weights}
+    assert records[TREND].brier == pytest.approx(0.16)
+
+
+def test_a_vote_is_scored_as_it_served() -> None:
+    """A calibration in force at the close of the vote changes what it is judged by."""
+    scorecard = Scorecard(Settings(symbols=(SYMBOL,)))
+    stage = a_stage()
+    bars = flat_bars(1.1, 1.1, 1.1011)
+    first_ns, second_ns, last_ns = (int(ns) for ns in bars["close_ns"])
+    calibration = Calibration(
+        scope=TREND, intercept=0.0, slope=0.0, outcomes=99, effective_from_ns=second_ns
+    )
+
+    stage.post("data", first_ns, *bar_drafts({SYMBOL: bars}, 0))
+    stage.post("supervisor", first_ns, Draft(fact=calibration, ts_event_ns=first_ns))
+    stage.post("technical", first_ns, vote_draft(SYMBOL, first_ns, 0.6))
+    stage.post("data", second_ns, *bar_drafts({SYMBOL: bars}, 1))
+    stage.post("technical", second_ns, vote_draft(SYMBOL, second_ns, 0.6))
+    stage.post("data", last_ns, *bar_drafts({SYMBOL: bars}, 2))
+    for row in range(1, stage.board.head + 1):
+        entry = stage.board.entry(row)
+        match entry.fact:
+            case Bar() as bar:
+                scorecard.see_bar(entry, bar)
+            case Vote() as vote:
+                scorecard.see_vote(entry, vote)
+            case Calibration() as fact:
+                scorecard.see_calibration(entry, fact)
+            case _:
+                pass
+
+    served = [outcome.served_up for outcome in scorecard.outcomes()[TREND]]
+    assert served == pytest.approx([0.6, 0.5])
+    assert [outcome.probability_up for outcome in scorecard.outcomes()[TREND]] == [0.6, 0.6]
+
+
+def test_votes_that_cannot_be_judged_are_left_out() -> None:
+    """Someone else's voter, another symbol and a vote after the next bar count for nothing."""
+    stage = a_stage()
+    bars = flat_bars(1.1, 1.1, 1.1011, *[1.1011] * GRID_ROWS)
+    first_ns, second_ns = (int(ns) for ns in bars["close_ns"][:2])
+    votes = {
+        0: [vote_draft("GBPUSD", first_ns, 0.6)],
+        1: [vote_draft(SYMBOL, first_ns, 0.6)],
+    }
+    stage.post("data", first_ns, *bar_drafts({SYMBOL: bars}, 0))
+    stage.post("sentiment", first_ns, vote_draft(SYMBOL, first_ns, 0.6, voter=TREND))
+
+    play(stage, bars, votes)
+
+    assert second_ns > first_ns
+    assert all(each.outcomes == 0 for each in stage.facts(VoterWeights)[-1].weights)
+
+
+def test_a_shadow_voter_is_scored_and_weighs_nothing() -> None:
+    """Its record is published with weight 0, and the others share all of it."""
+    stage = a_stage(sentiment="shadow")
+    bars = flat_bars(1.1, 1.1011, *[1.1011] * GRID_ROWS)
+    vote = vote_draft(SYMBOL, int(bars["close_ns"][0]), 0.9, voter=NEWS)
+
+    play(stage, bars, {0: [vote]})
+
+    records = {each.scope: each for each in stage.facts(VoterWeights)[-1].weights}
+    assert (records[NEWS].weight, records[NEWS].outcomes) == (0.0, 1)
+    assert records[TREND].weight == pytest.approx(1.0 / 3.0)
+
+
+def test_a_shadow_learner_judges_and_changes_nothing() -> None:
+    """It publishes records with equal weights and no calibration."""
+    stage = a_stage(learner="shadow")
+    stage_bars, votes = overconfident_votes(200)
+
+    play(stage, stage_bars, votes)
+
+    last = stage.facts(VoterWeights)[-1]
+    assert set(weights_of(last).values()) == {0.25}
+    assert any(each.outcomes for each in last.weights)
+    assert stage.facts(Calibration) == []
+
+
+def overconfident_votes(rows: int, seed: int = 0) -> tuple[BarArray, dict[int, list[Draft]]]:
+    """Return bars and votes that claim far more than they know."""
+    bars = random_bars(rows, seed)
+    claims = np.random.default_rng(seed).uniform(0.05, 0.95, rows)
+    votes = {
+        row: [
+            vote_draft(
+                SYMBOL,
+                int(bars["close_ns"][row]),
+                float(claims[row]),
+                reference=float(bars["close"][row]),
+                distance=4e-4,
+            )
+        ]
+        for row in range(rows)
+    }
+    return bars, votes
+
+
+def test_an_overconfident_voter_is_calibrated_towards_a_half() -> None:
+    """With enough outcomes its slope falls well below 1."""
+    stage = a_stage()
+
+    play(stage, *overconfident_votes(200))
+
+    last = stage.facts(Calibration)[-1]
+    assert last.scope == TREND
+    assert last.slope < 0.4
+    assert last.effective_from_ns > 0
+
+
+def test_weights_sum_to_one_and_the_noise_loses() -> None:
+    """Votes that claim much and know nothing lose weight to the constant expert."""
+    stage = a_stage()
+
+    play(stage, *overconfident_votes(400))
+
+    weights = weights_of(stage.facts(VoterWeights)[-1])
+    assert sum(weights.values()) == pytest.approx(1.0, abs=1e-12)
+    assert weights[TREND] < 0.25 < weights["constant"]
+
+
+@pytest.mark.parametrize("rows", [1, 37, 170])
+def test_a_rebuilt_learner_says_the_same(rows: int) -> None:
+    """Killed at any close, it goes on to the last bit and repeats nothing."""
+    steady, killed = a_stage(), a_stage()
+    bars, votes = overconfident_votes(200)
+    for stage in (steady, killed):
+        play(stage, bars[:rows], votes)
+
+    outbox_drafts = killed.rebuild(int(bars["close_ns"][rows - 1])).drafts
+    for stage in (steady, killed):
+        play(stage, bars[rows:], {row - rows: drafts for row, drafts in votes.items()})
+
+    assert outbox_drafts == []
+    for kind in (VoterWeights, Calibration):
+        assert steady.facts(kind) == killed.facts(kind)
+
+
+def request(stage: Stage, now_ns: int, scope: str) -> None:
+    """Ask for a retraining and give the learner two turns."""
+    fact = RetrainRequested(scope=scope, reason="drawdown", evidence="test")
+    stage.post("supervisor", now_ns, Draft(fact=fact, ts_event_ns=now_ns))
+    stage.turn(now_ns)
+    stage.turn(now_ns)
+
+
+@pytest.mark.parametrize(
+    ("scope", "gate", "have", "need"),
+    [("all", "outcomes_min", 0, 20), ("technical.learned", "unknown_model", 0, 1)],
+)
+def test_what_cannot_be_trained_is_answered_all_the_same(
+    scope: str, gate: str, have: int, need: int
+) -> None:
+    """The reason and one verdict are posted, so that a breach finds its way out."""
+    stage = a_stage()
+    now_ns = play(stage, flat_bars(1.1, 1.1), {})
+
+    request(stage, now_ns, scope)
+
+    (skipped,) = stage.facts(TrainingSkipped)
+    (report,) = stage.facts(GateReport)
+    assert (skipped.have, skipped.need) == (have, need)
+    assert (report.is_promoted, report.failed_gate, report.scope) == (False, gate, scope)
+
+
+def test_a_better_candidate_is_promoted_once() -> None:
+    """Trial, candidate, calibration and one verdict; a rebuilt learner adds nothing."""
+    stage = a_stage()
+    bars, votes = overconfident_votes(400)
+    now_ns = play(stage, bars[:1], votes)
+    # The rest comes while the learner is away, so that no refresh is in force at the request.
+    for row in range(1, 400):
+        now_ns = int(bars["close_ns"][row])
+        stage.post("data", now_ns, *bar_drafts({SYMBOL: bars}, row))
+        stage.post("technical", now_ns, *votes[row])
+
+    request(stage, now_ns, "calibration")
+    rebuilt = stage.rebuild(now_ns)
+
+    (report,) = stage.facts(GateReport)
+    (trial,) = stage.facts(TrialRecorded)
+    (candidate,) = stage.facts(CandidateTrained)
+    promoted = [e.fact for e in stage.entries(Calibration) if e.key.endswith("/retraining")]
+    assert (report.is_promoted, report.failed_gate) == (True, "")
+    assert TREND in report.detail
+    assert candidate.version in trial.trial_id
+    assert [each.scope for each in promoted] == [TREND]
+    assert promoted[0].effective_from_ns == now_ns + M15_NS
+    assert rebuilt.drafts == []
+
+
+def test_a_candidate_that_is_no_better_is_refused_by_name() -> None:
+    """After the refresh has calibrated the voter, the same again is no improvement."""
+    stage = a_stage()
+    now_ns = play(stage, *overconfident_votes(400))
+
+    request(stage, now_ns, "all")
+
+    (report,) = stage.facts(GateReport)
+    assert (report.is_promoted, report.failed_gate) == (False, "forecast")
+
+
+def a_trade(ticket: int, pnl: float, r_multiple: float, origin: Origin = Origin.OWN) -> TradeClosed:
+    """Return a closed trade."""
+    return TradeClosed(
+        scope=SYMBOL,
+        ticket=ticket,
+        intent_id="",
+        side=Side.BUY,
+        lots=0.1,
+        open_price=1.1,
+        close_price=1.1,
+        opened_ns=0,
+        profit=pnl,
+        swap=0.0,
+        commission=0.0,
+        fee=0.0,
+        pnl=pnl,
+        r_multiple=r_multiple,
+        reason="stop",
+        origin=origin,
+    )
+
+
+def close_trade(stage: Stage, now_ns: int, trade: TradeClosed) -> None:
+    """Post a closed trade and let the learner follow."""
+    stage.post(
+        "execution", now_ns, Draft(fact=trade, ts_event_ns=now_ns, ordinal=str(trade.ticket))
+    )
+    stage.turn(now_ns)
+
+
+def test_each_closed_trade_renews_the_statistics_of_symbol_and_account() -> None:
+    """Two trades of our own count, somebody else's does not."""
+    stage = a_stage()
+    snapshot = AccountSnapshot(
+        scope="account",
+        login=1,
+        server="test",
+        currency="USD",
+        trade_mode=0,
+        margin_mode=2,
+        balance=1000.0,
+        equity=1000.0,
+        margin=0.0,
+        margin_free=1000.0,
+        leverage=30,
+        deposits=1000.0,
+        open_positions=0,
+    )
+    stage.post("execution", 1, Draft(fact=snapshot, ts_event_ns=1))
+
+    close_trade(stage, 2, a_trade(1, 30.0, 1.5))
+    close_trade(stage, 2, a_trade(2, -20.0, -1.0))
+    close_trade(stage, 3, a_trade(3, -500.0, 0.0, Origin.EXTERNAL))
+    rebuilt = stage.rebuild(3)
+
+    assert [fact.scope for fact in stage.facts(TradeStatistics)] == [SYMBOL, "account"] * 2
+    last = stage.facts(TradeStatistics)[-1]
+    assert (last.trades, last.wins, last.pnl) == (2, 1, 10.0)
+    assert last.profit_factor == pytest.approx(1.5)
+    assert last.expectancy_r == pytest.approx(0.25)
+    assert last.drawdown_frac == pytest.approx(20.0 / 1030.0)
+    assert rebuilt.drafts == []
+
+
+def test_a_run_of_losses_is_reported_once_a_day() -> None:
+    """From the thirtieth loss on the win rate is drift, until the next trading day only once."""
+    stage = a_stage()
+
+    for ticket in range(1, 36):
+        close_trade(stage, SUNDAY_OPEN_NS + ticket, a_trade(ticket, -10.0, -1.0))
+    (drift,) = stage.facts(DriftDetected)
+    close_trade(stage, SUNDAY_OPEN_NS + 25 * HOUR_NS, a_trade(99, -10.0, -1.0))
+
+    assert (drift.statistic, drift.value, drift.threshold) == ("win_rate", 0.0, 0.4)
+    assert len(stage.facts(DriftDetected)) == 2
