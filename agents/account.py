@@ -44,8 +44,7 @@ class Account:
 
     def __init__(self, timeframe: Timeframe, grace_ns: int, reconcile_ns: int) -> None:
         self.identity: AccountSnapshot | None = None
-        self.started_ns = 0
-        """Event time of the first snapshot: when the book began."""
+        self._started_ns = 0
         self.snapshot_ns = 0
         self.reconciled: Reconciled | None = None
         self.reconciled_seq = 0
@@ -62,7 +61,7 @@ class Account:
         match entry.fact:
             case AccountSnapshot() as fact:
                 if self.identity is None:
-                    self.identity, self.started_ns = fact, entry.ts_event_ns
+                    self.identity, self._started_ns = fact, entry.ts_event_ns
                 self.snapshot_ns, self._snapshot_seq = entry.ts_event_ns, entry.seq
             case Reconciled() as fact:
                 again = entry.ts_event_ns == self._reconciled_ns
@@ -101,6 +100,10 @@ class Account:
         """Return the last close of the snapshot timeframe, 0 where the market was not open."""
         close_ns = bar_open_ns(now_ns, self._timeframe.length_ns)
         return close_ns if was_open_before(close_ns) else 0
+
+    def begins_ns(self, read_ns: int) -> int:
+        """Return when the book began: now, if this reading is its first."""
+        return read_ns if self.identity is None else self._started_ns
 
     def due_ns(self, now_ns: int) -> int:
         """Return the latest instant up to now that still lacks its snapshot, −1 if none does."""

@@ -52,8 +52,8 @@ class Agent(ABC):
 
     @classmethod
     def declaration(cls) -> Declaration:
-        """Return what the agent may post and read."""
-        return declare(cls.posts, {*cls.reads, *cls.posts})
+        """Return what the agent may post and read; its own entries come back to it anyway."""
+        return declare(cls.posts, cls.reads)
 
     def step(self, now_ns: int, inbox: Inbox) -> Outbox:
         """Fold the inbox into the state and return what should follow from it.

@@ -132,10 +132,11 @@ def _told(coverage: CalendarCoverage) -> tuple[str, str, str]:
 def _event_drafts(
     answer: CalendarRead, at_ns: int, news: News, currencies: frozenset[str]
 ) -> list[Draft]:
+    wanted = currencies | {GLOBAL}
     drafts: dict[str, Draft] = {}
     for event in answer.events:
         is_asked = answer.request.from_ns <= event.scheduled_ns <= answer.request.until_ns
-        if not is_asked or event.currency not in currencies | {GLOBAL}:
+        if not is_asked or event.currency not in wanted:
             continue
         fact = _event_fact(event, answer.source)
         known = news.events.get(event_key(fact))

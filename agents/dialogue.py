@@ -122,6 +122,10 @@ class Dialogue:
         """Whether the reply to an order's send was heard."""
         return order.intent_id in self._answers
 
+    def drop_answer(self, order: Order) -> None:
+        """Forget an answer that the board knows."""
+        del self._answers[order.intent_id]
+
     def is_sending(self) -> bool:
         """Whether the reply to a send may still come."""
         return any(
@@ -139,8 +143,9 @@ class Dialogue:
         )
 
     def send(self, intent_id: str) -> None:
-        """Note that a send was asked for."""
+        """Note that a send was asked for: what was read before says nothing of it."""
         self._sends.add(intent_id)
+        self.reading = None
 
     def trusts(self, suspects: frozenset[int]) -> bool:
         """Whether a reading may be believed that positions are gone without a trace.
@@ -157,8 +162,9 @@ class Dialogue:
         """Whether the broker should be read now, given the latest time a reading was due for."""
         if self._is_asking or now_ns < self.retry_ns:
             return False
-        # A new instance asks even while a send that it inherited may be under way.
-        if self.has_read and self.is_sending():
+        # A new instance asks once even if a send that it inherited may be under way: by the time of
+        # the answer it may have seen that it was not.
+        if self.is_sending() and not self.is_new:
             return False
         return self._wants_read or due_ns > self.read_ns
 

@@ -134,9 +134,11 @@ class ExecutionAgent(Agent):
 
     def _state_answers(self, outbox: Outbox) -> None:
         for order, reply in self._dialogue.answers():
-            outcome = _outcome_of(order, reply)
-            if order.outcome is None or order.outcome.outcome is not outcome.outcome:
-                outbox.drafts.append(self._outcome_draft(order, outcome))
+            fact = _outcome_of(order, reply)
+            if order.outcome is None or order.outcome.outcome is not fact.outcome:
+                outbox.drafts.append(self._outcome_draft(order, fact))
+            else:
+                self._dialogue.drop_answer(order)
 
     def _state_reading(self, reading: BrokerRead, outbox: Outbox) -> None:
         foreign = self._foreign_reason(reading)
@@ -145,7 +147,9 @@ class ExecutionAgent(Agent):
             self._dialogue.has_read = self._dialogue.is_clean = False
             self._conclude(reading, [], _verdict(reading, foreign), reading.read_ns, outbox)
             return
-        found = compare(reading, self._positions, self._orders, self._account.started_ns)
+        found = compare(
+            reading, self._positions, self._orders, self._account.begins_ns(reading.read_ns)
+        )
         if not self._dialogue.trusts(found.suspects):
             return
         outcomes = self._search(reading)

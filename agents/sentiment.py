@@ -275,7 +275,7 @@ class SentimentAgent(Agent):
         known = [(each, scores[each]) for each in (base, quote) if each in scores]
         weighed = {each: _score_and_weight(draft) for each, draft in known}
         weight = math.fsum(weight for _, weight in weighed.values())
-        abstains = weight < self._section.score_weight_min
+        abstains = not known or weight < self._section.score_weight_min
         lean = weighed.get(base, (0.0, 0.0))[0] - weighed.get(quote, (0.0, 0.0))[0]
         fact = Vote(
             scope=symbol,
@@ -291,13 +291,13 @@ class SentimentAgent(Agent):
             model=SCORER,
             evidence=() if abstains else self._evidence_of(weighed, weight, base),
         )
-        causes = (bars.seq, news.coverage_cause, *(draft.slot for _, draft in known))
+        coverage = () if news.coverage is None else (news.coverage_cause,)
         return Draft(
             fact=fact,
             ts_event_ns=close_ns,
             timeframe=self.settings.timeframe.value,
             ordinal=VOTER,
-            causes=causes if news.coverage is not None else (bars.seq, *causes[2:]),
+            causes=(bars.seq, *coverage, *(draft.slot for _, draft in known)),
         )
 
     def _evidence_of(

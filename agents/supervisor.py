@@ -2,7 +2,7 @@
 
 The parts it is made of fold the board's entries, each for its own question: `Rounds` who has
 answered, `Arbiter` what decisions are measured by, `Holdings` what was asked for and is held,
-`Restrictions` the trading state, `Bulletin` what people are told. `act` asks them what is missing
+`Restrictions` the trading state, `Summaries` what people are told. `act` asks them what is missing
 on the board. A symbol and close that has its Decision is done: the intents that belong to it were
 in the same post, so none of them is derived again from what is known later.
 """
@@ -11,7 +11,6 @@ import msgspec
 
 from agents.agent import Agent, Outbox
 from agents.arbiter import ENTRY_STATES, Arbiter, Standing, Verdict
-from agents.bulletin import Bulletin
 from agents.care import Care
 from agents.drawdown_path import DRAWDOWN
 from agents.holdings import Holdings, Wish
@@ -19,6 +18,7 @@ from agents.intents import intent_id
 from agents.requests import Wake
 from agents.restrictions import IDENTITY, UNFIT, Restrictions, change, strictest
 from agents.rounds import Awaited, Round, Rounds
+from agents.summaries import Summaries
 from agents.voters import VOTERS, live_voters
 from blackboard.entry import Draft, Entry
 from blackboard.facts import (
@@ -114,7 +114,7 @@ class SupervisorAgent(Agent):
         self._arbiter = Arbiter(settings)
         self._holdings = Holdings()
         self._restrictions = Restrictions(settings)
-        self._bulletin = Bulletin(settings)
+        self._summaries = Summaries(settings)
         self._care = Care(settings, self._arbiter, self._holdings, self._restrictions)
         self._health: dict[str, AgentHealth] = {}
         self._retrainings: dict[str, Draft] = {}
@@ -131,7 +131,7 @@ class SupervisorAgent(Agent):
             self._holdings,
             self._restrictions,
             self._care,
-            self._bulletin,
+            self._summaries,
         ):
             part.see(entry)
         match entry.fact:
@@ -166,9 +166,9 @@ class SupervisorAgent(Agent):
         outbox.drafts += self._retries(now_ns) if may_act and state in ENTRY_STATES else []
         outbox.drafts += self._retrainings.values()
         outbox.drafts += self._retraining_of_drawdown()
-        outbox.drafts += self._bulletin.due()
+        outbox.drafts += self._summaries.due()
         weights = self._arbiter.weights(now_ns)
-        digest = self._bulletin.digest(now_ns, state.value, weights.fact if weights else None)
+        digest = self._summaries.digest(now_ns, state.value, weights.fact if weights else None)
         outbox.drafts += [digest] if digest else []
         self._ask_to_be_woken(now_ns, outbox)
 
@@ -206,7 +206,7 @@ class SupervisorAgent(Agent):
             ]
             if external:
                 text = "not ours, left open: " + ", ".join(external)
-                self._bulletin.note(entry, "flatten", "External positions stay open", text)
+                self._summaries.note(entry, "flatten", "External positions stay open", text)
 
     def _state_changes(self, now_ns: int) -> list[Draft]:
         changed = change(self._restrictions.at(now_ns), self._state)
@@ -373,7 +373,7 @@ class SupervisorAgent(Agent):
         instants = [
             *deadlines,
             self._restrictions.next_change_ns(now_ns),
-            self._bulletin.next_digest_ns(now_ns),
+            self._summaries.next_digest_ns(now_ns),
         ]
         at_ns = min((each for each in instants if each > now_ns), default=FOREVER_NS)
         if at_ns not in {FOREVER_NS, self._wake_ns}:

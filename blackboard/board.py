@@ -40,12 +40,15 @@ from blackboard.journal import GENESIS, Block, Durability, Journal, seal, verify
 
 T = TypeVar("T")
 
-ORDER_KINDS = frozenset(
-    map(
-        kind_of,
-        (OrderIntent, ExitIntent, AmendIntent, RiskApproved, OrderSubmitting, OrderOutcome),
-    )
+_ORDER_FACTS: tuple[type[Fact], ...] = (
+    OrderIntent,
+    ExitIntent,
+    AmendIntent,
+    RiskApproved,
+    OrderSubmitting,
+    OrderOutcome,
 )
+ORDER_KINDS = frozenset(map(kind_of, _ORDER_FACTS))
 """Facts about orders: a block that holds one is synced fully before it is acknowledged."""
 
 
@@ -202,6 +205,7 @@ class Board:
         """Return the cursor to go on from and the wanted entries after `after`, in order.
 
         The cursor is the head, or the seq of the last entry returned where `limit` cut the batch.
+        Entries of one post are never parted, so a batch may exceed the limit by the rest of one.
         """
         if after > self._head:
             raise PostRefused(f"cursor must be at most {self._head}, was {after}: rebuild")
@@ -211,8 +215,13 @@ class Board:
             if wanted is None or wanted.passes(item.entry)
         )
         batch = list(islice(matches, limit))
-        full = limit is not None and len(batch) == limit
-        return (batch[-1].entry.seq if full and batch else self._head), batch
+        if limit is None or len(batch) < limit:
+            return self._head, batch
+        for item in matches:
+            if not _same_post(item.entry, batch[-1].entry):
+                return batch[-1].entry.seq, batch
+            batch.append(item)
+        return self._head, batch
 
     def latest(self, kind: type[Fact], scope: str) -> Entry | None:
         """Return the newest entry of a kind and scope."""
@@ -367,6 +376,15 @@ class Board:
     def _load(self, name: str, shape: type[T], default: T) -> T:
         raw = self._journal.state(name)
         return default if raw is None else msgspec.msgpack.decode(raw, type=shape)
+
+
+def _same_post(one: Entry, other: Entry) -> bool:
+    return (one.author, one.epoch, one.read_to, one.now_ns) == (
+        other.author,
+        other.epoch,
+        other.read_to,
+        other.now_ns,
+    )
 
 
 def _seq_of(entry: Entry | None) -> int | None:

@@ -39,7 +39,8 @@ from runtime.log_setup import set_up_logs
 from runtime.seat import STANDING, Seat
 from runtime.step import AgentFault, guarded_step
 from runtime.supersteps import Turn
-from runtime.world import READ_TRIES, World, WorldPlan, open_world
+from runtime.terminal_world import READ_TRIES, WorldPlan, open_world
+from runtime.world import World
 
 TURN_DEADLINE_S = 3600.0
 """Longest wait for a turn in virtual time: a dead agent stops the time for as long as it is dead."""

@@ -32,7 +32,7 @@ from runtime.council import agent_order, declarations
 from runtime.ray_session import RaySession, start_ray
 from runtime.run_plan import RunPlan
 from runtime.terminal_process import TerminalProcess
-from runtime.world import WorldPlan
+from runtime.terminal_world import WorldPlan
 
 _log = structlog.get_logger()
 _READY_TIMEOUT_S = 90.0

@@ -15,7 +15,7 @@ from runtime.mailbox import Letter, take
 from runtime.picture import SEEN_KINDS, Picture
 from runtime.run_plan import RunPlan
 from runtime.status import AgentLine, Status, write_status
-from runtime.world import TerminalWorld
+from runtime.world import World
 
 _LOOK_EVERY_S = 0.25
 _TELL_EVERY_S = 1.0
@@ -25,7 +25,7 @@ class InProcessDriver:
     """Drives one run without Ray."""
 
     def __init__(
-        self, plan: RunPlan, world: TerminalWorld, display: Display, duration_s: float = 0.0
+        self, plan: RunPlan, world: World, display: Display, duration_s: float = 0.0
     ) -> None:
         self.plan = plan
         self.display = display

@@ -10,32 +10,34 @@ _MICROSECOND: Final = timedelta(microseconds=1)
 
 
 def instant_ns(text: str) -> int:
-    """Return nanoseconds UTC of an ISO 8601 time; a bare date is its first moment.
+    """Return nanoseconds UTC of an ISO 8601 time with its offset.
 
     Raises
     ------
     ValueError
-        If it is no such time, or has a time of day without an offset. The message continues the
-        name of what was read.
+        If it is no time of day, or has no offset. The message continues the name of what was read.
     """
-    day = _bare_date_ns(text)
-    if day is not None:
-        return day
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        raise ValueError(
-            f"must be an ISO 8601 time such as 2018-03-01T08:00:00+00:00, was {text!r}"
-        ) from None
+        moment = None
+    if moment is None or _bare_date_ns(text) is not None:
+        raise ValueError(f"must be a time such as 2018-03-01T08:00:00Z, was {text!r}")
     if moment.tzinfo is None:
         raise ValueError(f"must have an offset from UTC such as Z or +02:00, was {text!r}")
     return (moment - _EPOCH) // _MICROSECOND * 1000
 
 
-def end_ns(text: str) -> int:
-    """Return the same for an end; a bare date counts whole."""
-    day = _bare_date_ns(text)
-    return instant_ns(text) if day is None else day + DAY_NS
+def start_of_ns(text: str) -> int:
+    """Return the same for a start, where a bare date is its first moment."""
+    day_ns = _bare_date_ns(text)
+    return instant_ns(text) if day_ns is None else day_ns
+
+
+def end_of_ns(text: str) -> int:
+    """Return the same for an end, where a bare date counts whole."""
+    day_ns = _bare_date_ns(text)
+    return instant_ns(text) if day_ns is None else day_ns + DAY_NS
 
 
 def iso(ts_ns: int) -> str:

@@ -53,7 +53,8 @@ def prepare(loaded: LoadedSettings, options: StartOptions) -> Start:
     speed, at_full_speed = _speed(settings, options, is_history=is_history)
     home = settings.home.absolute()
     run_id = new_run_id()
-    source = open_market(settings)
+    market = open_market(settings)
+    source = market.source
     if is_history:
         settings = settings.model_copy(update={"book": HISTORY_BOOK})
         book = new_run(home, run_id)
@@ -72,9 +73,9 @@ def prepare(loaded: LoadedSettings, options: StartOptions) -> Start:
         is_paced=not at_full_speed,
         start_ns=start_ns,
         end_ns=end_ns,
-        warnings=source.warnings,
+        warnings=market.warnings,
     )
-    return Start(plan=plan, data=source.provenance)
+    return Start(plan=plan, data=market.provenance)
 
 
 def restart_clock(plan: RunPlan) -> RunPlan:

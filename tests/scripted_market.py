@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -27,12 +27,12 @@ Minute = tuple[int, float, float, float, float, int]
 """Minutes after the start, open, high, low, close (bid), spread in points."""
 
 
-def traits(name: str, *, digits: int = 5, **terms: float | int) -> SymbolTraits:
+def traits(name: str, *, digits: int = 5, **terms: Any) -> SymbolTraits:
     """Return the terms of a symbol without swap, some of them changed."""
-    known: dict[str, object] = {"swap_long_points": 0.0, "swap_short_points": 0.0} | dict(terms)
+    known: dict[str, Any] = {"swap_long_points": 0.0, "swap_short_points": 0.0} | dict(terms)
     return SymbolTraits(
         name=name, digits=digits, currency_base=name[:3], currency_profit=name[3:], **known
-    )  # type: ignore[arg-type] # the test names the fields
+    )
 
 
 class ScriptedMarket:
@@ -57,7 +57,9 @@ class ScriptedMarket:
         self._minutes[symbol] = np.array(rows, dtype=MINUTE_DTYPE)
         return self
 
-    def still(self, symbol: str, price: float, minutes: range, spread: int = 10) -> "ScriptedMarket":
+    def still(
+        self, symbol: str, price: float, minutes: range, spread: int = 10
+    ) -> "ScriptedMarket":
         """Let a symbol stand at one price."""
         return self.write(symbol, ((m, price, price, price, price, spread) for m in minutes))
 
@@ -91,10 +93,10 @@ class HandClock:
         self.now_ns = START_NS + after * MINUTE_NS
 
 
-def settings_of(symbols: tuple[str, ...] = ("EURUSD",), **terminal: object) -> Settings:
+def settings_of(symbols: tuple[str, ...] = ("EURUSD",), **terminal: Any) -> Settings:
     """Return settings without commission, some of the terminal's changed."""
     section = {"commission_per_lot": 0.0} | terminal
-    return Settings(symbols=symbols, terminal=TerminalSection(**section))  # type: ignore[arg-type] # named by the test
+    return Settings(symbols=symbols, terminal=TerminalSection(**section))
 
 
 def a_terminal(
@@ -103,7 +105,7 @@ def a_terminal(
     *,
     ledger: Ledger | None = None,
     stop_file: Path | None = None,
-    **terminal: object,
+    **terminal: Any,
 ) -> SimulatedTerminal:
     """Return a connected terminal over a market."""
     names = tuple(one.name for one in market.traits())

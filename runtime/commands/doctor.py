@@ -156,13 +156,13 @@ def _market(settings: Settings) -> Iterator[Finding]:
         yield Finding("OK" if ready else "FAIL", "terminal", "MetaTrader 5", mend)
         return
     try:
-        source = open_market(settings)
+        market = open_market(settings)
     except ConfigError as error:
         yield Finding("FAIL", "market", str(error), "correct market.history")
         return
     kind = "recorded bars" if settings.market.history.path else "synthetic market"
-    yield Finding("OK", "terminal", f"simulated, {kind}, {len(source.traits())} symbols")
-    for warning in source.warnings:
+    yield Finding("OK", "terminal", f"simulated, {kind}, {len(market.source.traits())} symbols")
+    for warning in market.warnings:
         yield Finding("WARN", "market", warning)
 
 

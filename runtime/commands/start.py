@@ -98,7 +98,7 @@ def _run(plan: RunPlan, options: StartOptions, address: str, *, json: bool) -> E
     with _display(plan, json=json) as display:
         if options.in_process:
             from runtime.inprocess_driver import InProcessDriver
-            from runtime.world import direct_world
+            from runtime.terminal_world import direct_world
 
             world = direct_world(plan)
             try:

@@ -6,9 +6,7 @@ weekly JSON. A file that cannot be read as a whole is not read at all: a calenda
 pass for days without events.
 """
 
-import csv
-import io
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -17,13 +15,20 @@ import msgspec
 from agents.requests import CalendarEvent, CalendarRead, ReadCalendar
 from blackboard.errors import ConfigError
 from blackboard.facts.news import TEXT_LENGTH_MAX, Coverage, Impact
-from models.market.sessions import DAY_NS, WEEK_NS, next_week_open_ns, week_open_ns
+from models.market.sessions import WEEK_NS, next_week_open_ns, week_open_ns
+from runtime.feeds.tables import (
+    FileStamp,
+    Record,
+    cleaned,
+    csv_records,
+    refuse,
+    stamp_of,
+    text_of,
+)
 from runtime.instants import instant_ns, iso
 
-FILE_BYTES_MAX: Final = 50_000_000
-"""Largest calendar that is read."""
-PROBLEMS_MAX: Final = 20
-"""Problems of one file that a message names; the rest are counted."""
+FIGURE_LENGTH_MAX: Final = 64
+"""Longest figure, such as 0.3%, that is kept of a release."""
 PUBLISHED_AHEAD_NS: Final = WEEK_NS
 """How long before a release it is announced."""
 
@@ -47,9 +52,9 @@ _COUNTRIES: Final = {
 }  # fmt: skip
 _EVERYWHERE: Final = "ALL"
 _NO_EVENT: Final = frozenset({"holiday", "none", "non-economic"})
-_TITLES: Final = ("title", "event")
-_PLACES: Final = ("currency", "country")
-_TIMES: Final = ("time", "date")
+_COLUMNS: Final = (("time", "date"), ("currency", "country"), ("title", "event"))
+# Names under which a layout keeps time, place and title; the first one present counts.
+_IMPACTS: Final = frozenset(impact.value for impact in Impact)
 _CODE_LENGTH: Final = 3
 
 
@@ -71,25 +76,22 @@ def read_calendar_file(path: Path) -> list[CalendarEvent]:
     ConfigError
         If there is no such file, its layout is unknown, or a row is wrong; names every problem.
     """
-    rows = _json_rows if _begins_json(raw := _raw(path)) else _csv_rows
-    problems: list[str] = []
-    events: list[CalendarEvent] = []
+    text = text_of(path)
     try:
-        names, records = rows(raw)
+        names, records = _json_records(text) if text.lstrip()[:1] == "[" else csv_records(text)
         layout = _layout(names)
     except ValueError as wrong:
         raise ConfigError(f"{path}: {wrong}") from wrong
+    problems: list[str] = []
+    events: list[CalendarEvent] = []
     for number, record in enumerate(records, 1):
         try:
             events.extend(_events(record, layout))
         except ValueError as wrong:
-            problems.append(f"{path}: row {number}: {wrong}")
-    if problems:
-        more = len(problems) - PROBLEMS_MAX
-        tail = [f"{path}: and {more} more"] if more > 0 else []
-        raise ConfigError("\n".join([*problems[:PROBLEMS_MAX], *tail]))
-    if not events:
-        raise ConfigError(f"{path}: has no event; an empty calendar cannot be told from a lost one")
+            problems.append(f"row {number}: {wrong}")
+    if not problems and not events:
+        problems.append("has no event; an empty calendar cannot be told from a lost one")
+    refuse(path, problems)
     return sorted(events, key=_order)
 
 
@@ -110,7 +112,7 @@ class CalendarFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._stamp: tuple[int, int] | None = None
+        self._stamp: FileStamp | None = None
         self._events: tuple[CalendarEvent, ...] = ()
 
     def events(self, from_ns: int, until_ns: int) -> tuple[CalendarEvent, ...]:
@@ -139,7 +141,7 @@ class CalendarFile:
         return self._answer(request, Coverage.COVERED, known, f"covers {currencies}")
 
     def _fresh(self) -> tuple[CalendarEvent, ...]:
-        stamp = _stamp(self.path)
+        stamp = stamp_of(self.path)
         if stamp != self._stamp:
             self._events = tuple(read_calendar_file(self.path))
             self._stamp = stamp
@@ -159,3 +161,71 @@ class CalendarFile:
             source=self.path.name,
             reason=reason[:TEXT_LENGTH_MAX],
         )
+
+
+def _order(event: CalendarEvent) -> tuple[int, str, str]:
+    return event.scheduled_ns, event.currency, event.title
+
+
+def _json_records(text: str) -> tuple[tuple[str, ...], list[Record]]:
+    try:
+        found = msgspec.json.decode(text, type=list[dict[str, str | float | None]])
+    except msgspec.MsgspecError as wrong:
+        raise ValueError(f"is no JSON list of events: {wrong}") from wrong
+    records: list[Record] = [
+        {name.lower(): "" if value is None else str(value) for name, value in record.items()}
+        for record in found
+    ]
+    return tuple(sorted({name for record in records for name in record})), records
+
+
+def _layout(names: tuple[str, ...]) -> Layout:
+    found = [next((one for one in wanted if one in names), "") for wanted in _COLUMNS]
+    if "impact" not in names or not all(found):
+        needed = ", ".join(" or ".join(wanted) for wanted in (*_COLUMNS, ("impact",)))
+        raise ValueError(f"columns needed are {needed}; found {', '.join(names)}")
+    return Layout(*found)
+
+
+def _events(record: Record, layout: Layout) -> Iterator[CalendarEvent]:
+    impact = record.get("impact", "").strip().lower()
+    time = record.get(layout.time, "").strip()
+    if impact in _NO_EVENT or not time:
+        return
+    title = cleaned(record.get(layout.title, ""), TEXT_LENGTH_MAX)
+    if not title:
+        raise ValueError(f"{layout.title} must not be empty")
+    if impact not in _IMPACTS:
+        raise ValueError(f"impact must be low, medium, high or holiday, was {impact!r}")
+    for currency in _currencies(record.get(layout.place, ""), layout.place):
+        yield CalendarEvent(
+            currency=currency,
+            title=title,
+            impact=Impact(impact),
+            scheduled_ns=_scheduled_ns(time, layout.time),
+            actual=_figure(record, "actual"),
+            forecast=_figure(record, "forecast"),
+            previous=_figure(record, "previous"),
+        )
+
+
+def _currencies(text: str, column: str) -> tuple[str, ...]:
+    place = text.strip().upper()
+    if place == _EVERYWHERE:
+        return CURRENCIES
+    if place in _COUNTRIES:
+        return (_COUNTRIES[place],)
+    if len(place) == _CODE_LENGTH and place.isascii() and place.isalpha():
+        return (place,)
+    raise ValueError(f"{column} must be a currency such as EUR, or a country, was {text!r}")
+
+
+def _scheduled_ns(text: str, column: str) -> int:
+    try:
+        return instant_ns(text)
+    except ValueError as wrong:
+        raise ValueError(f"{column} {wrong}") from wrong
+
+
+def _figure(record: Record, name: str) -> str:
+    return cleaned(record.get(name, ""), FIGURE_LENGTH_MAX)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -39,11 +40,11 @@ class Bench:
     clock: HandClock
     stop_file: Path
 
-    def send(self, request_id: str = "one", *, epoch: int = 1, **request: object) -> SendAnswer:
+    def send(self, request_id: str = "one", *, epoch: int = 1, **request: Any) -> SendAnswer:
         """Send a request under an id."""
         return self.terminal.order_send(request, request_id=request_id, epoch=epoch)
 
-    def buy(self, request_id: str = "buy", **changed: object) -> OrderSendResult:
+    def buy(self, request_id: str = "buy", **changed: Any) -> OrderSendResult:
         """Buy 0.10 EURUSD and return the result."""
         request = {"action": 1, "symbol": "EURUSD", "volume": 0.1, "type": 0} | changed
         result = self.send(request_id, **request)
@@ -119,7 +120,7 @@ def test_the_account_says_who_it_is(bench: Bench) -> None:
 
 
 def test_symbol_properties_have_exact_types(bench: Bench) -> None:
-    """All 96 fields of a symbol have the package's type, and the filling mask allows FOK and IOC."""
+    """All 96 fields have the package's type, and the filling mask allows FOK and IOC."""
     info = bench.terminal.symbol_info("EURUSD")
 
     assert info is not None
@@ -154,6 +155,7 @@ def test_a_tick_carries_server_time(bench: Bench) -> None:
 
 def test_masks_select_symbols_in_their_order(bench: Bench) -> None:
     """Masks apply one after the other, a bang takes out; wrong arguments give False."""
+
     def names(group: str) -> list[str]:
         found = bench.terminal.symbols_get(group)
         assert isinstance(found, tuple)
@@ -238,7 +240,7 @@ def test_wrong_positional_types_raise(bench: Bench) -> None:
         ("expiration", datetime(2025, 1, 1, tzinfo=UTC)),
     ],
 )
-def test_strict_types_name_the_field(bench: Bench, field: str, value: object) -> None:
+def test_strict_types_name_the_field(bench: Bench, field: str, value: Any) -> None:
     """A field of the wrong type gives None and -2 with the field's name; nothing is sent."""
     assert bench.send(**{"action": 1, "symbol": "EURUSD", field: value}) is None
     assert bench.terminal.last_error() == (-2, f'Invalid "{field}" argument')
@@ -330,7 +332,7 @@ def test_both_stops_are_set_and_zero_deletes(bench: Bench) -> None:
         (mt5.TRADE_RETCODE_NO_MONEY, {"volume": 2.73}),  # 2.73 * 100 000 / 30 * 1.1 = 10 010
     ],
 )
-def test_each_refusal_has_its_code(bench: Bench, code: int, changed: dict[str, object]) -> None:
+def test_each_refusal_has_its_code(bench: Bench, code: int, changed: dict[str, Any]) -> None:
     """Check and send answer the same code; a rejected result carries no ticket and no volume."""
     request = {"action": 1, "symbol": "EURUSD", "volume": 0.1, "type": 0} | changed
 
@@ -348,8 +350,8 @@ def test_each_refusal_has_its_code(bench: Bench, code: int, changed: dict[str, o
 def test_refusals_about_a_position(bench: Bench) -> None:
     """Too much volume, the same side, another symbol and an equal amendment have their codes."""
     ticket = bench.buy(sl=1.09).order
-    close = {"type": 1, "position": ticket}
-    same = {"action": 6, "symbol": "EURUSD", "position": ticket, "sl": 1.09}
+    close: dict[str, Any] = {"type": 1, "position": ticket}
+    same: dict[str, Any] = {"action": 6, "symbol": "EURUSD", "position": ticket, "sl": 1.09}
 
     assert bench.buy("a", **close, volume=0.2).retcode == mt5.TRADE_RETCODE_INVALID_CLOSE_VOLUME
     assert bench.buy("b", position=ticket).retcode == mt5.TRADE_RETCODE_INVALID
@@ -452,13 +454,14 @@ def test_f40_the_stop_file_lets_only_reductions_pass(bench: Bench) -> None:
     """With the file there, entries and looser stops are refused; tighter stops and closes pass."""
     ticket = bench.buy(sl=1.09).order
     bench.stop_file.touch()
-    amend = {"action": 6, "symbol": "EURUSD", "position": ticket}
+    amend: dict[str, Any] = {"action": 6, "symbol": "EURUSD", "position": ticket}
 
-    for request_id, request in {
+    forbidden: dict[str, dict[str, Any]] = {
         "entry": {"action": 1, "symbol": "EURUSD", "volume": 0.1},
         "looser": amend | {"sl": 1.08},
         "none": amend | {"sl": 0.0, "tp": 1.2},
-    }.items():
+    }
+    for request_id, request in forbidden.items():
         refused = bench.send(request_id, **request)
         assert isinstance(refused, TerminalRefused)
         assert refused.refusal is Refusal.STOP_FILE

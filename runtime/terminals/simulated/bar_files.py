@@ -124,7 +124,9 @@ class ParquetBars:
 
     def columns(self, first: int, last: int, point: float) -> BarColumns:
         """Return the rows [first, last)."""
-        has_bid_ask = {f"{side}_{name}" for side in ("bid", "ask") for name in PRICES} <= self._names
+        has_bid_ask = {
+            f"{side}_{name}" for side in ("bid", "ask") for name in PRICES
+        } <= self._names
         wanted = [f"bid_{name}" if has_bid_ask else name for name in PRICES]
         asks = ["ask_open", "ask_close"] if has_bid_ask else []
         extra = [name for name in ("tick_volume", "spread_points") if name in self._names]
@@ -218,14 +220,14 @@ def time_problems(open_ns: IntArray, timeframe: Timeframe) -> Iterator[str]:
         )
 
 
-def price_problems(open_ns: IntArray, prices: dict[str, FloatArray]) -> Iterator[str]:
-    """Yield what is wrong with the prices of rows: missing, not positive, inconsistent."""
+def price_problems(open_ns: IntArray, prices: dict[str, FloatArray], first: int) -> Iterator[str]:
+    """Yield what is wrong with the prices of rows from the row `first` on."""
     for name, values in prices.items():
         is_wrong = ~(values > 0.0) | np.isinf(values)  # written so that NaN is wrong too
         if is_wrong.any():
             row = int(np.argmax(is_wrong))
             yield (
-                f"{_row(open_ns, row)}: {name} must be a positive number, was {values[row]} "
+                f"{_row(open_ns, row, first)}: {name} must be a positive number, was {values[row]} "
                 f"({is_wrong.sum()} such rows)"
             )
     tops = np.maximum(prices["open"], prices["close"])
@@ -237,7 +239,7 @@ def price_problems(open_ns: IntArray, prices: dict[str, FloatArray]) -> Iterator
         if is_wrong.any():
             row = int(np.argmax(is_wrong))
             found = ", ".join(f"{name} {values[row]}" for name, values in prices.items())
-            yield f"{_row(open_ns, row)}: {rule}, was {found} ({is_wrong.sum()} such rows)"
+            yield f"{_row(open_ns, row, first)}: {rule}, was {found} ({is_wrong.sum()} such rows)"
 
 
 def within_week(open_ns: IntArray) -> NDArray[np.bool_]:
@@ -247,8 +249,8 @@ def within_week(open_ns: IntArray) -> NDArray[np.bool_]:
     return flags[of_row]
 
 
-def _row(open_ns: IntArray, row: int) -> str:
-    return f"row {row + 1} ({iso(int(open_ns[row]))})"
+def _row(open_ns: IntArray, row: int, first: int = 0) -> str:
+    return f"row {first + row + 1} ({iso(int(open_ns[row]))})"
 
 
 def _floats(column: pa.ChunkedArray, name: str) -> FloatArray:
@@ -256,9 +258,7 @@ def _floats(column: pa.ChunkedArray, name: str) -> FloatArray:
         values: FloatArray = column.cast("float64").to_numpy()
     except pa.ArrowInvalid:
         row, text = next(
-            (row, value)
-            for row, value in enumerate(column.to_pylist(), 1)
-            if not _is_number(value)
+            (row, value) for row, value in enumerate(column.to_pylist(), 1) if not _is_number(value)
         )
         raise ValueError(f"row {row}: {name} must be a number, was {text!r}") from None
     except pa.ArrowNotImplementedError:
@@ -300,9 +300,7 @@ def _read_export(path: Path) -> pa.Table:
     try:
         return pa_csv.read_csv(
             io.BytesIO(raw),
-            read_options=pa_csv.ReadOptions(
-                column_names=names, skip_rows=1, use_threads=False
-            ),
+            read_options=pa_csv.ReadOptions(column_names=names, skip_rows=1, use_threads=False),
             parse_options=pa_csv.ParseOptions(delimiter="\t"),
             convert_options=pa_csv.ConvertOptions(
                 column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False

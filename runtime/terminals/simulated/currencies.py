@@ -71,10 +71,6 @@ _WEEKLY_SD: Final = 0.15  # of log volatility, between weeks, of the world
 
 _EVENT_VOLATILITY: Final = {Impact.HIGH: 3.0, Impact.MEDIUM: 1.0, Impact.LOW: 0.0}
 _EVENT_VOLATILITY_LIFE_MIN: Final = 20.0
-_EVENT_SPREAD: Final = {Impact.HIGH: 9.0, Impact.MEDIUM: 3.0, Impact.LOW: 0.0}
-_EVENT_SPREAD_LIFE_MIN: Final = 2.5
-_EVENT_SPREAD_MIN: Final = 10
-_EVENT_SPREAD_BEFORE: Final = 0.4  # share that the minute before the release already shows
 
 _WORLD_STREAM: Final = 0
 
@@ -98,8 +94,6 @@ class CurrencyWeek(NamedTuple):
     """Drift of each spell in units of `TREND_RATE`, 0 outside trends."""
     activity: FloatArray
     """Standard deviation of each minute over its average, of shape (WEEK_MINUTES,)."""
-    widening: FloatArray
-    """Factor of releases on the spread, of shape (WEEK_MINUTES,)."""
 
 
 def draw_world(seed: int, week: int) -> World:
@@ -134,7 +128,7 @@ def draw_currency(
     directions = _draw_directions(generator, currency, world)
     annual = _ANNUAL_VOLATILITY.get(currency, _ANNUAL_VOLATILITY_ELSE)
     activity = _by_time_of_day(currency) * np.exp(world.log_volatility + _clusters(generator))
-    excitement, widening = _after_releases(surprises)
+    excitement = _excitement(surprises)
     sigma = annual / math.sqrt(_WEEKS_A_YEAR * WEEK_MINUTES) * activity
     noise = generator.standard_normal((WEEK_MINUTES, TICKS_A_MINUTE))
     noise *= (sigma * excitement / math.sqrt(TICKS_A_MINUTE))[:, np.newaxis]
@@ -142,7 +136,7 @@ def draw_currency(
     for minute, surprise in surprises:
         steps[minute, 1] += surprise.jump  # not in the first tick, so that the open is before it
     steps[0, 0] += gap * annual * GAP_ANNUAL_SHARE
-    return CurrencyWeek(np.cumsum(steps.ravel()), directions, activity * excitement, widening)
+    return CurrencyWeek(np.cumsum(steps.ravel()), directions, activity * excitement)
 
 
 def _draw_directions(
@@ -215,17 +209,12 @@ def _by_time_of_day(currency: str) -> FloatArray:
     return np.tile(day, WEEK_MINUTES // MINUTES_A_DAY)
 
 
-def _after_releases(surprises: list[tuple[int, Surprise]]) -> tuple[FloatArray, FloatArray]:
-    excitement, widening = np.ones(WEEK_MINUTES), np.ones(WEEK_MINUTES)
+def _excitement(surprises: list[tuple[int, Surprise]]) -> FloatArray:
+    # Factor of releases on the volatility: it jumps with them and fades.
+    excitement = np.ones(WEEK_MINUTES)
     for minute, surprise in surprises:
-        impact = surprise.event.impact
-        age = np.arange(WEEK_MINUTES - minute)
-        lifted = 1.0 + _EVENT_VOLATILITY[impact] * np.exp(-age / _EVENT_VOLATILITY_LIFE_MIN)
+        age_min = np.arange(WEEK_MINUTES - minute)
+        size = _EVENT_VOLATILITY[surprise.event.impact]
+        lifted = 1.0 + size * np.exp(-age_min / _EVENT_VOLATILITY_LIFE_MIN)
         excitement[minute:] = np.maximum(excitement[minute:], lifted)
-        size = _EVENT_SPREAD[impact]
-        wide = 1.0 + size * np.exp(-age[: _EVENT_SPREAD_MIN + 1] / _EVENT_SPREAD_LIFE_MIN)
-        rows = slice(minute, minute + len(wide))
-        widening[rows] = np.maximum(widening[rows], wide)
-        before = max(minute - 1, 0)
-        widening[before] = max(widening[before], 1.0 + _EVENT_SPREAD_BEFORE * size)
-    return excitement, widening
+    return excitement

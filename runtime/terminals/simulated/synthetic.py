@@ -12,6 +12,7 @@ trend           PLANTED_TABLE
 ==============  ====================================================================================
 """
 
+import math
 from functools import lru_cache
 from typing import Final, NamedTuple
 
@@ -28,7 +29,7 @@ from models.market.sessions import (
     market_clock_ns,
     next_week_open_ns,
 )
-from runtime.instants import instant_ns
+from runtime.instants import start_of_ns
 from runtime.terminals.simulated.currencies import (
     TICKS_A_MINUTE,
     CurrencyWeek,
@@ -45,7 +46,8 @@ from runtime.terminals.simulated.source import (
     MinuteArray,
     SymbolTraits,
 )
-from runtime.terminals.simulated.traits import dollars_per, traits_of, usual_spread_points
+from runtime.terminals.simulated.spreads import release_widening, usual_spread_points
+from runtime.terminals.simulated.traits import dollars_per, traits_of
 
 WEEKS_CACHED_MAX: Final = 12
 """Weeks whose minutes are kept in memory; older ones are made again when asked for."""
@@ -94,7 +96,7 @@ class SyntheticMarket:
         self._seed = section.seed
         self._economy = Economy(section.seed)
         self._first_week = week_of(self.start_ns) - section.history_weeks
-        self._home = np.log([dollars_per(code) for code in self._currencies])
+        self._home = np.array([math.log(dollars_per(code)) for code in self._currencies])
         # Levels before each week from the first on: the one thing that grows, 50 bytes a week.
         self._levels = [self._home]
         self._currency_week = lru_cache(CURRENCY_WEEKS_CACHED_MAX)(self._make_currency_week)
@@ -201,7 +203,9 @@ class SyntheticMarket:
         minutes["tick_volume"] = 1 + generator.poisson(_TICKS_USUAL * activity)
         jitter = 1.0 + _SPREAD_JITTER * generator.standard_normal(WEEK_MINUTES)
         spread = usual_spread_points(symbol, minutes["open_ns"]) * np.maximum(jitter, 0.7)
-        spread *= np.maximum(base.widening, profit.widening)
+        own = (traits.currency_base, traits.currency_profit)
+        events = [one.event for one in self._surprises(week) if one.event.currency in own]
+        spread *= release_widening(events, minutes["open_ns"])
         minutes["spread_points"] = np.maximum(np.rint(spread), 1.0)
         return _read_only(minutes)
 
@@ -248,7 +252,7 @@ def _checked(
         except ValueError as wrong:
             problems.append(f"symbols: {wrong}")
     try:
-        start_ns = _first_open_ns(instant_ns(section.start))
+        start_ns = _first_open_ns(start_of_ns(section.start))
     except ValueError as wrong:
         problems.append(f"market.synthetic.start {wrong}")
     if problems:

@@ -11,23 +11,24 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Final
 
-import msgspec
 import numpy as np
 
 from blackboard.errors import TerminalUnavailable
 from config.settings import Settings
 from models.market.sessions import DAY_NS, SECOND_NS
 from runtime.terminals import constants as mt5
-from runtime.terminals.binding import Binding, CallFailed
+from runtime.terminals.arguments import CallFailed
+from runtime.terminals.binding import Binding
 from runtime.terminals.gate import STOP_FILE_NAME, LastGate
-from runtime.terminals.port import Refusal, TerminalRefused
+from runtime.terminals.port import TerminalRefused
 from runtime.terminals.server_time import ServerClock
 from runtime.terminals.simulated import views
-from runtime.terminals.simulated.account import Account, is_long, margin_level, money
-from runtime.terminals.simulated.ledger import Answered, Deal, Ledger, LedgerUnavailable, Order
-from runtime.terminals.simulated.prices import Prices, Quote, UnknownRate
+from runtime.terminals.simulated.account import Account, margin_level, money
+from runtime.terminals.simulated.desk import Desk
+from runtime.terminals.simulated.ledger import Deal, Ledger, LedgerUnavailable, Order
+from runtime.terminals.simulated.prices import Prices, UnknownRate
 from runtime.terminals.simulated.rates import LENGTHS_NS, Rates
-from runtime.terminals.simulated.rules import COMMENTS, Conditions, Rules
+from runtime.terminals.simulated.rules import Conditions, Rules
 from runtime.terminals.simulated.source import MarketSource, SymbolTraits
 from runtime.terminals.simulated.stepping import Stepping
 from runtime.terminals.structures import (
@@ -47,9 +48,6 @@ from runtime.terminals.structures import (
 
 LATEST_NS: Final = 2**62
 """Moments asked for are cut to [0, this]: far beyond any market, still a 64-bit integer."""
-
-_encode: Final = msgspec.msgpack.Encoder().encode
-_result_of: Final = msgspec.msgpack.Decoder(OrderSendResult).decode
 
 
 class SimulatedTerminal(Binding):
@@ -104,11 +102,15 @@ class SimulatedTerminal(Binding):
             commission_per_lot=own.commission_per_lot,
         )
         self._stepping = Stepping(self._account, self._prices, self._clock)
-        self._rules = Rules(self.conditions, self._account, self._prices)
         path = settings.home / STOP_FILE_NAME if stop_file == "" else stop_file
-        self._gate = LastGate(ledger, Path(path) if path is not None else None)
+        self._desk = Desk(
+            self._account,
+            self._prices,
+            Rules(self.conditions, self._account, self._prices),
+            ledger,
+            LastGate(ledger, None if path is None else Path(path)),
+        )
         self._selected = set(settings.symbols) & set(self._prices.traits)
-        self._sends = 0
         self._functions = self._table()
 
     def _table(self) -> dict[str, Callable[..., object]]:
@@ -366,107 +368,14 @@ class SimulatedTerminal(Binding):
         return self._account.profit_of(symbol, is_buy, volume, (price_open, price_close), rate)
 
     def _order_check(self, request: TradeRequest) -> OrderCheckResult:
-        if self.conditions.is_api_disabled:
-            raise CallFailed(mt5.RES_E_AUTO_TRADING_DISABLED)
-        code = self._rules.retcode(request, self.now_ns)
-        if code:
-            return OrderCheckResult(code, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, COMMENTS[code], request)
-        balance, equity, margin = self._after(request)
-        return OrderCheckResult(
-            retcode=0,
-            balance=balance,
-            equity=equity,
-            profit=money(equity - balance),
-            margin=margin,
-            margin_free=money(equity - margin),
-            margin_level=margin_level(equity, margin),
-            comment=COMMENTS[0],
-            request=request,
-        )
-
-    def _after(self, request: TradeRequest) -> tuple[float, float, float]:
-        account, now_ns = self._account, self.now_ns
-        quote = self._prices.quote(request.symbol, now_ns)
-        is_deal = request.action == mt5.TRADE_ACTION_DEAL
-        if is_deal and not request.position and quote is not None:
-            return account.after_entry(request, quote, now_ns)
-        balance = account.standing.balance
-        equity = balance + account.floating_total(now_ns)
-        if not is_deal:
-            return balance, money(equity), account.margin
-        return account.after_close(account.positions[request.position], request.volume, now_ns)
+        return self._desk.check(request, self.now_ns)
 
     def _order_send(
         self, request: TradeRequest, *, request_id: str, epoch: int
     ) -> OrderSendResult | TerminalRefused:
-        asked = _encode(request)
-        earlier = self._ledger.answered(request_id)
-        if earlier is not None:
-            # Before the gate: a refusal would claim that nothing was sent, and it may have been.
-            return _result_of(earlier.reply) if earlier.request == asked else _reused(request_id)
         named = request.position in self._account.positions
         position = self._shown_position(request.position) if named else None
-        refused = self._gate.refusal(request, epoch, position)
-        if refused is not None:
-            return refused
-        if self.conditions.is_api_disabled:
-            raise CallFailed(mt5.RES_E_AUTO_TRADING_DISABLED)
-        if self._ledger.start(request_id, asked) != asked:
-            return _reused(request_id)
-        result = self._run(request)
-        answered = Answered(request_id=request_id, request=asked, reply=_encode(result))
-        self._account.commit(self.now_ns, answered)
-        return result
-
-    def _run(self, request: TradeRequest) -> OrderSendResult:
-        self._sends += 1
-        code = self._rules.retcode(request, self.now_ns)
-        self._rules.count(self.now_ns)
-        quote = self._prices.quote(request.symbol, self.now_ns) if code == 0 else None
-        if quote is None:
-            return self._result(request, code)
-        if request.action == mt5.TRADE_ACTION_SLTP:
-            position = self._account.positions[request.position]
-            self._account.amend(position, request.sl, request.tp, self.now_ns)
-            return self._result(request, mt5.TRADE_RETCODE_DONE)
-        deal = self._close(request, quote) if request.position else self._open(request, quote)
-        return self._result(request, mt5.TRADE_RETCODE_DONE, deal, quote)
-
-    def _open(self, request: TradeRequest, quote: Quote) -> Deal:
-        price = quote.ask if request.type == mt5.ORDER_TYPE_BUY else quote.bid
-        return self._account.open(request, price, self.now_ns)
-
-    def _close(self, request: TradeRequest, quote: Quote) -> Deal:
-        position = self._account.positions[request.position]
-        currency = self._prices.traits[position.symbol].currency_profit
-        return self._account.close(
-            position,
-            volume=request.volume,
-            price=quote.bid if is_long(position) else quote.ask,
-            rate=self._prices.rate(currency, self.now_ns),
-            reason=mt5.DEAL_REASON_EXPERT,
-            made_ns=self.now_ns,
-            comment=request.comment,
-            magic=request.magic,
-            filling=request.type_filling,
-        )
-
-    def _result(
-        self, request: TradeRequest, code: int, deal: Deal | None = None, quote: Quote | None = None
-    ) -> OrderSendResult:
-        return OrderSendResult(
-            retcode=code,
-            deal=0 if deal is None else deal.ticket,
-            order=0 if deal is None else deal.order,
-            volume=0.0 if deal is None else deal.volume,
-            price=0.0 if deal is None else deal.price,
-            bid=0.0 if quote is None else quote.bid,
-            ask=0.0 if quote is None else quote.ask,
-            comment=COMMENTS[code],
-            request_id=self._sends,
-            retcode_external=0,
-            request=request,
-        )
+        return self._desk.send(request, request_id, epoch, position, self.now_ns)
 
     def _utc_ns(self, server_s: float) -> int:
         return max(self._clock.to_utc_ns(_server_ns(server_s)), 0)
@@ -484,10 +393,6 @@ def _check_calculation(action: int, *numbers: float) -> None:
     is_market = action in (mt5.ORDER_TYPE_BUY, mt5.ORDER_TYPE_SELL)
     if not is_market or not all(0.0 < number < math.inf for number in numbers):
         raise CallFailed(mt5.RES_E_INVALID_PARAMS)
-
-
-def _reused(request_id: str) -> TerminalRefused:
-    return TerminalRefused(Refusal.REUSED_ID, f"request_id {request_id} belongs to another request")
 
 
 def _is_selected(own: tuple[int, str], ticket: int, symbol: str, group: str) -> bool:

@@ -1,0 +1,92 @@
+"""The feeds that the settings name, each behind one port; a feed that is not configured says so."""
+
+from pathlib import Path
+from typing import Final, Protocol
+
+from agents.requests import (
+    CalendarRead,
+    HeadlinesRead,
+    ReadCalendar,
+    ReadHeadlines,
+    Unanswered,
+)
+from blackboard.facts.news import Coverage
+from config.settings import Settings
+from runtime.feeds.calendar import CalendarFile, as_known
+from runtime.feeds.headlines import HeadlinesFile
+from runtime.terminals.simulated.market import open_market
+from runtime.terminals.simulated.source import MarketSource
+
+_SYNTHETIC: Final = "synthetic market"
+
+
+class CalendarSource(Protocol):
+    """Where scheduled events come from."""
+
+    def read(self, request: ReadCalendar, now_ns: int) -> CalendarRead:
+        """Answer a request as of now."""
+
+
+class HeadlineSource(Protocol):
+    """Where texts come from."""
+
+    def read(self, request: ReadHeadlines, now_ns: int) -> HeadlinesRead | Unanswered:
+        """Answer a request as of now."""
+
+
+class MarketCalendar:
+    """The calendar that a simulated market publishes of itself."""
+
+    def __init__(self, source: MarketSource) -> None:
+        self._source = source
+
+    def read(self, request: ReadCalendar, now_ns: int) -> CalendarRead:
+        """Answer a request as of now: nothing is known before its time."""
+        events = self._source.events(request.from_ns, request.until_ns)
+        return CalendarRead(
+            request=request,
+            coverage=Coverage.COVERED,
+            events=as_known(events, now_ns),
+            source=_SYNTHETIC,
+            reason="published by the market itself",
+        )
+
+
+class NoCalendar:
+    """The operator's choice to have no calendar."""
+
+    def read(self, request: ReadCalendar, now_ns: int) -> CalendarRead:
+        """Say that none is configured."""
+        del now_ns
+        return CalendarRead(
+            request=request,
+            coverage=Coverage.NOT_CONFIGURED,
+            events=(),
+            source="none",
+            reason="agents.sentiment.calendar_file is empty",
+        )
+
+
+class NoHeadlines:
+    """The operator's choice to read no texts."""
+
+    def read(self, request: ReadHeadlines, now_ns: int) -> HeadlinesRead:
+        """Return none."""
+        del now_ns
+        return HeadlinesRead(request=request, headlines=())
+
+
+def open_calendar(settings: Settings) -> CalendarSource:
+    """Return the configured calendar: a file, the synthetic market's own, or none."""
+    path = settings.agents.sentiment.calendar_file
+    if path:
+        return CalendarFile(Path(path))
+    if settings.terminal.kind == "simulated" and not settings.market.history.path:
+        return MarketCalendar(open_market(settings).source)
+    return NoCalendar()
+
+
+def open_headlines(settings: Settings) -> HeadlineSource:
+    """Return the configured texts: a file, or none."""
+    path = settings.agents.sentiment.headlines_file
+    return HeadlinesFile(Path(path)) if path else NoHeadlines()
