@@ -61,7 +61,7 @@ class Account:
         match entry.fact:
             case AccountSnapshot() as fact:
                 if self.identity is None:
-                    self.identity, self._started_ns = fact, entry.ts_event_ns
+                    self.identity, self._started_ns = fact, entry.now_ns
                 self.snapshot_ns, self._snapshot_seq = entry.ts_event_ns, entry.seq
             case Reconciled() as fact:
                 again = entry.ts_event_ns == self._reconciled_ns
@@ -102,8 +102,8 @@ class Account:
         return close_ns if was_open_before(close_ns) else 0
 
     def begins_ns(self, read_ns: int) -> int:
-        """Return when the book began: now, if this reading is its first."""
-        return read_ns if self.identity is None else self._started_ns
+        """Return when the book began: after this reading, if it is the first."""
+        return read_ns + 1 if self.identity is None else self._started_ns
 
     def due_ns(self, now_ns: int) -> int:
         """Return the latest instant up to now that still lacks its snapshot, −1 if none does."""

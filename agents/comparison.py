@@ -44,8 +44,7 @@ def compare(
     positions, orders
         The board's side.
     started_ns : int
-        Market time at which the book began. Earlier deals are somebody's past, except those of
-        positions that are open now.
+        Market time at which the book began. What was opened and closed before is somebody's past.
 
     Returns
     -------
@@ -53,14 +52,15 @@ def compare(
         The drafts in their order, and what could not be explained.
     """
     now_open = {p.ticket: p for p in reading.positions if not positions.is_closed(p.ticket)}
+    opened = {d.position_ticket for d in reading.deals if d.is_entry and d.made_ns >= started_ns}
+    of_the_book = now_open.keys() | positions.by_ticket.keys() | opened
     fills = [
         _fill_draft(deal, orders, reading.read_ns)
         for deal in sorted(reading.deals, key=lambda deal: deal.ticket)
         if _is_news(deal, reading, positions)
         and (
-            deal.made_ns >= started_ns
-            or deal.position_ticket in now_open
-            or deal.position_ticket in positions.by_ticket
+            deal.position_ticket in of_the_book
+            or positions.is_closed(deal.position_ticket)
             or _order_behind(deal, orders) is not None
         )
     ]

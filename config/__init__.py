@@ -1,1 +1,1 @@
-"""Every setting, declared once with unit, bounds and default; the only reader of the environment."""
+"""Every setting, declared once with unit, bounds, default; the only reader of the environment."""

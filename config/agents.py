@@ -3,10 +3,10 @@
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
 
 from blackboard.facts.market import Timeframe
-from config.section import Section
+from config.section import FROM_TEXT, Section
 
 
 class Mode(StrEnum):
@@ -29,7 +29,7 @@ class AgentSection(Section):
     """What every agent has."""
 
     enabled: AgentMode = Mode.ENABLED
-    """true, shadow (posts and is scored, weighs nothing) or false."""
+    """Whether it takes part; in shadow it posts and is scored, but weighs nothing."""
 
 
 class DataSection(AgentSection):
@@ -91,11 +91,26 @@ class TechnicalSection(AgentSection):
     calibration_ridge: float = Field(50.0, ge=0.0, le=1e6)
     """Strength of the pull of a calibration towards ignorance, in rows."""
 
+    @model_validator(mode="after")
+    def _fast_before_slow(self) -> "TechnicalSection":
+        # The other way round a crossing would mean its opposite, and every vote with it.
+        if not self.macd_fast < self.macd_slow:
+            raise ValueError(
+                f"agents.technical.macd_fast must be below macd_slow ({self.macd_slow}), "
+                f"was {self.macd_fast}"
+            )
+        if not self.ichimoku_tenkan < self.ichimoku_kijun < self.ichimoku_senkou:
+            raise ValueError(
+                "agents.technical.ichimoku_tenkan, ichimoku_kijun and ichimoku_senkou must rise, "
+                f"was {self.ichimoku_tenkan}, {self.ichimoku_kijun}, {self.ichimoku_senkou}"
+            )
+        return self
+
 
 class LSTMVolSection(AgentSection):
     """The volatility forecast."""
 
-    horizons_bars: tuple[Annotated[int, Field(ge=1, le=480)], ...] = Field(
+    horizons_bars: Annotated[tuple[Annotated[int, Field(ge=1, le=480)], ...], FROM_TEXT] = Field(
         (4, 16), min_length=1, max_length=4
     )
     """Forecast horizons in bars of the trading timeframe: one and four hours on M15."""

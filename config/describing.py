@@ -1,11 +1,13 @@
 """The settings as text for people: the commented default file, written from the schema itself."""
 
+import json
 from collections.abc import Iterator
 from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 import annotated_types
+import yaml
 from pydantic.fields import FieldInfo
 
 from config.section import Section
@@ -41,8 +43,8 @@ def _lines(section: Section, depth: int) -> Iterator[str]:
 
 
 def describe_bounds(field: FieldInfo) -> str:
-    """Return the bounds of a setting as text, empty if it has none."""
-    parts = []
+    """Return the bounds or the choices of a setting as text, empty if it has none."""
+    parts = [" | ".join(_choices(field.annotation))] if _choices(field.annotation) else []
     for bound in field.metadata:
         match bound:
             case annotated_types.Ge(ge=low):
@@ -58,6 +60,14 @@ def describe_bounds(field: FieldInfo) -> str:
     return ", ".join(parts)
 
 
+def _choices(annotation: object) -> list[str]:
+    if get_origin(annotation) is Literal:
+        return [str(choice) for choice in get_args(annotation)]
+    if isinstance(annotation, type) and issubclass(annotation, Enum):
+        return [str(choice.value) for choice in annotation]
+    return []
+
+
 def _scalar(value: Any) -> str:
     match value:
         case bool():
@@ -69,8 +79,9 @@ def _scalar(value: Any) -> str:
         case tuple():
             return "[" + ", ".join(_scalar(item) for item in value) + "]"
         case str() | Path():
+            # A text such as `no` or `17:00` would read as something else without its quotes.
             text = str(value)
-            plain = text.replace("_", "").replace("-", "").isalnum() and not text[0].isdigit()
-            return text if plain else f'"{text}"'
+            is_plain = text.replace("_", "").isalnum() and yaml.safe_load(text) == text
+            return text if is_plain else json.dumps(text, ensure_ascii=False)
         case _:
             return str(value)

@@ -4,20 +4,15 @@ Precedence: command line > environment > `.env` > file > default. Environment va
 prefix ``QUORUM_`` and reach into sections by two underscores (``QUORUM_AGENTS__RISK__HEAT_MAX``).
 """
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 import yaml
-from pydantic import ValidationError, create_model
-from pydantic_settings import (
-    BaseSettings,
-    DotEnvSettingsSource,
-    EnvSettingsSource,
-    SettingsConfigDict,
-    SettingsError,
-)
+from pydantic import ValidationError
+from pydantic_settings import BaseSettings, DotEnvSettingsSource
 
 from blackboard.errors import ConfigError
 from config.section import Section
@@ -54,11 +49,12 @@ def load_settings(
         File of environment variables; missing is fine.
     """
     path = file or DEFAULT_FILE
+    problems: list[str] = []
     sources: list[tuple[str, Values]] = [
         (str(path if file else "default.yaml"), _read_yaml(path)),
-        (str(env_file), _read_environment(env_file)),
-        ("environment", _read_environment(None)),
-        ("command line", _nested(overrides or {})),
+        (str(env_file), _placed(_variables(env_file), str(env_file), problems)),
+        ("environment", _placed(_variables(None), "environment", problems)),
+        ("command line", _placed(_keyed(overrides or {}), "command line", problems)),
     ]
     merged: Values = {}
     origins: dict[str, str] = {}
@@ -68,7 +64,9 @@ def load_settings(
     try:
         settings = Settings.model_validate(merged)
     except ValidationError as error:
-        raise ConfigError(_explain(error, origins)) from None
+        raise ConfigError("\n".join([*problems, *_explain(error, origins)])) from None
+    if problems:
+        raise ConfigError("\n".join(problems))
     return LoadedSettings(settings, origins)
 
 
@@ -83,9 +81,23 @@ def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
+class _OneValueLoader(yaml.SafeLoader):
+    """Refuses a key that stands twice: YAML would drop the first value without a word."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen = set()
+        for key, _ in node.value:
+            if key.value in seen and isinstance(key.value, str):
+                raise yaml.MarkedYAMLError(
+                    problem=f"{key.value} stands twice", problem_mark=key.start_mark
+                )
+            seen.add(str(key.value))
+        return super().construct_mapping(node, deep=deep)
+
+
 def _read_yaml(path: Path) -> Values:
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = _OneValueLoader(path.read_text(encoding="utf-8")).get_single_data()
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"configuration file {path} cannot be read: {error}") from error
     except yaml.YAMLError as error:
@@ -98,65 +110,51 @@ def _read_yaml(path: Path) -> Values:
     return content
 
 
-def _shape() -> type[BaseSettings]:
-    # pydantic-settings reads the environment for its own class only, and that class reads it at
-    # every construction, also in an actor; so it serves as a reader, and `Settings` stays plain.
-    fields: Any = {
-        name: (field.annotation, field) for name, field in Settings.model_fields.items()
-    }
-    shape = create_model("Shape", __base__=BaseSettings, **fields)
-    shape.model_config = SettingsConfigDict(extra="ignore")
-    return shape
-
-
-def _read_environment(env_file: Path | None) -> Values:
-    names: dict[str, Any] = {"env_prefix": PREFIX, "env_nested_delimiter": DELIMITER}
-    shape = _shape()
-    source = (
-        EnvSettingsSource(shape, **names)
-        if env_file is None
-        else DotEnvSettingsSource(shape, env_file=env_file, **names)
-    )
+def _variables(env_file: Path | None) -> dict[str, tuple[list[str], object]]:
+    """Return variables of ours by their name: the path they reach to, and their text."""
     try:
-        found: Values = source()
-    except SettingsError as error:
-        raise ConfigError(f"{env_file or 'environment'}: {error}") from error
-    known = {name: value for name, value in found.items() if name in Settings.model_fields}
-    _refuse_unknown(source.env_vars, str(env_file or "environment"))
-    return known
+        found = os.environ if env_file is None else _dotenv(env_file)
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{env_file} cannot be read: {error}") from error
+    return {
+        name.upper(): (name[len(PREFIX) :].lower().split(DELIMITER), text or "")
+        for name, text in found.items()
+        if name.upper().startswith(PREFIX)
+    }
 
 
-def _refuse_unknown(variables: Mapping[str, str | None], origin: str) -> None:
-    unknown = []
-    for variable in variables:
-        if not variable.upper().startswith(PREFIX):
+def _dotenv(env_file: Path) -> Mapping[str, str | None]:
+    return DotEnvSettingsSource(BaseSettings, env_file=env_file, env_prefix=PREFIX).env_vars
+
+
+def _keyed(values: Mapping[str, object]) -> dict[str, tuple[list[str], object]]:
+    return {key: (key.split("."), value) for key, value in values.items()}
+
+
+def _placed(
+    found: Mapping[str, tuple[list[str], object]], origin: str, problems: list[str]
+) -> Values:
+    """Return values in their sections; what is no setting becomes a problem."""
+    nested: Values = {}
+    for name, (path, value) in found.items():
+        if not _is_setting(Settings, path):
+            problems.append(f"{origin}: {name} is no setting")
             continue
-        path = variable[len(PREFIX) :].lower().split(DELIMITER)
-        if not _has_field(Settings, path):
-            unknown.append(f"{origin}: {variable.upper()} is no setting")
-    if unknown:
-        raise ConfigError("\n".join(unknown))
+        place = nested
+        for section in path[:-1]:
+            place = place.setdefault(section, {})
+        place[path[-1]] = value
+    return nested
 
 
-def _has_field(section: type[Section], path: list[str]) -> bool:
+def _is_setting(section: type[Section], path: list[str]) -> bool:
     field = section.model_fields.get(path[0])
     if field is None:
         return False
-    inner = field.annotation
-    if len(path) == 1:
-        return True
-    return isinstance(inner, type) and issubclass(inner, Section) and _has_field(inner, path[1:])
-
-
-def _nested(values: Mapping[str, object]) -> Values:
-    nested: Values = {}
-    for dotted, value in values.items():
-        place = nested
-        *sections, name = dotted.split(".")
-        for section in sections:
-            place = place.setdefault(section, {})
-        place[name] = value
-    return nested
+    inner: object = field.annotation
+    if isinstance(inner, type) and issubclass(inner, Section):
+        return len(path) > 1 and _is_setting(inner, path[1:])
+    return len(path) == 1
 
 
 def _merge(into: Values, values: Values) -> None:
@@ -167,17 +165,28 @@ def _merge(into: Values, values: Values) -> None:
             into[name] = value
 
 
-def _explain(error: ValidationError, origins: Mapping[str, str]) -> str:
+def _explain(error: ValidationError, origins: Mapping[str, str]) -> list[str]:
     lines = []
     for problem in error.errors(include_url=False):
-        key = ".".join(str(part) for part in problem["loc"])
-        origin = origins.get(key, "")
+        path = [str(part) for part in problem["loc"]]
+        key = ".".join(path)
+        origin = _origin(path, origins)
         where = f" ({origin})" if origin else ""
         message = problem["msg"].removeprefix("Value error, ")
         if problem["type"] == "extra_forbidden":
             lines.append(f"{key}{where}: is no setting")
-        elif not key:
-            lines.append(message)
+        elif problem["type"] == "value_error":
+            lines += message.splitlines()
         else:
             lines.append(f"{key}{where}: {message}, was {problem['input']!r}")
-    return "\n".join(sorted(lines))
+    return sorted(lines)
+
+
+def _origin(path: list[str], origins: Mapping[str, str]) -> str:
+    # The path of an element goes on beyond its setting (symbols.0); that of a section ends before.
+    for length in range(len(path), 0, -1):
+        key = ".".join(path[:length])
+        if key in origins:
+            return origins[key]
+    section = ".".join(path) + "."
+    return next((origin for key, origin in origins.items() if key.startswith(section)), "")

@@ -1,6 +1,6 @@
 """What every section of the settings has in common: frozen, strict, validated defaults included."""
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 
 class Section(BaseModel):
@@ -13,3 +13,13 @@ class Section(BaseModel):
         use_attribute_docstrings=True,
         allow_inf_nan=False,
     )
+
+
+def _items_of(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    return [item.strip(" \"'") for item in value.strip("[] ").split(",") if item.strip()]
+
+
+FROM_TEXT = BeforeValidator(_items_of)
+"""Lets a list be given as text, ``EURUSD,GBPUSD``: all that a variable or an argument can hold."""

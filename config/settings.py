@@ -1,13 +1,14 @@
 """The root of all settings."""
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
 from blackboard.facts.market import Timeframe
 from config.agents import AgentsSection, Mode
-from config.section import Section
+from config.section import FROM_TEXT, Section
 from config.system import (
     BoardSection,
     ClusterSection,
@@ -29,7 +30,15 @@ class Settings(Section):
     """Where state lives; also QUORUM_HOME."""
     seed: int = Field(7, ge=0, le=2**31)
     """Seed of everything random that is not the market."""
-    symbols: tuple[str, ...] = ("EURUSD", "GBPUSD", "USDJPY", "AUDUSD", "USDCAD", "EURGBP", "EURJPY")
+    symbols: Annotated[tuple[str, ...], FROM_TEXT] = (
+        "EURUSD",
+        "GBPUSD",
+        "USDJPY",
+        "AUDUSD",
+        "USDCAD",
+        "EURGBP",
+        "EURJPY",
+    )
     """Canonical names of the symbols to trade."""
     timeframe: Timeframe = Timeframe.M15
     """Timeframe of decisions; a round is one close of it."""
@@ -53,30 +62,40 @@ class Settings(Section):
 
     @model_validator(mode="after")
     def _related(self) -> "Settings":
-        risk = self.agents.risk
-        if not risk.risk_frac_min <= self.trading.risk_frac <= risk.risk_frac_max:
-            raise ValueError(
-                f"trading.risk_frac must be in [{risk.risk_frac_min}, {risk.risk_frac_max}] "
-                f"(agents.risk), was {self.trading.risk_frac}"
-            )
-        if risk.drawdown_halted <= risk.drawdown_reducing:
-            raise ValueError(
-                f"agents.risk.drawdown_halted must be above drawdown_reducing "
-                f"({risk.drawdown_reducing}), was {risk.drawdown_halted}"
-            )
-        if self.agents.data.enabled is not Mode.ENABLED:
-            raise ValueError(
-                f"agents.data.enabled must be true, was {self.agents.data.enabled}: "
-                "without prices no order is safe"
-            )
-        sends = self.agents.execution.enabled is Mode.ENABLED
-        if sends and risk.enabled is not Mode.ENABLED:
-            raise ValueError(
-                f"agents.risk.enabled must be true while execution runs, was {risk.enabled}: "
-                "without limits no order is safe"
-            )
-        if risk.enabled is Mode.SHADOW:
-            raise ValueError("agents.risk.enabled must be true or false, was shadow")
-        if len(set(self.symbols)) != len(self.symbols) or not self.symbols:
-            raise ValueError(f"symbols must be distinct and at least one, was {self.symbols}")
+        problems = [*_contradictions(self)]
+        if problems:
+            raise ValueError("\n".join(problems))
         return self
+
+
+def _contradictions(settings: Settings) -> Iterator[str]:
+    """Yield what is wrong between settings that are right by themselves."""
+    risk, execution, data = settings.agents.risk, settings.agents.execution, settings.agents.data
+    if not risk.risk_frac_min <= settings.trading.risk_frac <= risk.risk_frac_max:
+        yield (
+            f"trading.risk_frac must be in [{risk.risk_frac_min}, {risk.risk_frac_max}] "
+            f"(agents.risk), was {settings.trading.risk_frac}"
+        )
+    if risk.drawdown_halted <= risk.drawdown_reducing:
+        yield (
+            f"agents.risk.drawdown_halted must be above drawdown_reducing "
+            f"({risk.drawdown_reducing}), was {risk.drawdown_halted}"
+        )
+    if data.enabled is not Mode.ENABLED:
+        yield (
+            f"agents.data.enabled must be true, was {data.enabled}: without prices no order is safe"
+        )
+    if execution.enabled is Mode.ENABLED and risk.enabled is not Mode.ENABLED:
+        yield (
+            f"agents.risk.enabled must be true while execution runs, was {risk.enabled}: "
+            "without limits no order is safe"
+        )
+    elif risk.enabled is Mode.SHADOW:
+        yield "agents.risk.enabled must be true or false, was shadow"
+    if len(set(settings.symbols)) != len(settings.symbols) or not settings.symbols:
+        yield f"symbols must be distinct and at least one, was {settings.symbols}"
+    # A marker that says SIMULATED over a real account, or LIVE over a simulated one, misleads.
+    if settings.terminal.kind == "metatrader" and settings.profile == "sim":
+        yield "profile must be paper or live with terminal.kind metatrader, was sim"
+    if settings.terminal.kind == "simulated" and settings.profile == "live":
+        yield "profile must be sim or paper with terminal.kind simulated, was live"

@@ -39,7 +39,7 @@ class HistorySection(Section):
     """Recorded bars instead of the synthetic market."""
 
     path: str = ""
-    """Folder with one file a symbol, Parquet or MT5 export CSV; empty means the synthetic market."""
+    """Folder of Parquet or MT5 export CSV files, one a symbol; empty means the synthetic market."""
     start: str = ""
     """First moment to trade, ISO 8601; empty means when the warm-up is complete."""
     end: str = ""
@@ -133,4 +133,3 @@ class LogSection(Section):
     """Size at which a log file is rotated."""
     files_max: int = Field(5, ge=1, le=100)
     """Rotated files that are kept for each agent."""
-

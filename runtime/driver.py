@@ -10,7 +10,7 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from enum import Enum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
@@ -19,12 +19,14 @@ from blackboard.entry import Draft, Entry
 from blackboard.errors import BoardUnavailable, UnrecoverableError
 from blackboard.facts import ACCOUNT, OperatorCommand
 from runtime.clock import process_s, wall_ns
-from runtime.cluster import Cluster
 from runtime.council import class_name
 from runtime.mailbox import Letter, take
 from runtime.picture import SEEN_KINDS, Picture
 from runtime.run_plan import RunPlan
 from runtime.status import AgentLine, Status, write_status
+
+if TYPE_CHECKING:
+    from runtime.cluster import Cluster  # it imports ray, which a run in one process does without
 
 _log = structlog.get_logger()
 _STATUS_EVERY_S = 1.0
@@ -90,7 +92,7 @@ class Driver:
     """Drives one run on Ray."""
 
     def __init__(
-        self, plan: RunPlan, cluster: Cluster, display: Display, duration_s: float = 0.0
+        self, plan: RunPlan, cluster: "Cluster", display: Display, duration_s: float = 0.0
     ) -> None:
         self.plan = plan
         self.cluster = cluster

@@ -73,7 +73,7 @@ def prepare(loaded: LoadedSettings, options: StartOptions) -> Start:
         is_paced=not at_full_speed,
         start_ns=start_ns,
         end_ns=end_ns,
-        warnings=market.warnings,
+        warnings=market.notes,
     )
     return Start(plan=plan, data=market.provenance)
 

@@ -1,12 +1,13 @@
 """Starting Ray safely and quietly: one embedded cluster on loopback, or an existing one.
 
 Every rule here has its reason in how Ray behaves: a bare ``ray.init()`` joins any cluster it finds,
-the token is written readable by others, the memory for objects defaults to a third of the machine.
+a token of its own making is readable by others, the memory for objects defaults to a third of the machine.
 """
 
 import contextlib
 import logging
 import os
+import secrets
 import socket
 import stat
 import warnings
@@ -17,11 +18,13 @@ import msgspec
 
 from blackboard.errors import ConfigError
 from config.system import ClusterSection
+from runtime.book import write_atomically
 
 NAMESPACE = "quorum"
 RAY_VERSION_MIN = (2, 54)
 """Older ones have a dashboard that a web page can command (CVE-2026-27482)."""
 _PORTS_TRIED = 50
+_TOKEN_BYTES = 32
 _ENVIRONMENT = {
     "RAY_AUTH_MODE": "token",
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
@@ -41,7 +44,7 @@ class RaySession(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def set_ray_environment() -> None:
-    """Set what Ray reads at import; an operator's own values stay."""
+    """Set what Ray reads when it is imported; an operator's own values stay."""
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
 
@@ -60,7 +63,7 @@ def token_hint() -> str:
 
 def start_ray(section: ClusterSection, address: str, temporary: Path) -> RaySession:
     """Start an embedded cluster, or join the one at `address`; ConfigError if that fails."""
-    set_ray_environment()
+    _provide_token(joins=bool(address))
     import ray
 
     version = tuple(int(part) for part in ray.__version__.split(".")[:2])
@@ -88,7 +91,6 @@ def start_ray(section: ClusterSection, address: str, temporary: Path) -> RaySess
         except (ConnectionError, RuntimeError, ValueError, OSError) as error:
             where = f"at {address}" if address else f"in {temporary}"
             raise ConfigError(f"Ray could not be started {where}: {error}") from error
-    _protect_token()
     url = context.dashboard_url
     return RaySession(
         address=str(context.address_info["gcs_address"]),
@@ -111,9 +113,15 @@ def free_port(wanted: int, host: str = "127.0.0.1") -> int:
     raise ConfigError(f"no free port from {wanted} to {wanted + _PORTS_TRIED - 1} on {host}")
 
 
-def _protect_token() -> None:
-    # Ray writes it with mode 0644.
+def _provide_token(*, joins: bool) -> None:
+    # With the mode set, Ray makes no token of its own; where it does, others can read the file.
+    if os.environ.get("RAY_AUTH_MODE") != "token" or os.environ.get("RAY_AUTH_TOKEN"):
+        return
     path = token_path()
-    if path.exists() and os.name == "posix":
+    if not path.exists():
+        if joins:
+            raise ConfigError(f"joining a cluster needs its token in {path}")
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        write_atomically(path, secrets.token_hex(_TOKEN_BYTES).encode())
+    elif os.name == "posix":
         path.chmod(stat.S_IRUSR | stat.S_IWUSR)
-        path.parent.chmod(stat.S_IRWXU)

@@ -82,8 +82,9 @@ class PlainBroker:
         """Run one order the way the tongue says."""
         self.sends.append(order)
         word = self.tongue.popleft() if self.tongue else 10_009
+        is_gone = order.position_ticket > 0 and order.position_ticket not in self.positions
         if word in (LOST_DONE, LOST):
-            if word == LOST_DONE:
+            if word == LOST_DONE and not is_gone:
                 self.execute(order, now_ns)
             return Unanswered(request=order, reason="no reply")
         if word == PLACED:
@@ -100,6 +101,8 @@ class PlainBroker:
             )
             return _answer(order, 10_008, order_ticket=self._ticket)
         assert isinstance(word, int)
+        if is_gone:
+            return _answer(order, 10_036)
         if word not in (10_009, 10_010):
             return _answer(order, word)
         deal = self.execute(order, now_ns)
@@ -288,10 +291,12 @@ class ExecutionDesk:
     def step(self, limit: int | None = None, *, hands_on: bool = True) -> bool:
         """Step once; return whether anything new came onto the board or is due.
 
-        `limit` cuts the batch of entries. Without `hands_on` the agent dies after its post, before
+        `limit` cuts the batch of entries, except the first: a new agent gets the whole journal at
+        once. Without `hands_on` the agent dies after its post, before
         its requests are handed on.
         """
         wanted = Filter(kinds=self.agent.declaration().reads, author=self.agent.name)
+        limit = None if self._is_new else limit
         self._cursor, batch = self.board.read(self._cursor, wanted, limit)
         replies, self.replies, self._is_new = tuple(self.replies), [], False
         inbox = Inbox(tuple(item.entry for item in batch), replies)

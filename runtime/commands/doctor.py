@@ -162,7 +162,7 @@ def _market(settings: Settings) -> Iterator[Finding]:
         return
     kind = "recorded bars" if settings.market.history.path else "synthetic market"
     yield Finding("OK", "terminal", f"simulated, {kind}, {len(market.source.traits())} symbols")
-    for warning in market.warnings:
+    for warning in market.notes:
         yield Finding("WARN", "market", warning)
 
 

@@ -111,9 +111,11 @@ def _run(plan: RunPlan, options: StartOptions, address: str, *, json: bool) -> E
 async def _run_on_ray(
     plan: RunPlan, address: str, display: Display, duration_s: float
 ) -> Ending:
+    from runtime.ray_session import set_ray_environment, token_hint
+
+    set_ray_environment()  # Ray reads it when it is imported, not when it is started
     from runtime.cluster import Cluster
     from runtime.driver import Driver
-    from runtime.ray_session import token_hint
 
     cluster = Cluster(plan, address)
     try:

@@ -46,7 +46,8 @@ class Bench:
 
     def buy(self, request_id: str = "buy", **changed: Any) -> OrderSendResult:
         """Buy 0.10 EURUSD and return the result."""
-        request = {"action": 1, "symbol": "EURUSD", "volume": 0.1, "type": 0} | changed
+        request: dict[str, Any] = {"action": 1, "symbol": "EURUSD", "volume": 0.1, "type": 0}
+        request |= changed
         result = self.send(request_id, **request)
         assert isinstance(result, OrderSendResult)
         return result
@@ -334,7 +335,8 @@ def test_both_stops_are_set_and_zero_deletes(bench: Bench) -> None:
 )
 def test_each_refusal_has_its_code(bench: Bench, code: int, changed: dict[str, Any]) -> None:
     """Check and send answer the same code; a rejected result carries no ticket and no volume."""
-    request = {"action": 1, "symbol": "EURUSD", "volume": 0.1, "type": 0} | changed
+    request: dict[str, Any] = {"action": 1, "symbol": "EURUSD", "volume": 0.1, "type": 0}
+    request |= changed
 
     check = bench.terminal.order_check(request)
     result = bench.send(**request)

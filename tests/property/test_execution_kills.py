@@ -105,7 +105,13 @@ class Others(Agent):
     """Says what the script says, when it says it."""
 
     name = "supervisor"
-    posts = (SymbolSpec, Quote, TradingStateChanged, OrderIntent, RiskApproved, AmendIntent) + (
+    posts = (
+        SymbolSpec,
+        Quote,
+        TradingStateChanged,
+        OrderIntent,
+        RiskApproved,
+        AmendIntent,
         ExitIntent,
     )
     reads = ()
@@ -176,7 +182,7 @@ class PlainWorld:
 
 
 class DeadlyHost(InProcessHost):
-    """Kills the ExecutionAgent at one of its turns: before it, or after it handed on its requests."""
+    """Kills the ExecutionAgent at one of its turns, before or after it handed on its requests."""
 
     def __init__(self, kill_at: int, *, hands_on: bool) -> None:
         self.world = PlainWorld()
@@ -238,15 +244,13 @@ def test_the_undisturbed_run_has_everything_in_it() -> None:
 
 
 @pytest.mark.parametrize("hands_on", [False, True])
-@pytest.mark.parametrize("kill_at", range(1, 90))
-def test_a_kill_at_any_turn_changes_nothing_on_the_board(kill_at: int, hands_on: bool) -> None:
+def test_a_kill_at_any_turn_changes_nothing_on_the_board(hands_on: bool) -> None:
     """F6 in virtual time: the same facts at the same market times, and as many sends."""
     expected = undisturbed()
-    if kill_at > expected.turns:
-        pytest.skip(f"the run has {expected.turns} turns")
 
-    host = DeadlyHost(kill_at, hands_on=hands_on)
-    host.run()
+    for kill_at in range(1, expected.turns + 1):
+        host = DeadlyHost(kill_at, hands_on=hands_on)
+        host.run()
 
-    assert host.world.sends == expected.world.sends
-    assert sorted(map(repr, told(host))) == sorted(map(repr, told(expected)))
+        assert host.world.sends == expected.world.sends, kill_at
+        assert sorted(map(repr, told(host))) == sorted(map(repr, told(expected))), kill_at

@@ -48,10 +48,12 @@ class Clerk(Agent):
 
     def act(self, now_ns: int, outbox: Outbox) -> None:
         """Read, then post, then wait."""
-        if self.posted_ns < now_ns and not self.read:
+        # An answer may come twice after a death, so it counts only for the time it was made.
+        fresh = f"at {now_ns}" in self.read
+        if self.posted_ns < now_ns and not fresh:
             outbox.requests.append(ReadSymbols(symbols=("EURUSD",)))
         elif self.posted_ns < now_ns:
-            fact = Summary(scope="account", event="x", title="read", text=self.read[0])
+            fact = Summary(scope="account", event="x", title="read", text=f"at {now_ns}")
             outbox.drafts.append(Draft(fact=fact, ts_event_ns=now_ns))
         outbox.requests.append(Wake(at_ns=now_ns // STEP_NS * STEP_NS + STEP_NS))
 

@@ -20,7 +20,7 @@ EXCHANGE = mt5.SYMBOL_TRADE_EXECUTION_EXCHANGE
 
 def a_symbol(**changes: Any) -> SymbolInfo:
     """Return EURUSD under market execution, which allows both fillings."""
-    blank = {
+    blank: dict[str, Any] = {
         name: {int: 0, float: 0.0, str: "", bool: False}[kind]
         for name, kind in SymbolInfo.__annotations__.items()
     }
@@ -184,7 +184,7 @@ def test_instant_execution_without_a_tick_is_refused() -> None:
 
 def test_an_emergency_close_takes_the_whole_position() -> None:
     """The kill switch closes what is there, on the opposite side, and marks itself."""
-    blank = {
+    blank: dict[str, Any] = {
         name: {int: 0, float: 0.0, str: ""}[kind]
         for name, kind in TradePosition.__annotations__.items()
     }

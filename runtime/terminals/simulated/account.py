@@ -19,26 +19,13 @@ from runtime.terminals.simulated.ledger import (
     Position,
     Standing,
 )
+from runtime.terminals.simulated.money import money
 from runtime.terminals.simulated.prices import Prices, Quote, UnknownRate, normalised
 from runtime.terminals.structures import TradeRequest
 
 FIRST_TICKET: Final = 100_001
 VOLUME_DIGITS: Final = 8
 """Sums of lots are rounded here: far below any volume step, far above float noise."""
-CURRENCY_DIGITS: Final = 2
-STOP_OUT_LEVEL: Final = 30.0
-"""Margin level in percent below which the broker closes the largest loser."""
-MARGIN_CALL_LEVEL: Final = 50.0
-
-
-def money(amount: float) -> float:
-    """Return an amount in whole cents."""
-    return normalised(amount, CURRENCY_DIGITS)
-
-
-def margin_level(equity: float, margin: float) -> float:
-    """Return equity over margin in percent, 0 without margin."""
-    return equity / margin * 100.0 if margin else 0.0
 
 
 def is_long(position: Position) -> bool:

@@ -8,8 +8,9 @@ from runtime.terminals import constants as mt5
 from runtime.terminals.arguments import CallFailed
 from runtime.terminals.gate import LastGate
 from runtime.terminals.port import Refusal, TerminalRefused
-from runtime.terminals.simulated.account import Account, is_long, margin_level, money
+from runtime.terminals.simulated.account import Account, is_long
 from runtime.terminals.simulated.ledger import Answered, Deal, Ledger
+from runtime.terminals.simulated.money import margin_level, money
 from runtime.terminals.simulated.prices import Prices, Quote
 from runtime.terminals.simulated.rules import COMMENTS, Rules
 from runtime.terminals.structures import (

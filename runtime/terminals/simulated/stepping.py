@@ -21,13 +21,9 @@ import numpy as np
 from models.market.sessions import DAY_NS, MINUTE_NS, WEEK_NS
 from runtime.terminals import constants as mt5
 from runtime.terminals.server_time import ServerClock
-from runtime.terminals.simulated.account import (
-    STOP_OUT_LEVEL,
-    Account,
-    is_long,
-    margin_level,
-)
+from runtime.terminals.simulated.account import Account, is_long
 from runtime.terminals.simulated.ledger import Position
+from runtime.terminals.simulated.money import STOP_OUT_LEVEL, margin_level
 from runtime.terminals.simulated.prices import Columns, Prices, normalised_array
 
 FRIDAY: Final = 4

@@ -5,18 +5,43 @@ its digits, so crosses agree with their majors up to rounding. Prices are a func
 the first week and the week: they do not depend on what was asked before, and two processes get the
 same bytes.
 
-What is planted, and how strong (constants in `currencies.py` and `regimes.py`):
+What is planted (`regimes.py`, `currencies.py`):
 
-==============  ====================================================================================
-trend           PLANTED_TABLE
-==============  ====================================================================================
+* trends, three quarters of the time, of 1.5 to 3 days: every currency drifts by 0.030 standard
+  deviations a minute, most of them against the dollar. A symbol trends only if its two currencies
+  drift apart, which is half of all time on the default symbols; the other trends cancel in it.
+  The next trend of a week keeps its sides with a chance of 0.8.
+* ranges of 0.5 to 1 day: half of a deviation from the range's start is taken back in 300 minutes.
+* storms of 0.25 to 0.5 days: nothing but a random walk at 1.7 times the volatility.
+* volatility by the hour in New York, in clusters, and after releases; a weekend gap; jumps at
+  releases (`economy.py`), which leave nothing behind that prices have not taken at once.
+
+How strong it is, measured with the rules of `models/opinion/signals.py` on M15, the default
+symbols, 26 weeks, seeds 20250303, 11 and 12. Share of closes after which the first of two barriers
+1.5 average true ranges away was the one that the rule named:
+
+===================  ==================  ====================  ==================
+rule                 symbol trends       symbol ranges         all closes
+===================  ==================  ====================  ==================
+side of the trend    0.67, 0.68, 0.67
+SuperTrend M15       0.57, 0.59, 0.58    0.45, 0.44, 0.48      0.53, 0.54, 0.54
+EMA 20 over EMA 50   0.61, 0.61, 0.61    0.45, 0.43, 0.44      0.55, 0.55, 0.54
+trend score          0.61, 0.61, 0.60    0.47, 0.45, 0.48      0.55, 0.56, 0.55
+reversion score      0.40, 0.39, 0.39    0.56, 0.58, 0.55      0.46, 0.45, 0.46
+===================  ==================  ====================  ==================
+
+So following pays, fading pays in ranges only, and MACD's histogram knows nothing (0.50). Voters
+fitted on the four weeks before each week were right in 0.55, 0.54 and 0.53 of all closes, and in
+0.59 of those, a fifth, to which they gave 0.58 or more.
 """
 
+import hashlib
 import math
 from functools import lru_cache
 from typing import Final, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from agents.requests import CalendarEvent
 from blackboard.errors import ConfigError
@@ -29,7 +54,7 @@ from models.market.sessions import (
     market_clock_ns,
     next_week_open_ns,
 )
-from runtime.instants import start_of_ns
+from runtime.instants import iso, start_of_ns
 from runtime.terminals.simulated.currencies import (
     TICKS_A_MINUTE,
     CurrencyWeek,
@@ -55,6 +80,8 @@ CURRENCY_WEEKS_CACHED_MAX: Final = 24
 """Paths of a week and currency that are kept, of half a megabyte each."""
 HOME_PULL: Final = 0.01
 """Share of a currency's distance from its usual level that each week takes back."""
+EARLIEST_START_NS: Final = 946_684_800_000_000_000
+"""2000-01-01; weeks are counted from 1970, and the history must not reach before it."""
 
 _EPOCH_MONDAY: Final = 4  # 1970-01-05, in days
 _TICKS_USUAL: Final = 20.0  # a minute at average activity
@@ -113,6 +140,17 @@ class SyntheticMarket:
     def has_calendar(self) -> bool:
         """It publishes its own calendar."""
         return True
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What an operator must know of it: nothing."""
+        return ()
+
+    @property
+    def data_hash(self) -> str:
+        """SHA-256 of what the prices are a function of, for the run's manifest."""
+        content = f"{self._seed} {self._first_week} {[one.name for one in self._traits]}"
+        return hashlib.sha256(content.encode()).hexdigest()
 
     @property
     def first_ns(self) -> int:
@@ -202,12 +240,16 @@ class SyntheticMarket:
         activity = np.maximum(base.activity, profit.activity)
         minutes["tick_volume"] = 1 + generator.poisson(_TICKS_USUAL * activity)
         jitter = 1.0 + _SPREAD_JITTER * generator.standard_normal(WEEK_MINUTES)
-        spread = usual_spread_points(symbol, minutes["open_ns"]) * np.maximum(jitter, 0.7)
-        own = (traits.currency_base, traits.currency_profit)
-        events = [one.event for one in self._surprises(week) if one.event.currency in own]
-        spread *= release_widening(events, minutes["open_ns"])
+        spread = self._usual_spread(week, traits, minutes["open_ns"]) * jitter
         minutes["spread_points"] = np.maximum(np.rint(spread), 1.0)
         return _read_only(minutes)
+
+    def _usual_spread(
+        self, week: int, traits: SymbolTraits, open_ns: NDArray[np.int64]
+    ) -> FloatArray:
+        own = (traits.currency_base, traits.currency_profit)
+        events = [one.event for one in self._surprises(week) if one.event.currency in own]
+        return usual_spread_points(traits.name, open_ns) * release_widening(events, open_ns)
 
     def _ticks(
         self, week: int, traits: SymbolTraits, base: CurrencyWeek, profit: CurrencyWeek
@@ -261,4 +303,6 @@ def _checked(
 
 
 def _first_open_ns(ts_ns: int) -> int:
+    if ts_ns < EARLIEST_START_NS:
+        raise ValueError(f"must not be before {iso(EARLIEST_START_NS)}, was {iso(ts_ns)}")
     return ts_ns if is_open(ts_ns) else next_week_open_ns(ts_ns)

@@ -6,7 +6,6 @@ by then; what a later minute brings is acted on at that minute's close.
 """
 
 import math
-import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Final
@@ -23,9 +22,11 @@ from runtime.terminals.gate import STOP_FILE_NAME, LastGate
 from runtime.terminals.port import TerminalRefused
 from runtime.terminals.server_time import ServerClock
 from runtime.terminals.simulated import views
-from runtime.terminals.simulated.account import Account, margin_level, money
+from runtime.terminals.simulated.account import Account
 from runtime.terminals.simulated.desk import Desk
 from runtime.terminals.simulated.ledger import Deal, Ledger, LedgerUnavailable, Order
+from runtime.terminals.simulated.masks import is_in_group, is_selected, matching
+from runtime.terminals.simulated.money import margin_level, money
 from runtime.terminals.simulated.prices import Prices, UnknownRate
 from runtime.terminals.simulated.rates import LENGTHS_NS, Rates
 from runtime.terminals.simulated.rules import Conditions, Rules
@@ -227,7 +228,7 @@ class SimulatedTerminal(Binding):
         return len(self._prices.traits)
 
     def _symbols_get(self, group: str) -> tuple[SymbolInfo, ...]:
-        return tuple(map(self._symbol_info, _matching(group, self._prices.traits)))
+        return tuple(map(self._symbol_info, matching(group, self._prices.traits)))
 
     def _symbol_info(self, symbol: str) -> SymbolInfo:
         traits = self._traits(symbol)
@@ -316,7 +317,7 @@ class SimulatedTerminal(Binding):
         return tuple(
             self._shown_position(one.ticket)
             for one in self._account.positions.values()
-            if _is_selected((one.ticket, one.symbol), ticket, symbol, group)
+            if is_selected(one.ticket, one.symbol, ticket, symbol, group)
         )
 
     def _shown_position(self, ticket: int) -> TradePosition:
@@ -339,7 +340,9 @@ class SimulatedTerminal(Binding):
             found = self._ledger.orders_of_position(position)
         else:
             found = self._ledger.orders_between(*map(self._utc_ns, dates))
-        return tuple(views.order_of(one, self._clock) for one in found if _is_in(group, one.symbol))
+        return tuple(
+            views.order_of(one, self._clock) for one in found if is_in_group(group, one.symbol)
+        )
 
     def _history_deals_get(
         self, *dates: float, group: str, ticket: int, position: int
@@ -351,7 +354,9 @@ class SimulatedTerminal(Binding):
             found = self._ledger.deals_of_position(position)
         else:
             found = self._ledger.deals_between(*map(self._utc_ns, dates))
-        return tuple(views.deal_of(one, self._clock) for one in found if _is_in(group, one.symbol))
+        return tuple(
+            views.deal_of(one, self._clock) for one in found if is_in_group(group, one.symbol)
+        )
 
     def _order_calc_margin(self, action: int, symbol: str, volume: float, price: float) -> float:
         self._traits(symbol)
@@ -393,29 +398,3 @@ def _check_calculation(action: int, *numbers: float) -> None:
     is_market = action in (mt5.ORDER_TYPE_BUY, mt5.ORDER_TYPE_SELL)
     if not is_market or not all(0.0 < number < math.inf for number in numbers):
         raise CallFailed(mt5.RES_E_INVALID_PARAMS)
-
-
-def _is_selected(own: tuple[int, str], ticket: int, symbol: str, group: str) -> bool:
-    """Whether a position is asked for: ticket goes before symbol, symbol before group."""
-    own_ticket, own_symbol = own
-    if ticket:
-        return own_ticket == ticket
-    if symbol:
-        return own_symbol == symbol
-    return _is_in(group, own_symbol)
-
-
-def _is_in(group: str, symbol: str) -> bool:
-    return not group or bool(_matching(group, (symbol,)))
-
-
-def _matching(group: str, names: Iterable[str]) -> list[str]:
-    """Return the names that masks select, in their order; ``!`` takes out what came before it."""
-    every = list(names)
-    masks = [mask.strip() for mask in group.split(",")]
-    chosen = set(every) if masks[0].startswith("!") else set()
-    for mask in masks:
-        pattern = re.compile(re.escape(mask.lstrip("!")).replace(r"\*", ".*"))
-        hit = {name for name in every if pattern.fullmatch(name)}
-        chosen = chosen - hit if mask.startswith("!") else chosen | hit
-    return [name for name in every if name in chosen]

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from models.market.sessions import SECOND_NS
 from runtime.terminals import constants as mt5
 from runtime.terminals.server_time import ServerClock
-from runtime.terminals.simulated.account import CURRENCY_DIGITS, MARGIN_CALL_LEVEL, STOP_OUT_LEVEL
 from runtime.terminals.simulated.ledger import Deal, Order, Position
+from runtime.terminals.simulated.money import CURRENCY_DIGITS, MARGIN_CALL_LEVEL, STOP_OUT_LEVEL
 from runtime.terminals.simulated.prices import Quote
 from runtime.terminals.simulated.rules import FILLING_MASK, ORDER_MODE, Conditions
 from runtime.terminals.simulated.source import SymbolTraits
