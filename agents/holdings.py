@@ -25,6 +25,9 @@ from blackboard.facts.execution import Origin, Purpose
 INTENTS_MAX: Final = 512
 """Latest entry intents kept; the older ones have expired and been settled long ago."""
 
+HOLDINGS_MAX: Final = 512
+"""Positions known, the closed ones included; the oldest closed one is forgotten first."""
+
 FLATTEN_REASON: Final = "flatten"
 """Reason of an exit that the operator's `flatten` asked for."""
 
@@ -58,7 +61,7 @@ class Wish:
 
 @dataclass(slots=True)
 class Holding:
-    """One open position, and what was asked for it."""
+    """One position, and what was asked for it."""
 
     position: Known[PositionChanged]
     stop_distance: float = 0.0
@@ -70,6 +73,11 @@ class Holding:
     exit_outcome: OrderOutcome | None = None
     flattenings: int = 0
     """Exits that were asked for to flatten."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether anything of it is left."""
+        return self.position.fact.lots > 0.0
 
     @property
     def is_own(self) -> bool:
@@ -148,7 +156,7 @@ class Holdings:
 
     def _sorted(self) -> list[Holding]:
         return sorted(
-            self._holdings.values(),
+            (each for each in self._holdings.values() if each.is_open),
             key=lambda each: (each.position.fact.scope, each.position.fact.ticket),
         )
 
@@ -166,15 +174,23 @@ class Holdings:
                 holding.exit_outcome = outcome.fact
 
     def _change(self, position: Known[PositionChanged]) -> None:
+        # A closed position stays known: should the broker show it again, what was asked for it
+        # before is not asked again in the same slot.
         ticket = position.fact.ticket
-        if position.fact.lots == 0.0:
-            self._holdings.pop(ticket, None)
-        elif ticket in self._holdings:
+        if ticket in self._holdings:
             self._holdings[ticket].position = position
-        else:
-            wish = self.wishes.get(position.fact.intent_id)
-            distance = 0.0 if wish is None else wish.intent.fact.stop_distance
-            self._holdings[ticket] = Holding(position, stop_distance=distance)
+            return
+        wish = self.wishes.get(position.fact.intent_id)
+        distance = 0.0 if wish is None else wish.intent.fact.stop_distance
+        self._holdings[ticket] = Holding(position, stop_distance=distance)
+        if len(self._holdings) > HOLDINGS_MAX:
+            self._forget_a_closed_one()
+
+    def _forget_a_closed_one(self) -> None:
+        closed = (ticket for ticket, each in self._holdings.items() if not each.is_open)
+        oldest = next(closed, None)
+        if oldest is not None:
+            del self._holdings[oldest]
 
     def _leave(self, exit_intent: ExitIntent, ts_event_ns: int) -> None:
         holding = self._holdings[exit_intent.position_ticket]

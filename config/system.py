@@ -97,7 +97,7 @@ class BoardSection(Section):
     """Longest wait of one long poll; jitter is added."""
     call_deadline_s: float = Field(30.0, gt=1.0, le=600.0)
     """Longest wait for the board, restarts included, before an agent reports it unavailable."""
-    journal_bytes_max: int = Field(50_000_000_000, ge=1_000_000)
+    journal_bytes_max: int = Field(50_000_000_000, ge=1_000_000, le=10**15)
     """Size of a journal beyond which nothing is accepted."""
 
 

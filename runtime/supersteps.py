@@ -98,6 +98,7 @@ class Supersteps:
         self._end_ns = end_ns
         self._waiting: dict[str, Turn] = {}
         self._told: dict[str, tuple[int, int]] = {}
+        self._looked_to: dict[str, int] = {}
         self._injected: list[Post] = []
         self.count = 0
         if board.now_ns < start_ns:
@@ -112,6 +113,7 @@ class Supersteps:
         """Forget what an older instance handed in; a new one is about to join."""
         self._waiting.pop(author, None)
         self._told.pop(author, None)
+        self._looked_to.pop(author, None)
 
     def hand_in(self, turn: Turn) -> Release | None:
         """Let an agent wait; return an answer at once where it does not know the present yet."""
@@ -190,11 +192,14 @@ class Supersteps:
         return answers[:count], refusals
 
     def _has_something(self, turn: Turn) -> bool:
-        return (
-            bool(turn.drafts)
-            or turn.wake_ns <= self.now_ns
-            or bool(self._board.read(turn.read_to, self._filters[turn.author], limit=1)[1])
-        )
+        if turn.drafts or turn.wake_ns <= self.now_ns:
+            return True
+        # Who waits for long is not asked about the same entries again at every superstep.
+        looked_to = max(turn.read_to, self._looked_to.get(turn.author, 0))
+        head, found = self._board.read(looked_to, self._filters[turn.author], limit=1)
+        if not found:
+            self._looked_to[turn.author] = head
+        return bool(found)
 
     def _release(self, turn: Turn, refusal: str, *, has_ended: bool = False) -> Release:
         del self._waiting[turn.author]
@@ -204,6 +209,7 @@ class Supersteps:
         self, author: str, epoch: int, read_to: int, refusal: str = "", *, has_ended: bool = False
     ) -> Release:
         self._told[author] = epoch, self.now_ns
-        head, stored = self._board.read(read_to, self._filters[author])
+        looked_to = max(read_to, self._looked_to.pop(author, 0))
+        head, stored = self._board.read(looked_to, self._filters[author])
         return Release(author, self.now_ns, head, tuple(stored), refusal, has_ended)
 

@@ -133,23 +133,25 @@ def test_f12_a_repair_that_failed_is_tried_again_at_the_close() -> None:
     assert chamber.settle() == []
 
 
-@pytest.mark.parametrize(("command", "trails"), [(PAUSE, True), (FLATTEN, False)])
-def test_stops_are_cared_for_while_reducing_but_not_trailed_while_halted(
-    command: OperatorCommand, *, trails: bool
-) -> None:
-    """REDUCING lets stops follow; HALTED leaves what is protected alone."""
+def test_stops_trail_while_reducing() -> None:
+    """A pause stops entries, not the care of what is open."""
     chamber = holding()
-    chamber.say("driver", command)
-    chamber.settle()
-    chamber.say("execution", _failed_exit(chamber))
-    chamber.settle()
-    amends = [
-        each
-        for each in close(chamber, T0_NS + M15_NS, stop={"long_stop_price": 1.099})
-        if isinstance(each, AmendIntent)
-    ]
+    chamber.say("driver", PAUSE)
 
-    assert bool(amends) is trails
+    assert len(close(chamber, stop={"long_stop_price": 1.099})) == 1
+
+
+@pytest.mark.parametrize(
+    ("now_ns", "lean"), [(T0_NS, 0.5), (T0_NS, 0.4), (FRIDAY_1530_NS + 2 * M15_NS, 0.5)]
+)
+def test_halted_leaves_alone_what_is_protected(now_ns: int, lean: float) -> None:
+    """Neither trailing nor a reversal nor the weekend moves anything while HALTED."""
+    chamber = holding()
+    chamber.say("execution", an_outcome(outcome=Outcome.REJECTED, retcode=10027))
+    chamber.settle()
+
+    opinions = {"trend": lean, "reversion": lean, "stop": {"long_stop_price": 1.099}}
+    assert close(chamber, now_ns, **opinions) == []
 
 
 def _failed_exit(chamber: Chamber) -> Any:
@@ -370,3 +372,15 @@ def test_a_refusal_frees_the_symbol() -> None:
 
     assert isinstance(intent, OrderIntent)
     assert chamber.decision().action is Action.BUY
+
+
+def test_f21_a_position_that_vanishes_and_comes_back_is_cared_for_once() -> None:
+    """What was asked for it before it vanished is not asked again in the same slot."""
+    chamber = Chamber()
+    chamber.say("technical", *chamber.technical("EURUSD", 0.5, 0.5)[2:])
+    chamber.say("data", a_quote())
+    for lots in (0.1, 0.0, 0.1):
+        chamber.say("execution", a_position(stop_price=0.0, lots=lots))
+        chamber.settle()
+
+    assert len(chamber.all(AmendIntent)) == 1

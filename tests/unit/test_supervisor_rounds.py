@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from agents.intents import intent_id
@@ -195,11 +196,15 @@ def test_below_the_quorum_the_decision_is_to_hold() -> None:
     assert chamber.all(OrderIntent) == []
 
 
-@pytest.mark.parametrize("health", [Health.DOWN, Health.QUARANTINED])
-def test_nobody_waits_for_the_dead(health: Health) -> None:
-    """A voter whose agent is down is not waited for."""
+@pytest.mark.parametrize(
+    ("health", "mode"),
+    [(Health.DOWN, "true"), (Health.QUARANTINED, "true"), (Health.HEALTHY, "shadow")],
+)
+def test_nobody_waits_for_the_dead(health: Health, mode: str) -> None:
+    """A voter whose agent is down, or runs as a shadow, is not waited for."""
     chamber = Chamber()
-    chamber.say("driver", a_health("sentiment", health))
+    report = msgspec.structs.replace(a_health("sentiment", health), mode=mode)
+    chamber.say("driver", report)
     chamber.say("data", a_bar(), a_quote())
     chamber.say("technical", *chamber.technical("EURUSD", 0.6, 0.6))
     chamber.say("lstm_vol", a_forecast(4), a_forecast(16))

@@ -233,11 +233,11 @@ class _Span(NamedTuple):
 
     @property
     def end_ns_max(self) -> int:
-        # A bare end date counts whole, and data that reach the weekend cover it.
-        day_end_ns = _day(self.end_ns - 1) + DAY_NS
-        if self.end_ns + DAY_NS < week_close_ns(self.end_ns - 1):
-            return day_end_ns
-        return max(day_end_ns, next_week_open_ns(self.end_ns - 1))
+        # A bare end date counts whole, and data that reach the weekend cover all its days.
+        last_ns = self.end_ns - 1
+        if self.end_ns + DAY_NS >= week_close_ns(last_ns):
+            last_ns = next_week_open_ns(last_ns)
+        return _day(last_ns) + DAY_NS
 
 
 class _Asked(NamedTuple):
@@ -248,10 +248,10 @@ class _Asked(NamedTuple):
 
 
 def _asked(start: str, end: str) -> _Asked:
-    read = ((start, start_of_ns), (end, end_of_ns))
-    names = iter(("market.history.start", "market.history.end"))
     start_ns, end_ns = each(
-        read, lambda pair: pair[1](pair[0]) if pair[0] else None, lambda _: next(names)
+        (("start", start, start_of_ns), ("end", end, end_of_ns)),
+        lambda one: one[2](one[1]) if one[1] else None,
+        lambda one: f"market.history.{one[0]}",
     )
     return _Asked(start, end, start_ns, end_ns)
 

@@ -35,7 +35,6 @@ fitted on the four weeks before each week were right in 0.55, 0.54 and 0.53 of a
 0.59 of those, a fifth, to which they gave 0.58 or more.
 """
 
-import hashlib
 import math
 from functools import lru_cache
 from typing import Final, NamedTuple
@@ -140,17 +139,6 @@ class SyntheticMarket:
     def has_calendar(self) -> bool:
         """It publishes its own calendar."""
         return True
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What an operator must know of it: nothing."""
-        return ()
-
-    @property
-    def data_hash(self) -> str:
-        """SHA-256 of what the prices are a function of, for the run's manifest."""
-        content = f"{self._seed} {self._first_week} {[one.name for one in self._traits]}"
-        return hashlib.sha256(content.encode()).hexdigest()
 
     @property
     def first_ns(self) -> int:
