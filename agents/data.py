@@ -16,7 +16,7 @@ from typing import Final
 import numpy as np
 
 from agents.agent import Agent, Outbox
-from agents.delivery import (
+from agents.bars.delivery import (
     SOURCE_UNKNOWN,
     WEEKEND,
     CloseReading,

@@ -11,16 +11,16 @@ refused or about to be sent, exits before amendments before entries.
 
 from typing import Final
 
-from agents.account import Account
 from agents.agent import Agent, Outbox
-from agents.comparison import Comparison, compare
-from agents.dialogue import Dialogue, SendReply
-from agents.orders import Order, Orders
-from agents.outcomes import classify
-from agents.positions import Positions
+from agents.orders.account import Account
+from agents.orders.comparison import Comparison, compare
+from agents.orders.dialogue import Dialogue, SendReply
+from agents.orders.life import Order, Orders
+from agents.orders.outcomes import classify
+from agents.orders.positions import Positions
+from agents.orders.settlement import Patience, no_reply, settle
+from agents.orders.submission import FLATTEN, Unsendable, magic_of, not_sent, send_of, submitting
 from agents.requests import AwaitBroker, BrokerRead, ReadBroker, Reply, SendAnswered, Wake
-from agents.settlement import Patience, no_reply, settle
-from agents.submission import FLATTEN, Unsendable, magic_of, not_sent, send_of, submitting
 from blackboard.entry import Draft, Entry
 from blackboard.facts import (
     ACCOUNT,

@@ -8,8 +8,8 @@ fails it, or cannot be trained, is answered all the same, so that whoever asked 
 from typing import Final
 
 from agents.agent import Agent, Outbox
-from agents.calibrator import Retraining, calibration_of, in_force, refreshed, verdict
-from agents.scorecard import Record, Scorecard, columns
+from agents.scores.calibrator import Retraining, calibration_of, in_force, refreshed, verdict
+from agents.scores.scorecard import Record, Scorecard, columns
 from agents.voters import CONSTANT
 from blackboard.entry import Draft, Entry
 from blackboard.facts import (

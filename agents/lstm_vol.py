@@ -8,7 +8,7 @@ direction: its forecast holds back reversals in a storm and scales stops.
 from typing import Final
 
 from agents.agent import Agent, Outbox
-from agents.history import SymbolWindow, Windows
+from agents.bars.history import SymbolWindow, Windows
 from agents.requests import Reply
 from blackboard.entry import Draft, Entry
 from blackboard.facts import Bar, BarHistory, VolatilityForecast

@@ -5,7 +5,7 @@ week; between them the latest effective one holds, and no round waits.
 """
 
 from agents.agent import Agent, Outbox
-from agents.history import SymbolWindow, Windows
+from agents.bars.history import SymbolWindow, Windows
 from agents.requests import Reply
 from blackboard.entry import Draft, Entry
 from blackboard.facts import Bar, BarHistory, PortfolioBudget

@@ -6,13 +6,13 @@ reserved. Every rule stands in `agents.risk_rules`; there is no mode in which on
 """
 
 from agents.agent import Agent, Outbox
+from agents.limits.account import AccountView, day_of
+from agents.limits.candidate import Candidate, Size, Views
+from agents.limits.locks import LockView
+from agents.limits.reservations import Commitment, OrderView, holdings
+from agents.limits.rules import Refusal, first_refusal
+from agents.limits.view import AdviceView, ControlView, MarketView, Seen
 from agents.requests import Wake
-from agents.risk_account import AccountView, day_of
-from agents.risk_candidate import Candidate, Size, Views
-from agents.risk_locks import LockView
-from agents.risk_orders import Commitment, OrderView, holdings
-from agents.risk_rules import Refusal, first_refusal
-from agents.risk_view import AdviceView, ControlView, MarketView, Seen
 from blackboard.entry import Draft, Entry
 from blackboard.facts import (
     ACCOUNT,

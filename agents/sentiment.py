@@ -13,8 +13,8 @@ from itertools import pairwise
 from typing import Final
 
 from agents.agent import Agent, Outbox
-from agents.bulletin import GLOBAL, NewsReading, bulletin, digest
-from agents.news import EventKey, News, ScoredText, blackout_key
+from agents.news.bulletin import GLOBAL, NewsReading, bulletin, digest
+from agents.news.state import EventKey, News, ScoredText, blackout_key
 from agents.requests import (
     CalendarRead,
     HeadlinesRead,

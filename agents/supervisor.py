@@ -10,15 +10,15 @@ in the same post, so none of them is derived again from what is known later.
 import msgspec
 
 from agents.agent import Agent, Outbox
-from agents.arbiter import ENTRY_STATES, Arbiter, Standing, Verdict
-from agents.care import Care
-from agents.drawdown_path import DRAWDOWN
-from agents.holdings import Holdings, Wish
 from agents.intents import intent_id
 from agents.requests import Wake
-from agents.restrictions import IDENTITY, UNFIT, Restrictions, change, strictest
-from agents.rounds import Awaited, Round, Rounds
-from agents.summaries import Summaries
+from agents.rounds.arbiter import ENTRY_STATES, Arbiter, Standing, Verdict
+from agents.rounds.care import Care
+from agents.rounds.drawdown_path import DRAWDOWN
+from agents.rounds.holdings import Holdings, Wish
+from agents.rounds.restrictions import IDENTITY, UNFIT, Restrictions, change, strictest
+from agents.rounds.round import Awaited, Round, Rounds
+from agents.rounds.summaries import Summaries
 from agents.voters import VOTERS, live_voters
 from blackboard.entry import Draft, Entry
 from blackboard.facts import (

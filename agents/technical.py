@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from agents.agent import Agent, Outbox
-from agents.history import SymbolWindow, Windows
+from agents.bars.history import SymbolWindow, Windows
 from agents.requests import Reply
 from blackboard.entry import Draft, Entry
 from blackboard.facts import Bar, BarHistory, Timeframe, TrailingStop, Vote

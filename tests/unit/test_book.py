@@ -105,6 +105,8 @@ def test_everything_of_a_book_lies_in_its_folder(tmp_path: Path) -> None:
 def test_latest_book_is_found_without_a_name(tmp_path: Path) -> None:
     """Verbs without a name mean the book or run that was used last."""
     paper, run = book_of(tmp_path, "paper"), new_run(tmp_path, "17-1")
+    for book in (paper, run):
+        book.folder.mkdir(parents=True)
 
     remember_latest(tmp_path, paper)
     first = find_book(tmp_path)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from agents.learner import LearnerAgent
-from agents.scorecard import Scorecard
+from agents.scores.scorecard import Scorecard
 from blackboard.entry import Draft
 from blackboard.facts import (
     AccountSnapshot,

@@ -1,11 +1,12 @@
 """The terminal view: drawn for nothing yet, for everything at once, and for every width."""
 
 import io
+from typing import cast
 
 import pytest
 from rich.console import Console
 
-from blackboard.facts import AnyFact, EquityMark, PositionChanged, Summary, TradeClosed, Vote
+from blackboard.facts import AnyFact, EquityMark, Fact, PositionChanged, Summary, TradeClosed, Vote
 from blackboard.facts.control import Health, TradingState
 from runtime.live_view import render
 from runtime.picture import EVENTS_KEPT, SEEN, Picture
@@ -57,11 +58,11 @@ def drawn(picture: Picture, status: Status, width: int = 160) -> str:
     return capture.get()
 
 
-def a_picture(*facts: AnyFact) -> Picture:
+def a_picture(*facts: Fact) -> Picture:
     """Return the picture of facts that were posted at noon."""
     picture = Picture()
     for seq, fact in enumerate(facts, start=1):
-        picture.add(an_entry(fact, seq=seq))
+        picture.add(an_entry(cast("AnyFact", fact), seq=seq))
     return picture
 
 

@@ -17,7 +17,7 @@ SECRETS = {
     "fmp": ("https://x.com/stable/economic-calendar?from=1&apikey=S3cr3tKey&to=2", "S3cr3tKey"),
     "snake": ("GET /v1?api_key=S3cr3tKey", "S3cr3tKey"),
     "token": ("GET /v1?access_token=S3cr3tKey'", "S3cr3tKey"),
-    "bearer": ("authorization: Bearer AAAA%2Fbbb.ccc-ddd==", "AAAA"),
+    "bearer": ("authorization: Bearer AAAA%2Fbbb.ccc-ddd==", "ccc"),
     "upper": ("GET /v1?APIKEY=S3cr3tKey", "S3cr3tKey"),
 }
 

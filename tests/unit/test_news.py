@@ -1,6 +1,6 @@
 """The memory of news: bounded, and the same whether facts came from the board or are foreseen."""
 
-from agents.news import BLACKOUTS_MAX, EVENTS_MAX, TEXTS_PER_CURRENCY_MAX, News
+from agents.news.state import BLACKOUTS_MAX, EVENTS_MAX, TEXTS_PER_CURRENCY_MAX, News
 from blackboard.entry import Draft
 from blackboard.facts import EconomicEvent, EntryBlackout, Headline
 from blackboard.facts.news import Impact

@@ -2,10 +2,10 @@
 
 import pytest
 
-from agents import orders as orders_module
-from agents.orders import CLOCK_SKEW_NS, Order, Orders
+from agents.orders import life as orders_module
+from agents.orders.life import CLOCK_SKEW_NS, Order, Orders
+from agents.orders.settlement import Patience, settle
 from agents.requests import BrokerDeal, BrokerOrder, BrokerRead, ReadBroker
-from agents.settlement import Patience, settle
 from blackboard.facts import AnyFact, RiskApproved
 from blackboard.facts.decision import Side
 from blackboard.facts.execution import Outcome

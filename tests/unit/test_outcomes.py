@@ -2,7 +2,7 @@
 
 import pytest
 
-from agents.outcomes import ERRORS, RETCODES, classify, verdict_on
+from agents.orders.outcomes import ERRORS, RETCODES, classify, verdict_on
 from agents.requests import SendAnswered, SendOrder
 from blackboard.facts.control import TradingState
 from blackboard.facts.decision import Side

@@ -2,7 +2,7 @@
 
 import pytest
 
-from agents.restrictions import RETCODES_HALTING, RULES, Restrictions, change, strictest
+from agents.rounds.restrictions import RETCODES_HALTING, RULES, Restrictions, change, strictest
 from blackboard.facts import (
     ACCOUNT,
     AnyFact,

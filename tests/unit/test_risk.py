@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from agents.agent import Inbox
+from agents.limits.rules import RULES
 from agents.requests import Wake
 from agents.risk import RiskAgent
-from agents.risk_rules import RULES
 from blackboard.facts import (
     ACCOUNT,
     AnyFact,

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 import pytest
 
-from agents.bulletin import EVENTS_PER_READ_MAX
+from agents.news.bulletin import EVENTS_PER_READ_MAX
 from agents.requests import (
     CalendarEvent,
     CalendarRead,

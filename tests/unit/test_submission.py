@@ -4,8 +4,8 @@ import math
 
 import pytest
 
-from agents.orders import Order
-from agents.submission import (
+from agents.orders.life import Order
+from agents.orders.submission import (
     Unsendable,
     comment_of,
     magic_of,

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from agents.requests import Wake
-from agents.summaries import DIGEST_DELAY_NS, day_end_ns
+from agents.rounds.summaries import DIGEST_DELAY_NS, day_end_ns
 from blackboard.facts import (
     ACCOUNT,
     EquityMark,

@@ -109,6 +109,8 @@ def imports(path: Path) -> Iterator[str]:
             case ast.ImportFrom(module=str(module), names=names):
                 yield module
                 yield from (f"{module}.{alias.name}" for alias in names)
+            case _:
+                pass
 
 
 @cache

@@ -9,8 +9,9 @@ from typing import Final
 
 import msgspec
 
-from agents.orders import SEQUENCE_MAX, Order, Orders
-from agents.outcomes import POSITION_CLOSED, classify
+from agents.orders.life import SEQUENCE_MAX, Order, Orders
+from agents.orders.outcomes import POSITION_CLOSED, classify
+from agents.orders.settlement import Patience
 from agents.requests import (
     BrokerChanged,
     BrokerRead,
@@ -20,7 +21,6 @@ from agents.requests import (
     SendOrder,
     Unanswered,
 )
-from agents.settlement import Patience
 from blackboard.facts import OrderSubmitting
 from blackboard.facts.execution import Outcome
 

@@ -10,7 +10,7 @@ import json
 from typing import Final, NamedTuple
 
 from agents.known import Known
-from agents.scorecard import Outcome, Record, columns
+from agents.scores.scorecard import Outcome, Record, columns
 from blackboard.entry import Draft
 from blackboard.facts import (
     Calibration,

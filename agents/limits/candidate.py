@@ -10,10 +10,10 @@ from functools import cached_property
 from math import isfinite
 from typing import NamedTuple
 
-from agents.risk_account import AccountView
-from agents.risk_locks import LockView
-from agents.risk_orders import Commitment, OrderView, notional_of
-from agents.risk_view import AdviceView, ControlView, MarketView, Seen
+from agents.limits.account import AccountView
+from agents.limits.locks import LockView
+from agents.limits.reservations import Commitment, OrderView, notional_of
+from agents.limits.view import AdviceView, ControlView, MarketView, Seen
 from blackboard.facts import EquityMark, OrderIntent, PortfolioBudget, Quote, SymbolSpec
 from blackboard.facts.news import Coverage
 from config.agents import RiskSection

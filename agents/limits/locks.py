@@ -4,8 +4,8 @@ A lock runs out by itself at ``valid_until_ns``; only an operator's resume lifts
 that of the account.
 """
 
-from agents.risk_account import AccountView
-from agents.risk_view import Seen
+from agents.limits.account import AccountView
+from agents.limits.view import Seen
 from blackboard.entry import Draft, Entry
 from blackboard.facts import ACCOUNT, Lock, LockReleased, OperatorCommand, TradeClosed
 from blackboard.facts.control import Command

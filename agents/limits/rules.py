@@ -7,8 +7,8 @@ refusal is named after the setting whose limit it is, where there is one.
 from collections.abc import Callable
 from typing import NamedTuple
 
-from agents.risk_candidate import Candidate
-from agents.risk_locks import LOSSES
+from agents.limits.candidate import Candidate
+from agents.limits.locks import LOSSES
 from blackboard.facts import ACCOUNT
 from blackboard.facts.control import TradingState
 from blackboard.facts.decision import Side

@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 
 from agents.known import InForce, Known, known
-from agents.rounds import Round
+from agents.rounds.round import Round
 from agents.voters import CONSTANT, live_voters
 from blackboard.entry import Entry
 from blackboard.facts import (

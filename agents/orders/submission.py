@@ -9,7 +9,7 @@ import hashlib
 import math
 from typing import Final
 
-from agents.orders import SEQUENCE_BITS, SEQUENCE_MAX, Order
+from agents.orders.life import SEQUENCE_BITS, SEQUENCE_MAX, Order
 from agents.requests import SendOrder
 from blackboard.facts import (
     AmendIntent,

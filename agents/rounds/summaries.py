@@ -11,8 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
-from agents.drawdown_path import DRAWDOWN
-from agents.restrictions import RULES, UNFIT
+from agents.rounds.drawdown_path import DRAWDOWN
+from agents.rounds.restrictions import RULES, UNFIT
 from blackboard.entry import Draft, Entry
 from blackboard.facts import (
     ACCOUNT,

@@ -7,8 +7,8 @@ neither order nor deal: the stop and target of its position tell.
 
 from dataclasses import dataclass
 
-from agents.orders import Order
-from agents.positions import LOTS_TOLERANCE
+from agents.orders.life import Order
+from agents.orders.positions import LOTS_TOLERANCE
 from agents.requests import BrokerDeal, BrokerRead
 from blackboard.facts import OrderOutcome
 from blackboard.facts.execution import Outcome, Purpose

@@ -7,7 +7,7 @@ filled, the position is known; from there on it belongs to the position. An inte
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from agents.risk_view import MarketView, Seen
+from agents.limits.view import MarketView, Seen
 from blackboard.entry import Entry
 from blackboard.facts import (
     OrderIntent,

@@ -9,11 +9,11 @@ from typing import Final
 
 import msgspec
 
-from agents.arbiter import Arbiter, Verdict
-from agents.holdings import FLATTEN_REASON, Holding, Holdings
 from agents.intents import ATTEMPTS_MAX, intent_id
-from agents.restrictions import FLATTEN, Restrictions
-from agents.rounds import Round
+from agents.rounds.arbiter import Arbiter, Verdict
+from agents.rounds.holdings import FLATTEN_REASON, Holding, Holdings
+from agents.rounds.restrictions import FLATTEN, Restrictions
+from agents.rounds.round import Round
 from blackboard.entry import Draft, Entry
 from blackboard.facts import (
     AmendIntent,

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from agents.orders import Order, Orders
+from agents.orders.life import Order, Orders
 from blackboard.entry import Entry
 from blackboard.facts import Fill, PositionChanged, TradeClosed
 from blackboard.facts.execution import DealEntry

@@ -8,7 +8,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import Final
 
-from agents.news import News, event_key
+from agents.news.state import News, event_key
 from agents.requests import (
     CalendarEvent,
     CalendarRead,

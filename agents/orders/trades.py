@@ -6,8 +6,8 @@ From here come the state of a position, its end, and the closed trade with the s
 from collections.abc import Iterable
 from typing import Final
 
-from agents.orders import Order, Orders
-from agents.positions import LOTS_TOLERANCE, Position, SeenFill, filled_lots
+from agents.orders.life import Order, Orders
+from agents.orders.positions import LOTS_TOLERANCE, Position, SeenFill, filled_lots
 from agents.requests import BrokerPosition
 from blackboard.entry import Draft
 from blackboard.facts import ExitIntent, Fill, PositionChanged, TradeClosed

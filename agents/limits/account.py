@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import NamedTuple
 
-from agents.risk_view import ControlView, Seen
+from agents.limits.view import ControlView, Seen
 from blackboard.entry import Entry
 from blackboard.facts import (
     ACCOUNT,

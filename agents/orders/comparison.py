@@ -12,10 +12,10 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from agents.orders import Order, Orders
-from agents.positions import Positions, SeenFill
+from agents.orders.life import Order, Orders
+from agents.orders.positions import Positions, SeenFill
+from agents.orders.trades import EXPERT, Story
 from agents.requests import BrokerDeal, BrokerRead
-from agents.trades import EXPERT, Story
 from blackboard.entry import Draft
 from blackboard.facts import Fill
 from blackboard.facts.execution import DealEntry, Purpose

@@ -37,7 +37,7 @@ from typing import Final
 
 import msgspec
 
-from agents.drawdown_path import DRAWDOWN, DrawdownPath
+from agents.rounds.drawdown_path import DRAWDOWN, DrawdownPath
 from blackboard.entry import Entry
 from blackboard.facts import (
     FOREVER_NS,

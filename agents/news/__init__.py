@@ -1,0 +1,1 @@
+"""What the SentimentAgent knows of the world and how it says so."""

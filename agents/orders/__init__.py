@@ -1,0 +1,1 @@
+"""What the ExecutionAgent knows of orders, positions and the broker."""

@@ -1,0 +1,1 @@
+"""What the SupervisorAgent decides by: rounds, arbitration, care for positions, restrictions."""

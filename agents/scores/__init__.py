@@ -1,0 +1,1 @@
+"""What the LearnerAgent keeps of votes and their outcomes."""
