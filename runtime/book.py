@@ -87,7 +87,7 @@ class Book(msgspec.Struct, frozen=True):
             lock.acquire(timeout=0)
         except Timeout as error:
             raise ConfigError(
-                f"book {self.name} is in use by another process ({self.folder / 'lock'} is locked): "
+                f"book {self.name} is in use by another process ({self.folder / 'lock'}): "
                 "stop it first (python launch.py stop) or choose another book"
             ) from error
         try:
@@ -135,10 +135,16 @@ def find_book(home: Path, name: str = "") -> Book:
     """Return a book or run by its name, the one used last without a name; ConfigError if none."""
     if name:
         for folder in (home / "books" / name, home / "runs" / name):
-            if folder.is_dir():
+            # A name is no path: what leads elsewhere is never taken for a book.
+            if folder.name == name and name != ".." and folder.is_dir():
                 return Book(folder)
         raise ConfigError(f"no book or run named {name!r} under {home}")
     try:
-        return Book(home / str(json.loads((home / LATEST).read_bytes())))
+        folder = home / str(json.loads((home / LATEST).read_bytes()))
     except FileNotFoundError as error:
         raise ConfigError(f"nothing has run under {home} yet: python launch.py") from error
+    except ValueError as error:
+        raise ConfigError(f"{home / LATEST} cannot be read: name the book by --book") from error
+    if not folder.is_dir():
+        raise ConfigError(f"the book used last, {folder}, is gone: name another one by --book")
+    return Book(folder)

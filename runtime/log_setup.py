@@ -20,7 +20,7 @@ _SECRET_KEYS = re.compile(r"token|password|secret|api_?key|authorization|bearer"
 _SECRET_TEXTS = re.compile(
     r"\d{6,}:[\w-]{30,}"  # a Telegram token, which stands in URLs
     r"|(?<=apikey=)[^&\s'\"]+|(?<=api_key=)[^&\s'\"]+|(?<=token=)[^&\s'\"]+"
-    r"|(?<=Bearer )[\w.~+/=-]+",
+    r"|(?<=Bearer )[\w.~+/=%-]+",
     re.IGNORECASE,
 )
 _QUIET_LOGGERS = ("httpx", "httpcore", "urllib3", "telegram", "uvicorn.access")
@@ -38,10 +38,27 @@ def _redact(
     for key, value in list(event.items()):
         if _SECRET_KEYS.search(key):
             event[key] = REDACTED
-        elif isinstance(value, str):
-            event[key] = redact_text(value)
+        elif not key.startswith("_"):  # structlog's own, which the formatter removes
+            event[key] = _redacted(value)
     event.pop("_ray_timestamp_ns", None)
     return event
+
+
+def _redacted(value: object) -> object:
+    match value:
+        case str():
+            return redact_text(value)
+        case bool() | int() | float() | None:
+            return value
+        case dict():
+            return {
+                str(key): REDACTED if _SECRET_KEYS.search(str(key)) else _redacted(inner)
+                for key, inner in value.items()
+            }
+        case list() | tuple() | set() | frozenset():
+            return [_redacted(inner) for inner in value]
+        case _:  # an exception, say, whose text holds an address: the renderer would write its repr
+            return redact_text(repr(value))
 
 
 def set_up_logs(
@@ -54,7 +71,7 @@ def set_up_logs(
     console: bool = False,
 ) -> None:
     """Send the logs of this process to ``folder/name.jsonl``, and to stderr for people if asked."""
-    shared = [
+    shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),

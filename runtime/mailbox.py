@@ -24,6 +24,10 @@ class Letter(msgspec.Struct, frozen=True, kw_only=True):
     origin: str
     argument: str = ""
 
+    def __post_init__(self) -> None:
+        if self.command != _STOP and self.command not in set(Command):
+            raise ValueError(f"command must be {_STOP} or a Command, was {self.command}")
+
     @property
     def is_stop(self) -> bool:
         """Whether the driver is asked to shut down in order."""
@@ -43,7 +47,9 @@ def leave(folder: Path, letter: Letter) -> Path:
     waiting = sum(1 for _ in folder.glob("*.json"))
     if waiting >= LETTERS_MAX:
         raise OSError(f"{waiting} commands wait in {folder} already: is the driver running?")
-    path = folder / f"{wall_ns():020d}.json"
+    at_ns = wall_ns()
+    while (path := folder / f"{at_ns:020d}.json").exists():
+        at_ns += 1  # a coarse clock gives two letters one moment
     write_atomically(path, msgspec.json.encode(letter))
     return path
 
@@ -54,7 +60,7 @@ def take(folder: Path) -> list[Letter]:
     for path in sorted(folder.glob("*.json")):
         try:
             letters.append(msgspec.json.decode(path.read_bytes(), type=Letter))
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, UnicodeDecodeError):
             continue
         finally:
             path.unlink(missing_ok=True)

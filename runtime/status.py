@@ -64,10 +64,10 @@ def write_status(path: Path, status: Status) -> None:
 
 
 def read_status(path: Path) -> Status | None:
-    """Return what the last driver wrote, None if none has."""
+    """Return what the last driver wrote, None if none has, or one of another version."""
     try:
         return msgspec.json.decode(path.read_bytes(), type=Status)
-    except FileNotFoundError:
+    except (FileNotFoundError, msgspec.DecodeError, UnicodeDecodeError):
         return None
 
 

@@ -81,7 +81,10 @@ class Stage:
     def _entries(self) -> tuple[Entry, ...]:
         reads = type(self.agent).declaration().reads
         _, stored = self.board.read(self.cursor)
-        return tuple(item.entry for item in stored if item.entry.kind in reads)
+        own = type(self.agent).name
+        return tuple(
+            item.entry for item in stored if item.entry.kind in reads or item.entry.author == own
+        )
 
 
 def bar_drafts(symbol_bars: dict[str, BarArray], row: int) -> list[Draft]:
