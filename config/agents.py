@@ -39,8 +39,6 @@ class DataSection(AgentSection):
     """Bars of the trading timeframe without a new bar in an open market before a feed is stale."""
     jump_atr_max: float = Field(40.0, gt=1.0, le=1000.0)
     """Largest distance of a bar's extremes from the close before it, in average true ranges."""
-    read_delay_ms: int = Field(200, ge=0, le=60_000)
-    """Process time to wait after a close before bars are read, so that the terminal has them."""
     read_attempts_max: int = Field(4, ge=1, le=100)
     """Readings of one close before it counts as having no bar of any symbol."""
     read_retry_s: int = Field(5, ge=1, le=300)
@@ -82,9 +80,10 @@ class TechnicalSection(AgentSection):
     """Bars of the chandelier's highest high and lowest low."""
     chandelier_multiplier: float = Field(3.0, gt=0.5, le=10.0)
     """Chandelier's distance in average true ranges."""
-    barrier_atr: float = Field(1.5, gt=0.1, le=10.0)
-    """Half-width of the symmetric barriers on which votes are judged, in average true ranges."""
-    horizon_bars: int = Field(32, ge=1, le=1000)
+    barrier_atr: float = Field(2.5, gt=0.1, le=10.0)
+    """Half-width of the symmetric barriers on which votes are judged, in average true ranges.
+    The same as trading.atr_multiplier, so that a vote speaks of the distance that is at risk."""
+    horizon_bars: int = Field(64, ge=1, le=1000)
     """Bars after which an undecided vote is judged by the sign of the move."""
     calibration_rows_min: int = Field(300, ge=50, le=100_000)
     """Judged warm-up rows that a calibration needs; below it the voter abstains."""

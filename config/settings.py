@@ -28,8 +28,6 @@ class Settings(Section):
     """Name of the account's journal under books/; a later start continues it."""
     home: Path = Path("var")
     """Where state lives; also QUORUM_HOME."""
-    seed: int = Field(7, ge=0, le=2**31)
-    """Seed of everything random that is not the market."""
     symbols: Annotated[tuple[str, ...], FROM_TEXT] = (
         "EURUSD",
         "GBPUSD",

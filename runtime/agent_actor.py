@@ -67,9 +67,9 @@ class AgentActor:
 
     def __init__(self, plan: bytes) -> None:
         self.plan = msgspec.msgpack.decode(plan, type=AgentPlan)
-        set_up_logs(self.plan.name, Path(self.plan.log_folder))
-        self._log = structlog.get_logger().bind(agent=self.plan.name)
         self._settings = Settings.model_validate_json(self.plan.settings)
+        set_up_logs(self.plan.name, Path(self.plan.log_folder), self._settings.log)
+        self._log = structlog.get_logger().bind(agent=self.plan.name)
         self._beat_s = process_s()
         self._faults = 0
         self._fault = ""

@@ -21,6 +21,7 @@ from blackboard.board import Board, Filter
 from blackboard.entry import Post, encode_entries
 from blackboard.errors import PostRefused
 from blackboard.journal import Durability
+from config.system import LogSection
 from runtime.board_plan import BoardPlan, BoardPulse
 from runtime.clock import process_s
 from runtime.journals.diskcache import DiskcacheJournal
@@ -40,7 +41,8 @@ class Blackboard:
 
     def __init__(self, plan: bytes) -> None:
         self.plan = msgspec.msgpack.decode(plan, type=BoardPlan)
-        set_up_logs("blackboard", Path(self.plan.log_folder))
+        log = LogSection.model_validate_json(self.plan.log)
+        set_up_logs("blackboard", Path(self.plan.log_folder), log)
         durability = Durability.UNSYNCED if self.plan.is_virtual else Durability.SAFE
         self._board = Board(
             Access(self.plan.declarations),

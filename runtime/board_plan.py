@@ -24,6 +24,8 @@ class BoardPlan(msgspec.Struct, frozen=True, kw_only=True):
     is_paced: bool
     """Whether virtual time keeps to the clock instead of running as fast as it can."""
     log_folder: str
+    log: str
+    """Settings of the log as JSON."""
 
 
 class BoardPulse(msgspec.Struct, frozen=True, kw_only=True):

@@ -145,6 +145,7 @@ class Cluster:
             end_ns=plan.end_ns,
             is_paced=plan.is_paced,
             log_folder=str(plan.book.logs),
+            log=self.settings.log.model_dump_json(),
         )
         actor = ray.remote(
             num_cpus=0, max_restarts=-1, max_task_retries=0, concurrency_groups={"ctl": 1}

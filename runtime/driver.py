@@ -17,7 +17,7 @@ import structlog
 from blackboard.board import Filter, Pulse
 from blackboard.entry import Draft, Entry
 from blackboard.errors import BoardUnavailable, UnrecoverableError
-from blackboard.facts import ACCOUNT, OperatorCommand
+from blackboard.facts import ACCOUNT, OperatorCommand, Summary
 from runtime.clock import process_s, wall_ns
 from runtime.council import class_name
 from runtime.mailbox import Letter, take
@@ -52,6 +52,27 @@ class Display:
 
     def update(self, picture: Picture, status: Status) -> None:
         """Show the present."""
+
+
+Notify = Callable[[str], None]
+"""Takes a text for the operator's messenger."""
+
+
+def to_nobody(_text: str) -> None:
+    """Send nothing: no messenger is configured."""
+
+
+def show(
+    entry: Entry, plan: RunPlan, picture: Picture, display: Display, notify: Notify
+) -> None:
+    """Fold an entry into the picture; tell people of it if this start has made it."""
+    line = picture.add(entry)
+    if entry.seq < plan.first_seq:
+        return
+    if line:
+        display.line(line)
+    if isinstance(entry.fact, Summary):
+        notify(f"{entry.fact.title}\n{entry.fact.text}")
 
 
 class StopFlag:
@@ -92,9 +113,15 @@ class Driver:
     """Drives one run on Ray."""
 
     def __init__(
-        self, plan: RunPlan, cluster: "Cluster", display: Display, duration_s: float = 0.0
+        self,
+        plan: RunPlan,
+        cluster: "Cluster",
+        display: Display,
+        duration_s: float = 0.0,
+        notify: Notify = to_nobody,
     ) -> None:
         self.plan = plan
+        self._notify = notify
         self.cluster = cluster
         self.display = display
         self.picture = Picture(now_ns=plan.start_ns)
@@ -103,6 +130,7 @@ class Driver:
         self._started_wall_ns = wall_ns()
         self._pulses: dict[str, tuple[float, int, float]] = {}
         self._letters = 0
+        self._cursor = 0
         self._ending = Ending.ASKED
 
     async def run(self) -> Ending:
@@ -120,6 +148,7 @@ class Driver:
             for task in [waiting, *loops]:
                 task.cancel()
             await asyncio.gather(waiting, *loops, return_exceptions=True)
+            await self._follow_once(0.0)
             for task in done:
                 if not task.cancelled() and (error := task.exception()) is not None:
                     raise error
@@ -131,24 +160,23 @@ class Driver:
             await asyncio.sleep(self.cluster.settings.cluster.watch_interval_s)
 
     async def _follow(self) -> None:
-        wanted, cursor = Filter(kinds=SEEN_KINDS), 0
         while not self.stop.is_set:
-            try:
-                answer = await self.cluster.board.read(
-                    cursor, wanted, _FOLLOW_BATCH_MAX, _FOLLOW_TIMEOUT_S
-                )
-            except BoardUnavailable:
-                continue
-            cursor = answer.read_to
-            for entry in answer.entries:
-                self._show(entry)
+            await self._follow_once(_FOLLOW_TIMEOUT_S)
             if self.plan.is_virtual and not self.plan.is_paced:
                 await asyncio.sleep(_FOLLOW_TIMEOUT_S)  # the agents need the processor more
 
+    async def _follow_once(self, timeout_s: float) -> None:
+        wanted = Filter(kinds=SEEN_KINDS)
+        with suppress(BoardUnavailable):
+            answer = await self.cluster.board.read(
+                self._cursor, wanted, _FOLLOW_BATCH_MAX, timeout_s
+            )
+            self._cursor = answer.read_to
+            for entry in answer.entries:
+                self._show(entry)
+
     def _show(self, entry: Entry) -> None:
-        line = self.picture.add(entry)
-        if line and entry.known_at_ns >= self.plan.start_ns:
-            self.display.line(line)
+        show(entry, self.plan, self.picture, self.display, self._notify)
 
     async def _mail(self) -> None:
         while not self.stop.is_set:

@@ -8,7 +8,17 @@ from blackboard.entry import Post
 from blackboard.journal import Durability
 from runtime.clock import process_s, sleep_s, wall_ns
 from runtime.council import agent_order, class_name, declarations, load_agent
-from runtime.driver import MARKERS, Display, Ending, StopFlag, operator_draft, post_rate
+from runtime.driver import (
+    MARKERS,
+    Display,
+    Ending,
+    Notify,
+    StopFlag,
+    operator_draft,
+    post_rate,
+    show,
+    to_nobody,
+)
 from runtime.inprocess import InProcessHost, Pace
 from runtime.journals.diskcache import DiskcacheJournal
 from runtime.mailbox import Letter, take
@@ -25,9 +35,15 @@ class InProcessDriver:
     """Drives one run without Ray."""
 
     def __init__(
-        self, plan: RunPlan, world: World, display: Display, duration_s: float = 0.0
+        self,
+        plan: RunPlan,
+        world: World,
+        display: Display,
+        duration_s: float = 0.0,
+        notify: Notify = to_nobody,
     ) -> None:
         self.plan = plan
+        self._notify = notify
         self.display = display
         self.picture = Picture(now_ns=plan.start_ns)
         self.stop = StopFlag()
@@ -84,9 +100,7 @@ class InProcessDriver:
         """Follow the facts and take the letters; return whether something was handed to the board."""
         self._cursor, stored = self._board.read(self._cursor, Filter(kinds=SEEN_KINDS))
         for item in stored:
-            line = self.picture.add(item.entry)
-            if line and item.entry.known_at_ns >= self.plan.start_ns:
-                self.display.line(line)
+            show(item.entry, self.plan, self.picture, self.display, self._notify)
         if now_s - self._told_s >= _TELL_EVERY_S:
             self._tell(now_s)
         letters = take(self.plan.book.mailbox)

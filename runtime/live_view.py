@@ -41,6 +41,8 @@ def _head(picture: Picture, status: Status) -> Panel:
         text.append(f"   balance {account.balance:,.2f}")
     if picture.mark is not None:
         text.append(f"   drawdown {picture.mark.drawdown_frac:.2%}")
+    if picture.exposure is not None:
+        text.append(f"   heat {picture.exposure.heat_frac:.2%}")
     text.append(f"   trades {picture.trades}  P&L {picture.pnl:+,.2f}")
     return Panel(text, title="Quorum", subtitle=status.book, border_style="cyan")
 

@@ -15,6 +15,8 @@ from typing import Any
 
 import structlog
 
+from config.system import LogSection
+
 REDACTED = "***"
 _SECRET_KEYS = re.compile(r"token|password|secret|api_?key|authorization|bearer", re.IGNORECASE)
 _SECRET_TEXTS = re.compile(
@@ -63,14 +65,12 @@ def _redacted(value: object) -> object:
 
 def set_up_logs(
     name: str,
-    folder: Path | None,
+    folder: Path,
+    section: LogSection,
     *,
-    level: str = "info",
-    bytes_max: int = 20_000_000,
-    files_max: int = 5,
     console: bool = False,
 ) -> None:
-    """Send the logs of this process to ``folder/name.jsonl``, and to stderr for people if asked."""
+    """Send the logs of this process to ``folder/name.jsonl``, and warnings to a person if asked."""
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -87,26 +87,26 @@ def set_up_logs(
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,
     )
-    handlers: list[logging.Handler] = []
-    if folder is not None:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        file_handler = logging.handlers.RotatingFileHandler(
-            folder / f"{name}.jsonl", maxBytes=bytes_max, backupCount=files_max, encoding="utf-8"
-        )
-        file_handler.setFormatter(
-            _formatter(shared, structlog.processors.JSONRenderer(sort_keys=True))
-        )
-        handlers.append(file_handler)
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    file_handler = logging.handlers.RotatingFileHandler(
+        folder / f"{name}.jsonl",
+        maxBytes=section.file_bytes_max,
+        backupCount=section.files_max,
+        encoding="utf-8",
+    )
+    file_handler.setFormatter(_formatter(shared, structlog.processors.JSONRenderer(sort_keys=True)))
+    handlers: list[logging.Handler] = [file_handler]
     if console:
         stream_handler = logging.StreamHandler(sys.stderr)
+        stream_handler.setLevel(logging.WARNING)
         colours = sys.stderr.isatty() and "NO_COLOR" not in os.environ
         stream_handler.setFormatter(
             _formatter(shared, structlog.dev.ConsoleRenderer(colors=colours))
         )
         handlers.append(stream_handler)
     root = logging.getLogger()
-    root.handlers = handlers or [logging.NullHandler()]
-    root.setLevel(level.upper())
+    root.handlers = handlers
+    root.setLevel(section.level.upper())
     for quiet in _QUIET_LOGGERS:
         logging.getLogger(quiet).setLevel(logging.WARNING)
 

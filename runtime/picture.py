@@ -10,10 +10,14 @@ from blackboard.facts import (
     AccountSnapshot,
     AgentHealth,
     CalendarCoverage,
+    CandidateTrained,
     Decision,
     EquityMark,
+    Exposure,
     Fact,
     FeedStatus,
+    ModelPromoted,
+    ModelRolledBack,
     OrderIntent,
     OrderOutcome,
     PositionChanged,
@@ -22,6 +26,7 @@ from blackboard.facts import (
     Summary,
     TradeClosed,
     TradingStateChanged,
+    TrialRecorded,
     Vote,
     kind_of,
 )
@@ -34,9 +39,13 @@ SEEN: tuple[type[Fact], ...] = (
     AccountSnapshot,
     AgentHealth,
     CalendarCoverage,
+    CandidateTrained,
     Decision,
     EquityMark,
+    Exposure,
     FeedStatus,
+    ModelPromoted,
+    ModelRolledBack,
     OrderIntent,
     OrderOutcome,
     PositionChanged,
@@ -45,6 +54,7 @@ SEEN: tuple[type[Fact], ...] = (
     Summary,
     TradeClosed,
     TradingStateChanged,
+    TrialRecorded,
     Vote,
 )
 """Kinds that the picture is made of."""
@@ -59,6 +69,7 @@ class Picture(msgspec.Struct, kw_only=True):
     now_ns: int = 0
     account: AccountSnapshot | None = None
     mark: EquityMark | None = None
+    exposure: Exposure | None = None
     state: TradingStateChanged | None = None
     health: dict[str, AgentHealth] = msgspec.field(default_factory=dict)
     votes: dict[str, dict[str, Vote]] = msgspec.field(default_factory=dict)
@@ -67,6 +78,8 @@ class Picture(msgspec.Struct, kw_only=True):
     positions: dict[int, PositionChanged] = msgspec.field(default_factory=dict)
     trades: int = 0
     pnl: float = 0.0
+    trials: int = 0
+    """Configurations ever evaluated."""
     decided: int = 0
     intents: int = 0
     events: deque[str] = msgspec.field(default_factory=lambda: deque(maxlen=EVENTS_KEPT))
@@ -88,6 +101,8 @@ class Picture(msgspec.Struct, kw_only=True):
                 self.account = fact
             case EquityMark():
                 self.mark = fact
+            case Exposure():
+                self.exposure = fact
             case TradingStateChanged():
                 self.state = fact
             case AgentHealth():
@@ -106,6 +121,8 @@ class Picture(msgspec.Struct, kw_only=True):
             case TradeClosed():
                 self.trades += 1
                 self.pnl += fact.pnl
+            case TrialRecorded():
+                self.trials += 1
             case _:
                 pass
 
@@ -146,6 +163,10 @@ def _line(fact: Fact) -> str:  # noqa: PLR0911 - one line a kind
             return f"feed       {fact.scope} stale: {fact.reason}"
         case CalendarCoverage(state=state) if state is not Coverage.COVERED:
             return f"calendar   {state.value}: {fact.reason}"
+        case CandidateTrained():
+            return f"candidate  {fact.scope} {fact.version}, {fact.rows} rows"
+        case ModelPromoted() | ModelRolledBack():
+            return f"model      {fact.scope} {fact.version} serves from {clock_text(fact.effective_from_ns)}"
         case Summary():
             return f"summary    {fact.title}: {fact.text}"
         case _:

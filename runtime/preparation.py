@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 
+from blackboard.entry import Entry
 from blackboard.errors import ConfigError
 from blackboard.facts import FOREVER_NS
 from config.loading import LoadedSettings
@@ -58,10 +59,13 @@ def prepare(loaded: LoadedSettings, options: StartOptions) -> Start:
     if is_history:
         settings = settings.model_copy(update={"book": HISTORY_BOOK})
         book = new_run(home, run_id)
+        newest = None
         start_ns, end_ns = source.start_ns, source.end_ns
     else:
         book = book_of(home, settings.book)
-        start_ns, end_ns = max(source.start_ns, last_market_ns(book)), FOREVER_NS
+        newest = newest_entry(book)
+        start_ns = max(source.start_ns, newest.known_at_ns if newest else 0)
+        end_ns = FOREVER_NS
     if at_full_speed and options.duration_s:
         end_ns = min(end_ns, start_ns + int(options.duration_s * SECOND_NS))
     plan = RunPlan(
@@ -73,6 +77,7 @@ def prepare(loaded: LoadedSettings, options: StartOptions) -> Start:
         is_paced=not at_full_speed,
         start_ns=start_ns,
         end_ns=end_ns,
+        first_seq=newest.seq + 1 if newest else 1,
         warnings=market.notes,
     )
     return Start(plan=plan, data=market.provenance)
@@ -120,13 +125,13 @@ def code_hash() -> str:
     return digest.hexdigest()
 
 
-def last_market_ns(book: Book) -> int:
-    """Return the market time up to which a book has come, 0 for a new one."""
+def newest_entry(book: Book) -> Entry | None:
+    """Return the entry up to which a book has come, None for a new one."""
     if not book.journal.exists():
-        return 0
+        return None
     journal = DiskcacheJournal(book.journal)
     try:
-        return journal.last_known_ns()
+        return journal.newest()
     finally:
         journal.close()
 

@@ -31,6 +31,8 @@ class RunPlan(msgspec.Struct, frozen=True, kw_only=True):
     """Whether virtual time keeps to the clock instead of running as fast as it can."""
     start_ns: int
     end_ns: int = FOREVER_NS
+    first_seq: int = 1
+    """Seq of the first entry that this start can make; what lies before was told in its time."""
     warnings: tuple[str, ...] = ()
     """What the operator must know of the market that was found."""
 

@@ -2,7 +2,8 @@
 
 import asyncio
 import re
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Annotated
 
 import msgspec
@@ -13,11 +14,13 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from blackboard.errors import ConfigError
 from config.agents import Mode
+from config.secrets import load_secrets
 from config.settings import Settings
 from runtime.clock import process_s
 from runtime.commands.options import ConfigOption, JsonOption, SetOption, load
-from runtime.driver import MARKERS, Display, Ending
+from runtime.driver import MARKERS, Display, Ending, Notify, to_nobody
 from runtime.live_view import render
+from runtime.notify.telegram import start_notifier
 from runtime.picture import Picture, clock_text
 from runtime.preparation import StartOptions, manifest_of, prepare, restart_clock
 from runtime.run_plan import RunPlan
@@ -90,26 +93,41 @@ def _run(plan: RunPlan, options: StartOptions, address: str, *, json: bool) -> E
     from runtime.log_setup import set_up_logs
     from runtime.mailbox import clear
 
-    log = plan.settings.log
-    set_up_logs("driver", plan.book.logs, level=log.level, bytes_max=log.file_bytes_max)
+    set_up_logs("driver", plan.book.logs, plan.settings.log, console=True)
     clear(plan.book.mailbox)
     remember_latest(plan.settings.home.absolute(), plan.book)
     duration_s = options.duration_s if plan.is_paced or not plan.is_virtual else 0.0
-    with _display(plan, json=json) as display:
+    with _display(plan, json=json) as display, _messenger(plan) as notify:
         if options.in_process:
             from runtime.inprocess_driver import InProcessDriver
             from runtime.terminal_world import direct_world
 
             world = direct_world(plan)
             try:
-                return InProcessDriver(restart_clock(plan), world, display, duration_s).run()
+                plan = restart_clock(plan)
+                return InProcessDriver(plan, world, display, duration_s, notify).run()
             finally:
                 world.close()
-        return asyncio.run(_run_on_ray(plan, address, display, duration_s))
+        return asyncio.run(_run_on_ray(plan, address, display, duration_s, notify))
+
+
+@contextmanager
+def _messenger(plan: RunPlan) -> Iterator[Notify]:
+    # A run over history would flood the chat with the digests of days long past.
+    notifier = None
+    if plan.is_paced or not plan.is_virtual:
+        notifier = start_notifier(load_secrets(), plan.book, plan.settings.profile.upper())
+    if notifier is None:
+        yield to_nobody
+        return
+    try:
+        yield notifier.post
+    finally:
+        notifier.close()
 
 
 async def _run_on_ray(
-    plan: RunPlan, address: str, display: Display, duration_s: float
+    plan: RunPlan, address: str, display: Display, duration_s: float, notify: Notify
 ) -> Ending:
     from runtime.ray_session import set_ray_environment, token_hint
 
@@ -125,7 +143,7 @@ async def _run_on_ray(
         display.line(f"{len(cluster.agents)} agents ready after {process_s() - started_s:.1f} s")
         if cluster.session and cluster.session.dashboard_url:
             display.line(f"dashboard  {cluster.session.dashboard_url} ({token_hint()})")
-        return await Driver(cluster.plan, cluster, display, duration_s).run()
+        return await Driver(cluster.plan, cluster, display, duration_s, notify).run()
     finally:
         display.line("stopping ...")
         await cluster.stop()

@@ -15,7 +15,7 @@ import diskcache
 import msgspec
 from diskcache.core import MODE_RAW, UNKNOWN
 
-from blackboard.entry import decode_entries
+from blackboard.entry import Entry, decode_entries
 from blackboard.errors import JournalCorrupt
 from blackboard.journal import Block, Durability
 
@@ -116,13 +116,13 @@ class DiskcacheJournal:
             raise JournalCorrupt(f"journal {self._folder} cannot be read: {error}") from error
         return value
 
-    def last_known_ns(self) -> int:
-        """Return the market time at which the newest block was stored, 0 without one."""
+    def newest(self) -> Entry | None:
+        """Return the newest entry, None in an empty journal; nothing else is read."""
         rows = self._select("SELECT MAX(key) FROM Cache WHERE typeof(key) = 'integer'", ())
         if rows[0][0] is None:
-            return 0
+            return None
         (block,) = self.blocks(rows[0][0] - 1)
-        return max(entry.known_at_ns for entry in decode_entries(block.payload))
+        return decode_entries(block.payload)[-1]
 
     def close(self) -> None:
         """Close the database; everything acknowledged stays."""

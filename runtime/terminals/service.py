@@ -29,7 +29,7 @@ def open_terminal(plan: RunPlan) -> SimulatedTerminal:
 def serve_plan(path: Path, port: int) -> None:
     """Serve the terminal of a plan until the process is told to stop."""
     plan = read_plan(path)
-    set_up_logs("terminal", plan.book.logs, level=plan.settings.log.level)
+    set_up_logs("terminal", plan.book.logs, plan.settings.log)
     token = plan.book.terminal_token.read_text(encoding="ascii")
     terminal = open_terminal(plan)
     serve(terminal, plan.settings.terminal.host, port, token, announce=lambda _: None)
