@@ -42,7 +42,7 @@ def default(context: typer.Context) -> None:
 
 
 def main() -> None:
-    """Run a verb; an error of ours is one clear message and a fixed exit code, never a traceback."""
+    """Run a verb; an error of ours is one message and a fixed exit code, never a traceback."""
     try:
         app()
     except ConfigError as error:
@@ -53,7 +53,12 @@ def main() -> None:
 
 def _fail(what: str, error: Exception, code: int) -> None:
     lines = str(error).splitlines() or [type(error).__name__]
-    print(f"quorum: {what}: {lines[0]}", *(f"  {line}" for line in lines[1:]), sep="\n", file=sys.stderr)
+    print(
+        f"quorum: {what}: {lines[0]}",
+        *(f"  {line}" for line in lines[1:]),
+        sep="\n",
+        file=sys.stderr,
+    )
     raise SystemExit(code)
 
 

@@ -73,7 +73,7 @@ class Agent(ABC):
     def see(self, entry: Entry) -> None:
         """Fold one entry into the state; own entries come back here too."""
 
-    def hear(self, reply: Reply) -> None:
+    def hear(self, reply: Reply) -> None:  # noqa: B027 - many agents ask for no answer
         """Take one answer of the world."""
 
     @abstractmethod

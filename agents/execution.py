@@ -103,7 +103,7 @@ class ExecutionAgent(Agent):
         """Fold one entry into the orders, the positions and the account."""
         if isinstance(entry.fact, AccountSnapshot):
             # Before the account moves on: the last reading asked back from the snapshot before this
-            # one, which lies beyond a weekend now and then, and is still compared with what is kept.
+            # one, which may lie beyond a weekend, and is still compared with what is kept.
             self._positions.forget(self._since_ns(entry.ts_event_ns) - DAY_NS)
         self._orders.see(entry)
         self._positions.see(entry)

@@ -42,7 +42,7 @@ class ReadSymbols(Request, frozen=True, kw_only=True):
 
 
 class ReadBars(Request, frozen=True, kw_only=True):
-    """Closed bars of a symbol whose open is at or after `from_ns` and close at or before `until_ns`."""
+    """Closed bars of a symbol, opened at `from_ns` or later and closed at `until_ns` or earlier."""
 
     symbol: str
     timeframe: Timeframe

@@ -7,6 +7,8 @@ on the board. A symbol and close that has its Decision is done: the intents that
 in the same post, so none of them is derived again from what is known later.
 """
 
+from typing import Final
+
 import msgspec
 
 from agents.agent import Agent, Outbox
@@ -33,6 +35,7 @@ from blackboard.facts import (
     EntryBlackout,
     EquityMark,
     ExitIntent,
+    Fact,
     GateReport,
     LimitBreached,
     OperatorCommand,
@@ -62,6 +65,15 @@ from config.settings import Settings
 
 ROUND_AGE_MAX_BARS = 2
 """Age in bars beyond which a round is not decided any more: its prices are history."""
+
+ADVISERS: Final[dict[type[Fact], str]] = {
+    TrailingStop: "technical",
+    VolatilityForecast: "lstm_vol",
+    EntryBlackout: "sentiment",
+    CalendarCoverage: "sentiment",
+    PortfolioBudget: "portfolio",
+}
+"""Advice by its adviser: that of one in shadow, or of one switched off since, weighs nothing."""
 
 RETRAIN_ALL = "all"
 """Scope of a request for candidates of every model."""
@@ -125,6 +137,9 @@ class SupervisorAgent(Agent):
 
     def see(self, entry: Entry) -> None:
         """Fold one entry into every part, and into what concerns all of them."""
+        adviser = ADVISERS.get(type(entry.fact))
+        if adviser is not None and self.settings.mode(adviser) is not Mode.ENABLED:
+            return
         for part in (
             self._rounds,
             self._arbiter,

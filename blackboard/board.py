@@ -5,7 +5,6 @@ comes with each call. Both hosts use it, in one process and as a Ray actor, and 
 way: rebuild from the journal, then follow.
 """
 
-from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
@@ -264,9 +263,7 @@ class Board:
             place: entry for place, entry in known.items() if entry.fact.valid_until_ns >= time_ns
         }
 
-    def _admit(
-        self, post: Post, fresh: dict[str, Entry], known_at_ns: int
-    ) -> tuple[Ack, ...]:
+    def _admit(self, post: Post, fresh: dict[str, Entry], known_at_ns: int) -> tuple[Ack, ...]:
         self._check(post)
         mine: dict[str, Entry] = {}
         acks = []
@@ -375,7 +372,10 @@ class Board:
 
     def _load(self, name: str, shape: type[T], default: T) -> T:
         raw = self._journal.state(name)
-        return default if raw is None else msgspec.msgpack.decode(raw, type=shape)
+        try:
+            return default if raw is None else msgspec.msgpack.decode(raw, type=shape)
+        except msgspec.DecodeError as error:
+            raise JournalCorrupt(f"state {name} cannot be decoded: {error}") from error
 
 
 def _same_post(one: Entry, other: Entry) -> bool:

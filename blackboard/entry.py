@@ -22,14 +22,14 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     ordinal: str = ""
     """Tells apart facts of one kind, scope and time: an attempt, an intent id, a ticket."""
     causes: tuple[int | str, ...] = ()
-    """What it was derived from: a seq, or the slot of an own draft, of this post or an earlier one."""
+    """What it was derived from: seqs, or slots of own drafts, of this post or an earlier one."""
 
     @property
     def slot(self) -> str:
         """The key without its author."""
-        return "/".join(
-            (kind_of(self.fact), self.fact.scope, self.timeframe, str(self.ts_event_ns), self.ordinal)
-        )
+        fact = self.fact
+        place = (kind_of(fact), fact.scope, self.timeframe, str(self.ts_event_ns), self.ordinal)
+        return "/".join(place)
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -43,7 +43,7 @@ from runtime.terminal_world import READ_TRIES, WorldPlan, open_world
 from runtime.world import World
 
 TURN_DEADLINE_S = 3600.0
-"""Longest wait for a turn in virtual time: a dead agent stops the time for as long as it is dead."""
+"""Longest wait for a turn in virtual time: a dead agent stops the time while it is dead."""
 BROKER_POLL_S = 0.25
 """Process seconds between two looks at the broker's book while following the clock."""
 _FAULT_PAUSE_S = 1.0
@@ -136,7 +136,7 @@ class AgentActor:
         self._has_ended = True
         self._task.cancel()
 
-    @ray.method(concurrency_group="ctl")  # type: ignore[untyped-decorator]
+    @ray.method(concurrency_group="ctl")
     async def health(self) -> Mapping[str, Any]:
         """Return process id, age of the last turn, faults so far, and the open fault if any."""
         died = self._task.done() and not self._task.cancelled() and not self._has_ended
@@ -184,7 +184,8 @@ class LiveLoop:
                 host.well()
                 if posted:
                     # Own entries are seen before the next step, or it would want them again.
-                    reading = await _cancelled(reading)
+                    await _cancelled(reading)
+                    reading = None
                     answer = await board.read(self._cursor, wanted, limit)
                     self._cursor, entries, replies = answer.read_to, answer.entries, []
                     continue
@@ -262,9 +263,7 @@ class LiveLoop:
     async def _wait(
         self, reading: asyncio.Task[Any]
     ) -> tuple[list[Entry], list[Reply], asyncio.Task[Any] | None]:
-        done, _ = await asyncio.wait(
-            {reading, *self._at_work}, return_when=asyncio.FIRST_COMPLETED
-        )
+        done, _ = await asyncio.wait({reading, *self._at_work}, return_when=asyncio.FIRST_COMPLETED)
         replies = []
         for task in [task for task in self._at_work if task in done]:
             del self._at_work[task]
@@ -289,7 +288,7 @@ async def _cancelled(task: asyncio.Task[Any] | None) -> None:
 def spawn(plan: AgentPlan, **options: Any) -> Any:
     """Start the actor of one agent under its own class name, which the dashboard shows."""
     cls = type(class_name(plan.name), (AgentActor,), {"__module__": __name__})
-    actor = ray.remote(
+    actor = ray.remote(  # type: ignore[call-overload] # Ray's types do not know the groups
         num_cpus=0, max_restarts=-1, max_task_retries=0, concurrency_groups={"ctl": 1}
     )(cls)
     return actor.options(name=plan.name, **options).remote(msgspec.msgpack.encode(plan))

@@ -133,7 +133,7 @@ class Blackboard:
             )
         )
 
-    @ray.method(concurrency_group="ctl")  # type: ignore[untyped-decorator]
+    @ray.method(concurrency_group="ctl")
     async def health(self) -> Mapping[str, float | int]:
         """Return the process id and the age of the last turn, from a thread of its own."""
         return {"pid": os.getpid(), "loop_age_s": process_s() - self._beat_s}
@@ -213,4 +213,3 @@ class Blackboard:
                 future.set_result(release.encoded())
         if self._has_ended:
             self._wake_readers()
-

@@ -36,6 +36,8 @@ from runtime.terminal_world import WorldPlan
 
 _log = structlog.get_logger()
 _READY_TIMEOUT_S = 90.0
+HEALTH_MISSES_MAX = 5
+"""Health checks in a row that an agent may miss before its process is ended as frozen."""
 _TERMINAL_FAILURES_MAX = 3
 """Health checks in a row that a terminal process may miss before it is ended as hung."""
 
@@ -52,6 +54,8 @@ class AgentView(msgspec.Struct, kw_only=True):
     loop_age_s: float = 0.0
     reason: str = ""
     faults: int = 0
+    misses: int = 0
+    """Health checks in a row without an answer."""
     recent: deque[float] = msgspec.field(default_factory=deque)
     """Process times of the latest restarts, within the budget's window."""
 
@@ -147,7 +151,7 @@ class Cluster:
             log_folder=str(plan.book.logs),
             log=self.settings.log.model_dump_json(),
         )
-        actor = ray.remote(
+        actor = ray.remote(  # type: ignore[call-overload] # Ray's types do not know the groups
             num_cpus=0, max_restarts=-1, max_task_retries=0, concurrency_groups={"ctl": 1}
         )(Blackboard)
         # One call waits for each agent, so the default of 1,000 concurrent calls is plenty.
@@ -230,11 +234,21 @@ class Cluster:
             )
         except (RayActorError, TimeoutError) as error:
             view.health, view.reason = Health.DOWN, type(error).__name__
+            self._count_miss(view)
         else:
+            view.misses = 0
             self._take_report(view, report)
         self._check_budget(view)
         if (view.health, view.restarts) != before:
             await self._announce(view)
+
+    def _count_miss(self, view: AgentView) -> None:
+        # A dead process is restarted by Ray. One that is frozen is dead to us only, so it is ended.
+        view.misses += 1
+        if view.misses >= HEALTH_MISSES_MAX:
+            view.misses = 0
+            with suppress(RayActorError):
+                ray.kill(view.handle, no_restart=False)
 
     def _take_report(self, view: AgentView, report: dict[str, Any]) -> None:
         if view.pid and report["pid"] != view.pid:

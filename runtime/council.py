@@ -1,4 +1,4 @@
-"""Who takes part in a run: the agents that are not disabled, in the fixed order of their commits."""
+"""Who takes part in a run: the agents not disabled, in the fixed order of their commits."""
 
 import importlib
 

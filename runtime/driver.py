@@ -62,9 +62,7 @@ def to_nobody(_text: str) -> None:
     """Send nothing: no messenger is configured."""
 
 
-def show(
-    entry: Entry, plan: RunPlan, picture: Picture, display: Display, notify: Notify
-) -> None:
+def show(entry: Entry, plan: RunPlan, picture: Picture, display: Display, notify: Notify) -> None:
     """Fold an entry into the picture; tell people of it if this start has made it."""
     line = picture.add(entry)
     if entry.seq < plan.first_seq:
@@ -265,10 +263,10 @@ def operator_draft(letter: Letter, ordinal: str, now_ns: int) -> Draft:
 def post_rate(
     seen: dict[str, tuple[float, int, float]], name: str, pulse: Pulse | None
 ) -> tuple[float, float]:
-    """Return age in process seconds of an author's last fact and its facts a second since last asked.
+    """Return the age of an author's last fact in process seconds, and its facts a second.
 
-    `seen` keeps, by author, when it was asked last, how many facts there were, and when that number
-    last grew.
+    The rate is that since last asked. `seen` keeps, by author, when that was, how many facts there
+    were, and when their number last grew.
     """
     now_s = process_s()
     posted = pulse.entries if pulse else 0

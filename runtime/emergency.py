@@ -1,59 +1,130 @@
 """Closing every position at the terminal itself, for when Ray or the journal is broken.
 
 Nothing of the council is needed: the book's folder says where the terminal answers. If it does not
-run either, it is started for this. What was done is found by the next reconciliation and journaled.
+run either, it is started for this. Every position of the account is closed, whoever opened it: in
+an emergency nobody asks whose it was. What was done is found by the next reconciliation and
+journaled.
 """
 
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+
+import msgspec
+
+from blackboard.errors import ConfigError, TerminalUnavailable
 from runtime.book import Book
-from runtime.clock import process_s, sleep_s, wall_ns
+from runtime.clock import process_s, wall_ns
 from runtime.run_plan import PLAN_FILE, read_plan
 from runtime.status import read_status
 from runtime.terminal_process import TerminalProcess, answers
+from runtime.terminals import constants as mt5
+from runtime.terminals.port import TerminalRefused
 from runtime.terminals.remote import RemoteTerminal
-from runtime.terminals.requests import close_request
+from runtime.terminals.requests import UnfitRequest, close_request
+from runtime.terminals.structures import TradePosition
 
 _READY_WITHIN_S = 60.0
-_PAUSE_S = 0.1
+_PASSES_MAX = 3
+"""Times that all positions are gone through: a close may be filled in part."""
+_TAKEN = frozenset(
+    {mt5.TRADE_RETCODE_PLACED, mt5.TRADE_RETCODE_DONE, mt5.TRADE_RETCODE_DONE_PARTIAL}
+)
 
 
 def flatten_at_terminal(book: Book) -> int:
-    """Close every position and return how many; OSError where one could not be closed."""
-    plan = read_plan(book.folder / PLAN_FILE)
-    told = read_status(book.state)
-    process: TerminalProcess | None = None
-    url = told.terminal_url if told else ""
-    if not url or not answers(url, book):
-        process = TerminalProcess(plan)
-        process.launch()
-        end_s = process_s() + _READY_WITHIN_S
-        while not process.is_healthy() and process_s() < end_s:
-            sleep_s(_PAUSE_S)
-        url = process.url
+    """Close every position of the account and return how many; OSError if one is left."""
+    path = book.folder / PLAN_FILE
     try:
-        return _close_all(RemoteTerminal(url, book.terminal_token.read_text(), plan.settings.terminal))
+        settings = read_plan(path).settings
+    except (FileNotFoundError, msgspec.DecodeError) as error:
+        raise ConfigError(
+            f"{path} does not say how to reach the terminal of {book.name}: {error}"
+        ) from error
+    with ExitStack() as stack:
+        with suppress(
+            ConfigError
+        ):  # a driver that hangs holds the book; closing cannot wait for it
+            stack.enter_context(book.held())
+        url = stack.enter_context(_reached(book))
+        token = book.terminal_token.read_text(encoding="ascii")
+        terminal = RemoteTerminal(url, token, settings.terminal)
+        stack.callback(terminal.close)
+        return _close_all(terminal)
+
+
+@contextmanager
+def _reached(book: Book) -> Iterator[str]:
+    """Yield the address of the book's terminal process, started for this if it does not answer."""
+    told = read_status(book.state)
+    if told is not None and told.terminal_url and answers(told.terminal_url, book):
+        yield told.terminal_url
+        return
+    if told is not None and told.is_alive() and not told.terminal_url:
+        raise OSError(
+            f"process {told.pid} holds the terminal of {book.name} itself: end it first "
+            "(python launch.py stop --kill), then flatten again"
+        )
+    # It shows the market at the moment up to which the ledger has lived. By a clock of its own it
+    # would live on without the council, and the next start would find its market in the future.
+    plan = msgspec.structs.replace(read_plan(book.folder / PLAN_FILE), is_virtual=True)
+    process = TerminalProcess(plan)
+    process.launch()
+    try:
+        _await(process, book)
+        yield process.url
     finally:
-        if process is not None:
-            process.stop()
+        process.stop()
+
+
+def _await(process: TerminalProcess, book: Book) -> None:
+    end_s = process_s() + _READY_WITHIN_S
+    while process_s() < end_s and process.is_running():
+        if process.is_healthy():
+            return
+        process.pause()
+    log = book.logs / "terminal.log"
+    raise TerminalUnavailable(f"the terminal process did not start; its output is in {log}")
 
 
 def _close_all(terminal: RemoteTerminal) -> int:
+    if not terminal.initialize():
+        raise OSError(f"the terminal cannot be used: {terminal.last_error()}")
+    positions = _positions(terminal)
+    count = len(positions)
+    failures: list[str] = []
+    for _ in range(_PASSES_MAX):
+        if not positions:
+            break
+        failures = [text for position in positions if (text := _close(terminal, position))]
+        positions = _positions(terminal)
+    if positions:
+        raise OSError("\n".join([f"{len(positions)} positions are still open", *failures]))
+    return count
+
+
+def _positions(terminal: RemoteTerminal) -> tuple[TradePosition, ...]:
     positions = terminal.positions_get()
     if positions is None:
         raise OSError(f"positions cannot be read: {terminal.last_error()}")
-    epoch = terminal.epoch_seen() or 0
-    failed = []
-    for position in positions:
-        info = terminal.symbol_info(position.symbol)
-        if info is None:
-            failed.append(f"#{position.ticket}: no {position.symbol}")
-            continue
+    return positions
+
+
+def _close(terminal: RemoteTerminal, position: TradePosition) -> str:
+    """Close one position; return why it could not be closed, empty if it could."""
+    name = f"#{position.ticket} {position.symbol}"
+    info = terminal.symbol_info(position.symbol)
+    if info is None:
+        return f"{name}: {terminal.last_error()}"
+    try:
         request = close_request(position, info)
-        answer = terminal.order_send(request, request_id=f"flatten-{wall_ns()}", epoch=epoch)
-        if getattr(answer, "retcode", 0) not in _DONE:
-            failed.append(f"#{position.ticket}: {answer}")
-    if failed:
-        raise OSError("; ".join(failed))
-    return len(positions)
-
-
-_DONE = frozenset({10008, 10009, 10010})
+    except UnfitRequest as error:
+        return f"{name}: {error}"
+    epoch = terminal.epoch_seen() or 0
+    answer = terminal.order_send(request, request_id=f"flatten-{wall_ns()}", epoch=epoch)
+    match answer:
+        case None:
+            return f"{name}: {terminal.last_error()}"
+        case TerminalRefused():
+            return f"{name}: {answer.text}"
+        case _:
+            return "" if answer.retcode in _TAKEN else f"{name}: {answer.retcode} {answer.comment}"

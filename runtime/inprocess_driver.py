@@ -97,7 +97,7 @@ class InProcessDriver:
             sleep_s(min(wait_s, _LOOK_EVERY_S))
 
     def _look(self, now_s: float) -> bool:
-        """Follow the facts and take the letters; return whether something was handed to the board."""
+        """Follow the facts and take the letters; return whether the board was handed something."""
         self._cursor, stored = self._board.read(self._cursor, Filter(kinds=SEEN_KINDS))
         for item in stored:
             show(item.entry, self.plan, self.picture, self.display, self._notify)

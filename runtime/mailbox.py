@@ -7,11 +7,13 @@ which the driver is busy: a letter is one file, written atomically, taken once, 
 from pathlib import Path
 
 import msgspec
+import structlog
 
 from blackboard.facts.control import Command
 from runtime.book import write_atomically
 from runtime.clock import wall_ns
 
+_log = structlog.get_logger()
 LETTERS_MAX = 100
 """Letters that may wait; a further one is refused."""
 _STOP = "stop"
@@ -55,15 +57,15 @@ def leave(folder: Path, letter: Letter) -> Path:
 
 
 def take(folder: Path) -> list[Letter]:
-    """Take all letters, oldest first; what is no letter is removed and counts as none."""
+    """Take all letters, oldest first; what is no letter is logged, removed and counts as none."""
     letters = []
-    for path in sorted(folder.glob("*.json")):
+    for path in sorted(path for path in folder.glob("*.json") if path.is_file()):
         try:
-            letters.append(msgspec.json.decode(path.read_bytes(), type=Letter))
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            continue
-        finally:
-            path.unlink(missing_ok=True)
+            content = path.read_bytes()
+            path.unlink(missing_ok=True)  # first: what cannot be removed would be obeyed for ever
+            letters.append(msgspec.json.decode(content, type=Letter))
+        except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
+            _log.warning("letter_refused", file=path.name, reason=str(error))
     return letters
 
 

@@ -1,4 +1,4 @@
-"""What has to be settled before a start: the market, the book, the clock, and the plan of the run."""
+"""What has to be settled before a start: market, book, clock, and the plan of the run."""
 
 import hashlib
 import sys
@@ -16,7 +16,9 @@ from models.market.sessions import SECOND_NS
 from runtime.book import Book, Manifest, book_of, new_run, new_run_id
 from runtime.clock import start_clock, wall_ns
 from runtime.journals.diskcache import DiskcacheJournal
+from runtime.ray_session import free_port
 from runtime.run_plan import RunPlan
+from runtime.terminals.service import require_simulated
 from runtime.terminals.simulated.market import open_market
 
 MAX_SPEED = "max"
@@ -48,9 +50,8 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
 def prepare(loaded: LoadedSettings, options: StartOptions) -> Start:
     """Return the plan of a start; nothing is running and nothing is locked yet."""
     settings = loaded.settings
+    require_simulated(settings)
     is_history = bool(settings.market.history.path)
-    if settings.terminal.kind == "metatrader" and is_history:
-        raise ConfigError("market.history.path needs terminal.kind simulated, was metatrader")
     speed, at_full_speed = _speed(settings, options, is_history=is_history)
     home = settings.home.absolute()
     run_id = new_run_id()
@@ -81,6 +82,18 @@ def prepare(loaded: LoadedSettings, options: StartOptions) -> Start:
         warnings=market.notes,
     )
     return Start(plan=plan, data=market.provenance)
+
+
+def require_ports(plan: RunPlan, options: StartOptions) -> None:
+    """Refuse a terminal port that somebody else has: ConfigError."""
+    settings = plan.settings.terminal
+    if options.in_process or not settings.port:
+        return
+    if free_port(settings.port, settings.host) != settings.port:
+        raise ConfigError(
+            f"terminal.port must be free on {settings.host}, was {settings.port}, which another "
+            "program has: 0 takes a free one"
+        )
 
 
 def restart_clock(plan: RunPlan) -> RunPlan:
@@ -136,14 +149,8 @@ def newest_entry(book: Book) -> Entry | None:
         journal.close()
 
 
-def _speed(
-    settings: Settings, options: StartOptions, *, is_history: bool
-) -> tuple[float, bool]:
+def _speed(settings: Settings, options: StartOptions, *, is_history: bool) -> tuple[float, bool]:
     text = options.speed or (MAX_SPEED if is_history else "")
-    if settings.terminal.kind == "metatrader":
-        if text not in {"", "1"}:
-            raise ConfigError(f"--speed must be 1 on a real market, was {text}")
-        return 1.0, False
     if text == MAX_SPEED:
         return _PACED_SPEED_FOR_MAX, True
     if not text:
@@ -155,4 +162,3 @@ def _speed(
     if not 0.0 < speed <= 100_000.0:
         raise ConfigError(f"--speed must be max or a number in (0, 100000], was {text}")
     return speed, False
-

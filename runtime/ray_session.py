@@ -1,7 +1,8 @@
 """Starting Ray safely and quietly: one embedded cluster on loopback, or an existing one.
 
 Every rule here has its reason in how Ray behaves: a bare ``ray.init()`` joins any cluster it finds,
-a token of its own making is readable by others, the memory for objects defaults to a third of the machine.
+a token of its own making is readable by others, the memory for objects defaults to a third of the
+machine.
 """
 
 import contextlib
@@ -87,7 +88,8 @@ def start_ray(section: ClusterSection, address: str, temporary: Path) -> RaySess
         # Ray announces changes of its own defaults, which an operator of ours cannot act on.
         warnings.simplefilter("ignore", FutureWarning)
         try:
-            context = ray.init(**arguments)
+            # Both kinds of contexts have an `address_info`, their declared base has none.
+            context: Any = ray.init(**arguments)
         except (ConnectionError, RuntimeError, ValueError, OSError) as error:
             where = f"at {address}" if address else f"in {temporary}"
             raise ConfigError(f"Ray could not be started {where}: {error}") from error

@@ -85,10 +85,9 @@ class Seat:
         replies = []
         while self._due and self._due[0][0] <= now_ns:
             replies.append(heappop(self._due)[2])
-        for kind in STANDING:
-            if kind in self._standing and self._standing[kind][0] <= now_ns:
-                replies.append(self._standing.pop(kind)[1])
-        return tuple(replies)
+        due = [kind for kind in STANDING if kind in self._standing]
+        due = [kind for kind in due if self._standing[kind][0] <= now_ns]
+        return (*replies, *(self._standing.pop(kind)[1] for kind in due))
 
     def _next_due_ns(self) -> int:
         instants = [at_ns for at_ns, _ in self._standing.values()]

@@ -16,6 +16,6 @@ def guarded_step(agent: Agent, now_ns: int, inbox: Inbox) -> Outbox:
     """Step an agent; whatever it raises is logged with its traceback and becomes AgentFault."""
     try:
         return agent.step(now_ns, inbox)
-    except Exception as error:  # noqa: BLE001 - the one catch site of the system
+    except Exception as error:  # the one catch site of the system
         _log.exception("agent_step_failed", agent=agent.name, now_ns=now_ns)
         raise AgentFault(f"{agent.name}: {type(error).__name__}: {error}") from error

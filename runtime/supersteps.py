@@ -212,4 +212,3 @@ class Supersteps:
         looked_to = max(read_to, self._looked_to.pop(author, 0))
         head, stored = self._board.read(looked_to, self._filters[author])
         return Release(author, self.now_ns, head, tuple(stored), refusal, has_ended)
-

@@ -61,11 +61,13 @@ class TerminalProcess:
                     str(self._plan.write()),
                     "--port",
                     str(self.port),
+                    "--with-parent",
                 ],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                start_new_session=os.name == "posix",  # Ctrl-C is for the driver, which stops it last
+                # Ctrl-C is for the driver, which stops it last.
+                start_new_session=os.name == "posix",
             )
 
     def is_running(self) -> bool:

@@ -1,9 +1,9 @@
 """The world behind a terminal and the feeds: what is done for an agent's requests.
 
 In virtual time the world stands still at the `now_ns` of a call; a terminal that is away is then
-waited for, because nothing else can happen, and a repeated send is answered with the recorded reply.
-Following the clock, a read that fails is repeated within its budget and then unanswered, and a send
-is done once: whatever its answer is, nobody does it again.
+waited for, because nothing else can happen, and a repeated send is answered with the recorded
+reply. Following the clock, a read that fails is repeated within its budget and then unanswered, and
+a send is done once: whatever its answer is, nobody does it again.
 """
 
 import threading
@@ -34,6 +34,7 @@ from config.settings import Settings
 from runtime.clock import process_s, sleep_s
 from runtime.feeds.sources import CalendarSource, HeadlineSource, open_calendar, open_headlines
 from runtime.run_plan import RunPlan
+from runtime.terminals.constants import RES_E_INTERNAL_FAIL_CONNECT
 from runtime.terminals.port import SimulatedControls, Terminal
 from runtime.terminals.prices import read_bars, read_quotes, read_symbols
 from runtime.terminals.reading import BrokerReader
@@ -115,8 +116,9 @@ class TerminalWorld:
                 account = self._terminal.account_info()
                 positions = self._terminal.positions_get()
         except TerminalUnavailable:
-            return ("cannot tell",)
+            account = positions = None
         if account is None or positions is None:
+            self._is_connected = False
             return ("cannot tell",)
         return (account.balance, *((p.ticket, p.volume, p.sl, p.tp) for p in positions))
 
@@ -133,6 +135,7 @@ class TerminalWorld:
                     self._connect(now_ns)
                     return call()
             except TerminalUnavailable as error:
+                self._is_connected = False  # a terminal process that was restarted must be told
                 tries += 1
                 if tries >= READ_TRIES and process_s() >= end_s:
                     return Due(now_ns, Unanswered(request=request, reason=str(error)))
@@ -144,6 +147,7 @@ class TerminalWorld:
                 self._connect(now_ns)
                 return Due(now_ns, self._ask(request, now_ns, epoch))
         except TerminalUnavailable as error:
+            self._is_connected = False
             return Due(now_ns, Unanswered(request=request, reason=str(error)))
 
     def _connect(self, now_ns: int | None) -> None:
@@ -170,7 +174,11 @@ class TerminalWorld:
             case ReadBroker():
                 return self._broker.read(request, now_ns)
             case SendOrder():
-                return send_order(terminal, request, epoch, checks_first=not self._is_virtual)
+                answered = send_order(terminal, request, epoch, checks_first=not self._is_virtual)
+                if self._is_virtual and answered.code == RES_E_INTERNAL_FAIL_CONNECT:
+                    # The process was restarted in between. Nothing left, and time stands still.
+                    raise TerminalUnavailable(answered.comment)
+                return answered
             case _:
                 kind = type(request).__name__
                 return Unanswered(request=request, reason=f"nobody answers {kind}")

@@ -24,10 +24,13 @@ from blackboard.facts import (
 )
 from blackboard.journal import MemoryJournal
 from config.settings import Settings
+from config.system import TradingSection
 from tests.builders import T0_NS, a_coverage, a_quote, a_reconciled, a_spec
 
 OTHERS = ("data", "technical", "lstm_vol", "sentiment", "portfolio", "risk", "execution", "learner")
 M15 = Timeframe.M15
+SETTINGS = Settings(trading=TradingSection(atr_multiplier=1.5))
+"""Stops 1.5 ranges away: 30 pips where the range is 20, as the tests of the supervisor count."""
 TURNS_MAX = 20
 """Turns after which a supervisor that still finds something to post counts as never at rest."""
 
@@ -98,7 +101,7 @@ class Chamber:
     """A board, the supervisor under test, and a market time that the test moves."""
 
     def __init__(self, settings: Settings | None = None, *, start: bool = True) -> None:
-        self.settings = settings or Settings()
+        self.settings = settings or SETTINGS
         self.agent = SupervisorAgent(self.settings)
         every = declare(AnyFact.__args__, AnyFact.__args__)
         declared: dict[str, Declaration] = dict.fromkeys(OTHERS, every)

@@ -1,4 +1,4 @@
-"""One valid fact of every kind, built from its fields' types; the golden file holds them encoded."""
+"""One valid fact of every kind, built from the types of its fields; the golden file holds them."""
 
 from enum import Enum
 from types import UnionType
@@ -6,7 +6,7 @@ from typing import Any, get_args, get_origin
 
 import msgspec
 
-from blackboard.facts import AnyFact, Fact
+from blackboard.facts import AnyFact
 from blackboard.facts.control import Restriction, TradingState
 from blackboard.facts.decision import Gate, Side, VoterShare
 from blackboard.facts.execution import DealEntry
@@ -29,9 +29,7 @@ _SPECIAL: dict[str, dict[str, Any]] = {
     "Decision": {
         "confidence": 0.6,
         "gates": (Gate(scope="EURUSD", name="quorum", passed=True, value=3.0, threshold=2.0),),
-        "shares": (
-            VoterShare(scope="sentiment", probability_up=0.5, weight=0.25, abstains=True),
-        ),
+        "shares": (VoterShare(scope="sentiment", probability_up=0.5, weight=0.25, abstains=True),),
     },
     "OrderIntent": {"confidence": 0.6, "attempt": 1},
     "ExitIntent": {"side": Side.SELL, "position_side": Side.BUY, "lots": 0.1, "position_lots": 0.1},
@@ -73,7 +71,7 @@ _SPECIAL: dict[str, dict[str, Any]] = {
 }
 
 
-def sample(kind: type[Fact]) -> Fact:
+def sample(kind: type[AnyFact]) -> AnyFact:
     """Return a valid fact of a kind."""
     fields: dict[str, Any] = {}
     for field in msgspec.structs.fields(kind):
@@ -83,7 +81,7 @@ def sample(kind: type[Fact]) -> Fact:
     return kind(**fields)
 
 
-def _value(name: str, kind: Any) -> Any:  # noqa: PLR0911 - one line a type
+def _value(name: str, kind: Any) -> Any:
     if name == "scope":
         return "EURUSD"
     origin = get_origin(kind)
@@ -102,5 +100,5 @@ def _value(name: str, kind: Any) -> Any:  # noqa: PLR0911 - one line a type
     return name
 
 
-SAMPLES: dict[str, Fact] = {kind.__name__: sample(kind) for kind in get_args(AnyFact)}
+SAMPLES: dict[str, AnyFact] = {kind.__name__: sample(kind) for kind in get_args(AnyFact)}
 """By kind."""

@@ -1,1 +1,1 @@
-"""What the RiskAgent judges by: account, candidates, locks, reservations, and the rules in their order."""
+"""What the RiskAgent judges by: account, candidates, locks, reservations, rules in order."""

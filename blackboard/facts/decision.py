@@ -117,7 +117,8 @@ class ExitIntent(Fact, frozen=True, kw_only=True):
         above("lots", self.lots, 0.0)
         within("lots", self.lots, 0.0, self.position_lots)
         if self.side is not self.position_side.opposite:
-            raise ValueError(f"side must be {self.position_side.opposite} to reduce, was {self.side}")
+            reducing = self.position_side.opposite
+            raise ValueError(f"side must be {reducing} to reduce, was {self.side}")
 
 
 class AmendIntent(Fact, frozen=True, kw_only=True):
@@ -139,6 +140,5 @@ class AmendIntent(Fact, frozen=True, kw_only=True):
         within("target_price", self.target_price, 0.0, 1e12)
         looser = (self.stop_price - self.current_stop_price) * self.position_side.sign < 0.0
         if self.current_stop_price > 0.0 and looser:
-            raise ValueError(
-                f"stop_price must not be looser than {self.current_stop_price}, was {self.stop_price}"
-            )
+            current = self.current_stop_price
+            raise ValueError(f"stop_price must not be looser than {current}, was {self.stop_price}")

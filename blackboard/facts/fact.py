@@ -21,7 +21,12 @@ MARKET = "market"
 
 
 class Fact(
-    msgspec.Struct, frozen=True, kw_only=True, tag=True, tag_field="kind", forbid_unknown_fields=True
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    tag=True,
+    tag_field="kind",
+    forbid_unknown_fields=True,
 ):
     """What an agent states on the blackboard. Never changed: a correction is a new fact."""
 

@@ -1,8 +1,9 @@
 """The FX week and the trading day, on the one clock that the market itself keeps.
 
-The week runs from Sunday 17:00 to Friday 17:00 New York; a trading day ends at 17:00 New York. Seven
-hours added to New York's wall time turn that into Monday 00:00 to Friday 24:00 and a day that ends
-at midnight, which is what most servers show ("EET with US dates"). All instants are nanoseconds UTC.
+The week runs from Sunday 17:00 to Friday 17:00 New York; a trading day ends at 17:00 New York.
+Seven hours added to New York's wall time turn that into Monday 00:00 to Friday 24:00 and a day that
+ends at midnight, which is what most servers show ("EET with US dates"). All instants are
+nanoseconds UTC.
 """
 
 from datetime import UTC, date, datetime, timedelta
@@ -95,7 +96,7 @@ def trading_day_start_ns(ts_ns: int) -> int:
 
 
 def bar_open_ns(ts_ns: int, length_ns: int) -> int:
-    """Return the open of the bar that holds an instant; bars are counted from the trading day's start.
+    """Return the open of the bar that holds an instant; bars count from the trading day's start.
 
     Lengths up to an hour fall on the same grid as in UTC; H4 and D1 follow the trading day.
     """

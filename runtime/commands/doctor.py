@@ -14,11 +14,13 @@ import msgspec
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from blackboard.errors import ConfigError
 from config.secrets import load_secrets
 from config.settings import Settings
 from runtime.commands.options import ConfigOption, JsonOption, SetOption, load
+from runtime.machine import memory_bytes
 from runtime.ray_session import RAY_VERSION_MIN, free_port, token_path
 
 _console = Console(soft_wrap=True)
@@ -68,7 +70,9 @@ def doctor(config: ConfigOption = None, set_: SetOption = None, json: JsonOption
         table = Table("", "subject", "finding", "mend", box=None)
         for found in findings:
             style = _STYLES[found.verdict]
-            table.add_row(f"[{style}]{found.verdict}[/]", found.subject, found.detail, found.mend)
+            # Not as markup: a message may hold brackets.
+            cells = (Text(text) for text in (found.subject, found.detail, found.mend))
+            table.add_row(Text(found.verdict, style=style), *cells)
         _console.print(table)
     if any(found.verdict == "FAIL" for found in findings):
         raise SystemExit(EXIT_FOUND_ERRORS)
@@ -84,23 +88,26 @@ def _packages(_settings: Settings) -> Iterator[Finding]:
     for package, module in _PACKAGES.items():
         if find_spec(module) is None:
             mend = "python -m pip install -e ."
-            yield Finding("FAIL" if package in {"ray", "numba"} else "WARN", package, "missing", mend)
+            yield Finding(
+                "FAIL" if package in {"ray", "numba"} else "WARN", package, "missing", mend
+            )
             continue
         try:
             yield Finding("OK", package, version(package))
         except PackageNotFoundError:
             yield Finding("OK", package, "present")
+    if find_spec("ray") is None:
+        return
     ray_version = tuple(int(part) for part in version("ray").split(".")[:2])
     if ray_version < RAY_VERSION_MIN:
-        yield Finding("FAIL", "ray", f"{ray_version} is open to web pages", "pip install -U ray")
+        detail = f"{version('ray')} has a dashboard that a web page can command"
+        yield Finding("FAIL", "ray", detail, "python -m pip install -U ray")
 
 
 def _machine(settings: Settings) -> Iterator[Finding]:
-    import psutil
-
-    memory = psutil.virtual_memory().available
+    memory = memory_bytes()
     enough = memory >= _MEMORY_BYTES_MIN
-    detail = f"{os.cpu_count()} cores, {memory >> 20} MiB free"
+    detail = f"{os.cpu_count()} cores, {memory >> 20} MiB of memory free"
     yield Finding("OK" if enough else "WARN", "machine", detail, "" if enough else "close programs")
     home = settings.home.absolute()
     place = next(folder for folder in (home, *home.parents) if folder.exists())
@@ -131,6 +138,12 @@ def _state(settings: Settings) -> Iterator[Finding]:
 
 
 def _ports(settings: Settings) -> Iterator[Finding]:
+    terminal = settings.terminal
+    if terminal.port:
+        is_free = free_port(terminal.port, terminal.host) == terminal.port
+        text = f"{terminal.port} is {'free' if is_free else 'taken'}"
+        mend = "" if is_free else "set terminal.port to 0, which takes a free one"
+        yield Finding("OK" if is_free else "FAIL", "terminal port", text, mend)
     if not settings.cluster.dashboard:
         return
     wanted = settings.cluster.dashboard_port
@@ -148,17 +161,18 @@ def _tokens(_settings: Settings) -> Iterator[Finding]:
 
 
 def _market(settings: Settings) -> Iterator[Finding]:
+    from runtime.terminals.service import require_simulated
     from runtime.terminals.simulated.market import open_market
 
-    if settings.terminal.kind == "metatrader":
-        ready = sys.platform == "win32" and find_spec("MetaTrader5") is not None
-        mend = "" if ready else "run the terminal process on Windows with the MetaTrader5 package"
-        yield Finding("OK" if ready else "FAIL", "terminal", "MetaTrader 5", mend)
+    try:
+        require_simulated(settings)
+    except ConfigError as error:
+        yield Finding("FAIL", "terminal", str(error), "set terminal.kind to simulated")
         return
     try:
         market = open_market(settings)
     except ConfigError as error:
-        yield Finding("FAIL", "market", str(error), "correct market.history")
+        yield Finding("FAIL", "market", str(error), "correct the values named")
         return
     kind = "recorded bars" if settings.market.history.path else "synthetic market"
     yield Finding("OK", "terminal", f"simulated, {kind}, {len(market.source.traits())} symbols")
@@ -169,4 +183,6 @@ def _market(settings: Settings) -> Iterator[Finding]:
 def _keys(_settings: Settings) -> Iterator[Finding]:
     present = load_secrets().present()
     having = [name for name, is_set in present.items() if is_set]
-    yield Finding("OK", "keys", f"{len(having)} of {len(present)} set: {', '.join(having) or 'none'}")
+    yield Finding(
+        "OK", "keys", f"{len(having)} of {len(present)} set: {', '.join(having) or 'none'}"
+    )

@@ -1,15 +1,18 @@
 """``why`` and ``journal``: what happened and from what it followed, from the journal alone."""
 
+from collections.abc import Iterator
 from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.tree import Tree
 
 from blackboard.entry import Entry
+from blackboard.facts import DayCounters, EquityMark, kind_of
 from runtime.commands.options import BookOption, ConfigOption, JsonOption, load
 
-_console = Console(soft_wrap=True)
+_console = Console(soft_wrap=True, highlight=False, markup=False)
+_TOTALS = frozenset(map(kind_of, (DayCounters, EquityMark)))
+"""Each of these follows from the one before it, back to the beginning of the book."""
 
 
 def mount(app: typer.Typer) -> None:
@@ -23,13 +26,19 @@ def why(
     book: BookOption = "",
     config: ConfigOption = None,
 ) -> None:
-    """Walk from a trade back to the bars: order, approval, intent, decision, votes."""
+    """Walk from a trade back to the bars: order, approval, intent, decision, votes.
+
+    What stands further in was derived from. The history of a running total (equity mark, day's
+    counters) is not walked, and what was shown once is only named the second time.
+    """
     from runtime.book import find_book
     from runtime.proof.lineage import explain_ticket
 
     found = find_book(load(config).settings.home.absolute(), book)
     root, lineage = explain_ticket(found.journal, ticket)
-    _console.print(_tree(root, lineage))
+    width = _console.width if _console.is_terminal else 0
+    for line in _tree(root, lineage):
+        _console.print(line[:width] if width else line)
 
 
 def journal(
@@ -72,23 +81,22 @@ def _matches(entry: Entry, kind: str, scope: str, author: str) -> bool:
     )
 
 
-def _tree(root: Entry, lineage: dict[int, Entry]) -> Tree:
+def _tree(root: Entry, lineage: dict[int, Entry]) -> Iterator[str]:
+    """Yield the lines of the tree of causes, a level two columns further in than the one above."""
     shown: set[int] = set()
-
-    def grow(branch: Tree, entry: Entry) -> None:
-        for seq in entry.causes:
-            cause = lineage.get(seq)
-            if cause is None:
-                continue
-            again = seq in shown
-            shown.add(seq)
-            child = branch.add(_text(cause) + (" (above)" if again else ""))
-            if not again:
-                grow(child, cause)
-
-    tree = Tree(_text(root))
-    grow(tree, root)
-    return tree
+    waiting = [(0, root)]
+    while waiting:
+        depth, entry = waiting.pop()
+        again = entry.seq in shown
+        shown.add(entry.seq)
+        yield "  " * depth + (f"#{entry.seq} {entry.kind}: see above" if again else _text(entry))
+        if not again:
+            causes = [lineage[seq] for seq in entry.causes if seq in lineage]
+            waiting += [
+                (depth + 1, cause)
+                for cause in sorted(causes, key=lambda cause: cause.seq, reverse=True)
+                if not (cause.kind == entry.kind and cause.kind in _TOTALS)
+            ]
 
 
 def _text(entry: Entry) -> str:

@@ -19,7 +19,9 @@ SetOption = Annotated[
 ]
 
 
-def load(config: Path | None, assignments: list[str] | None = None, **values: object) -> LoadedSettings:
+def load(
+    config: Path | None, assignments: list[str] | None = None, **values: object
+) -> LoadedSettings:
     """Load the settings with the command line's own values on top; None means not given."""
     overrides: dict[str, object] = {}
     for assignment in assignments or []:

@@ -7,7 +7,7 @@ the journal.
 
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Annotated
 
 import msgspec
@@ -15,19 +15,20 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from blackboard.errors import ConfigError, RecoverableError
+from blackboard.errors import ConfigError, QuorumError, RecoverableError
 from blackboard.facts.control import Command
 from runtime.book import Book, find_book
-from runtime.clock import process_s, sleep_s
+from runtime.clock import NS, process_s, sleep_s, wall_ns
 from runtime.commands.options import BookOption, ConfigOption, JsonOption, load
 from runtime.mailbox import STOP_LETTER, Letter, leave
 from runtime.picture import SEEN_KINDS, Picture, clock_text
 from runtime.status import Status, read_status
 
-_console = Console(soft_wrap=True)
+_console = Console(soft_wrap=True, highlight=False, markup=False)
 _ANSWER_WITHIN_S = 15.0
 _STOP_WITHIN_S = 30.0
 _PAUSE_S = 0.2
+_MODES = {"true": "on", "shadow": "shadow", "false": "off"}
 
 
 def mount(app: typer.Typer) -> None:
@@ -44,26 +45,45 @@ def status(book: BookOption = "", config: ConfigOption = None, json: JsonOption 
     if json:
         print(msgspec.json.encode(_as_data(found, told, picture)).decode())
         return
-    running = told is not None and told.is_alive()
-    _console.print(f"{found.name}: {'running, process ' + str(told.pid) if running and told else 'not running'}")
-    _console.print(f"market time  {clock_text(picture.now_ns)} UTC")
+    _console.print(_headline(found, told))
+    for label, text in _lines(picture):
+        _console.print(f"{label:<13}{text}")
+    if told is not None and told.is_alive():
+        _console.print(f"{'dashboard':<13}{told.dashboard_url or 'off'}")
+
+
+def _headline(book: Book, told: Status | None) -> str:
+    if told is None:
+        return f"{book.name}: has told nothing of itself yet"
+    seconds = max(0, wall_ns() - told.written_wall_ns) // NS
+    if told.is_alive():
+        return f"{told.marker} {book.name}: running ({told.host}), process {told.pid}"
+    return f"{told.marker} {book.name}: not running, last seen {seconds} s ago"
+
+
+def _lines(picture: Picture) -> Iterator[tuple[str, str]]:
+    yield "market time", f"{clock_text(picture.now_ns)} UTC"
     if picture.state is not None:
-        _console.print(f"state        {picture.state.state} ({picture.state.reason})")
+        yield "state", f"{picture.state.state} ({picture.state.reason})"
         for restriction in picture.state.restrictions:
-            _console.print(f"             {restriction.scope}: {restriction.way_out}")
+            yield "", f"{restriction.scope}: {restriction.way_out}"
     if picture.account is not None:
         account = picture.account
-        _console.print(f"equity       {account.equity:,.2f} {account.currency}, balance {account.balance:,.2f}")
+        yield "equity", f"{account.equity:,.2f} {account.currency}, balance {account.balance:,.2f}"
     if picture.mark is not None:
-        _console.print(f"drawdown     {picture.mark.drawdown_frac:.2%} of {picture.mark.high_water_mark:,.2f}")
-    _console.print(f"trades       {picture.trades}, P&L {picture.pnl:+,.2f}")
+        mark = picture.mark
+        yield "drawdown", f"{mark.drawdown_frac:.2%} of the high {mark.high_water_mark:,.2f}"
+    yield "decisions", f"{picture.decided} with {picture.intents} order intents"
+    yield "trades", f"{picture.trades} closed, P&L {picture.pnl:+,.2f}"
     for position in picture.positions.values():
-        _console.print(
-            f"position     #{position.ticket} {position.side} {position.scope} {position.lots:.2f} at "
-            f"{position.open_price:g}, stop {position.stop_price:g}, target {position.target_price:g}"
+        yield (
+            "position",
+            f"#{position.ticket} {position.side} {position.scope} {position.lots:.2f} lots at "
+            f"{position.open_price:g}, stop {position.stop_price:g}, "
+            f"target {position.target_price:g}",
         )
-    if running and told is not None:
-        _console.print(f"dashboard    {told.dashboard_url or 'off'}")
+    if not picture.positions:
+        yield "positions", "none"
 
 
 def agents(book: BookOption = "", config: ConfigOption = None, json: JsonOption = False) -> None:
@@ -76,14 +96,24 @@ def agents(book: BookOption = "", config: ConfigOption = None, json: JsonOption 
         print(msgspec.json.encode(told.agents).decode())
         return
     alive = told.is_alive()
-    table = Table("agent", "class", "mode", "state", "process", "restarts", "last fact", box=None)
+    _console.print(_headline(found, told))
+    table = Table("agent", "class", "mode", "state", "process", "restarts", "last fact", "", box=None)
     for agent in told.agents:
-        age = "none" if agent.last_fact_age_s < 0.0 else f"{agent.last_fact_age_s:.0f} s ago"
-        health = agent.health if alive else "not running"
         table.add_row(
-            agent.name, agent.class_name, agent.mode, health, str(agent.pid), str(agent.restarts), age
+            agent.name,
+            agent.class_name,
+            _MODES.get(agent.mode, agent.mode),
+            agent.health if alive else "stopped",
+            str(agent.pid) if alive else "–",
+            str(agent.restarts),
+            _age(agent.last_fact_age_s) if alive else "–",
+            agent.reason,
         )
     _console.print(table)
+
+
+def _age(seconds: float) -> str:
+    return "none" if seconds < 0.0 else f"{seconds:.0f} s ago"
 
 
 def pause(book: BookOption = "", config: ConfigOption = None) -> None:
@@ -97,22 +127,29 @@ def resume(book: BookOption = "", config: ConfigOption = None) -> None:
 
 
 def flatten(book: BookOption = "", config: ConfigOption = None) -> None:
-    """Close every position and halt; straight at the terminal where the council cannot answer."""
+    """Close what the council has opened and halt; where it cannot answer, close at the terminal.
+
+    At the terminal every position of the account is closed, whoever opened it.
+    """
     found = _find(book, config)
     try:
         _command(Command.FLATTEN, book, config)
-    except (RecoverableError, ConfigError) as error:
+    except (QuorumError, OSError) as error:
         from runtime.emergency import flatten_at_terminal
 
-        _console.print(f"{error}\nclosing at the terminal instead")
+        _console.print(f"{error}\nclosing every position of the account at the terminal instead")
         closed = flatten_at_terminal(found)
-        _console.print(f"{closed} positions closed; the next start adopts it into the journal")
+        _console.print(
+            f"{closed} positions closed" + ("; the next start journals it" if closed else "")
+        )
 
 
 def stop(
     book: BookOption = "",
     config: ConfigOption = None,
-    kill: Annotated[bool, typer.Option(help="End the driver's process if it does not stop.")] = False,
+    kill: Annotated[
+        bool, typer.Option(help="End the driver's process if it does not stop.")
+    ] = False,
 ) -> None:
     """Stop the system in order; positions keep their stops at the broker."""
     found = _find(book, config)

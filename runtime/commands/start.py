@@ -13,31 +13,26 @@ from rich.live import Live
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from blackboard.errors import ConfigError
-from config.agents import Mode
 from config.secrets import load_secrets
-from config.settings import Settings
 from runtime.clock import process_s
 from runtime.commands.options import ConfigOption, JsonOption, SetOption, load
+from runtime.commands.reductions import reductions
 from runtime.driver import MARKERS, Display, Ending, Notify, to_nobody
 from runtime.live_view import render
 from runtime.notify.telegram import start_notifier
 from runtime.picture import Picture, clock_text
-from runtime.preparation import StartOptions, manifest_of, prepare, restart_clock
+from runtime.preparation import (
+    StartOptions,
+    manifest_of,
+    prepare,
+    require_ports,
+    restart_clock,
+)
 from runtime.run_plan import RunPlan
 from runtime.status import Status
 
 _LOG_EVERY_S = 10.0
 _UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "": 1}
-_COSTS = {
-    "technical": "no technical votes, no trailing stops",
-    "lstm_vol": "no volatility forecast: no storm veto, stops are not scaled",
-    "sentiment": "no blackouts and no calendar: entries at half risk",
-    "portfolio": "every symbol has the same budget",
-    "risk": "nothing is approved, so nothing is traded",
-    "execution": "nothing is sent, so nothing is traded",
-    "learner": "weights and calibrations stay as they are",
-    "supervisor": "nothing is decided, so nothing is traded",
-}
 
 
 def mount(app: typer.Typer) -> None:
@@ -74,7 +69,7 @@ def up(
             "market.history.start": from_ or None,
             "market.history.end": to or None,
             "market.synthetic.seed": seed,
-            "symbols": symbols.split(",") if symbols else None,
+            "symbols": [name.strip() for name in symbols.split(",")] if symbols else None,
             "book": book or None,
         },
     )
@@ -82,8 +77,10 @@ def up(
     start = prepare(loaded, options)
     plan, data = start.plan, start.data
     with plan.book.held():
+        require_ports(plan, options)
         _announce(plan, json=json)
         plan.book.write_manifest(manifest_of(plan, options, data))
+        plan.write()  # before anything starts: an emergency finds the terminal by it
         ending = _run(plan, options, address, json=json)
     _conclude(plan, ending, json=json)
 
@@ -253,32 +250,18 @@ def _announce(plan: RunPlan, *, json: bool) -> None:
     settings = plan.settings
     marker = MARKERS[settings.profile]
     where = settings.market.history.path or "seeded synthetic market"
-    if settings.terminal.kind == "metatrader":
-        where = "MetaTrader 5"
     if json:
         return
     console = Console(soft_wrap=True)
-    console.print(f"[black on yellow] {marker} [/] Quorum on {where}: {', '.join(settings.symbols)}")
+    console.print(
+        f"[black on yellow] {marker} [/] Quorum on {where}: {', '.join(settings.symbols)}"
+    )
     console.print(
         f"book {plan.book.name}, from {clock_text(plan.start_ns)} UTC; journal {plan.book.journal}",
         highlight=False,
     )
-    for line in (*_reductions(settings), *plan.warnings):
+    for line in (*reductions(settings), *plan.warnings):
         console.print(f"note: {line}", highlight=False, markup=False)
-
-
-def _reductions(settings: Settings) -> list[str]:
-    notes = []
-    for name, cost in _COSTS.items():
-        mode = settings.mode(name)
-        if mode is Mode.DISABLED:
-            notes.append(f"{name} is disabled: {cost}")
-        elif mode is Mode.SHADOW:
-            notes.append(f"{name} is in shadow: it posts and is scored, but {cost}")
-    has_calendar = settings.agents.sentiment.calendar_file or not settings.market.history.path
-    if not has_calendar and settings.mode("sentiment") is not Mode.DISABLED:
-        notes.append("no calendar is configured (agents.sentiment.calendar_file): half risk")
-    return notes
 
 
 def _conclude(plan: RunPlan, ending: Ending, *, json: bool) -> None:
@@ -325,4 +308,7 @@ def _seconds(text: str) -> float:
     match = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd]?)", text.strip())
     if match is None:
         raise ConfigError(f"--duration must be a number with s, m, h or d, was {text!r}")
-    return float(match[1]) * _UNITS_S[match[2]]
+    seconds = float(match[1]) * _UNITS_S[match[2]]
+    if seconds <= 0.0:
+        raise ConfigError(f"--duration must be more than nothing, was {text!r}")
+    return seconds

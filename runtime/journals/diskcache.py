@@ -71,25 +71,29 @@ class DiskcacheJournal:
                 disk=BytesDisk,
                 eviction_policy="none",
                 cull_limit=0,
-                size_limit=bytes_max,
                 timeout=_BUSY_TIMEOUT_S,
             )
         except sqlite3.DatabaseError as error:
             raise JournalCorrupt(f"journal {folder} cannot be opened: {error}") from error
         self._folder = folder
         self._durability: Durability | None = None
+        self._page_bytes = self._select("PRAGMA page_size", ())[0][0]
 
     def append(
         self, block: Block | None, states: Mapping[str, bytes], durability: Durability
     ) -> None:
-        """Store a block and the named states in one transaction; OSError if the disk cannot."""
+        """Store a block and the named states in one transaction; OSError if there is no room."""
+        rows: dict[int | str, bytes] = {
+            _STATE_PREFIX + name: value for name, value in states.items()
+        }
+        if block is not None:
+            rows[block.first_seq] = msgspec.msgpack.encode(block)
+        self._require_room(sum(map(len, rows.values())))
         self._set_durability(durability)
         try:
             with self._cache.transact():
-                if block is not None:
-                    self._cache[block.first_seq] = msgspec.msgpack.encode(block)
-                for name, value in states.items():
-                    self._cache[_STATE_PREFIX + name] = value
+                for key, value in rows.items():
+                    self._cache[key] = value
         except (sqlite3.DatabaseError, diskcache.Timeout) as error:
             raise OSError(f"journal {self._folder} cannot be written: {error}") from error
 
@@ -149,6 +153,15 @@ class DiskcacheJournal:
         except sqlite3.DatabaseError as error:
             raise JournalCorrupt(f"journal {self._folder} cannot be read: {error}") from error
         return rows
+
+    def _require_room(self, size: int) -> None:
+        # diskcache's own size limit only evicts, and here it evicts nothing.
+        used = self._select("PRAGMA page_count", ())[0][0] * self._page_bytes
+        if used + size > self._bytes_max:
+            raise OSError(
+                f"journal {self._folder} is full: {used} bytes of {self._bytes_max} "
+                "(board.journal_bytes_max)"
+            )
 
     def _set_durability(self, durability: Durability) -> None:
         if durability is not self._durability:

@@ -15,6 +15,7 @@ from blackboard.facts import (
     AmendIntent,
     Decision,
     ExitIntent,
+    Fact,
     Fill,
     OrderIntent,
     RiskApproved,
@@ -24,22 +25,18 @@ from blackboard.facts import (
     kind_of,
 )
 
-HASHED_KINDS = frozenset(
-    map(
-        kind_of,
-        (
-            Decision,
-            OrderIntent,
-            ExitIntent,
-            AmendIntent,
-            RiskApproved,
-            RiskRefused,
-            Fill,
-            TradeClosed,
-            TradingStateChanged,
-        ),
-    )
+_HASHED: tuple[type[Fact], ...] = (
+    Decision,
+    OrderIntent,
+    ExitIntent,
+    AmendIntent,
+    RiskApproved,
+    RiskRefused,
+    Fill,
+    TradeClosed,
+    TradingStateChanged,
 )
+HASHED_KINDS = frozenset(map(kind_of, _HASHED))
 _LEFT_OUT = frozenset({"ticket", "position_ticket", "order_ticket", "deal_ticket", "magic"})
 
 

@@ -9,6 +9,7 @@ from blackboard.board import read_all
 from blackboard.entry import Entry
 from blackboard.errors import ConfigError
 from blackboard.facts import (
+    FOREVER_NS,
     Fact,
     Fill,
     OrderOutcome,
@@ -16,6 +17,7 @@ from blackboard.facts import (
     TradeClosed,
 )
 from runtime.journals.diskcache import DiskcacheJournal
+from runtime.picture import clock_text
 
 _TEXT_LENGTH_MAX = 60
 _LEFT_OUT = frozenset({"kind", "scope", "valid_until_ns", "evidence", "gates", "shares", "factors"})
@@ -62,14 +64,17 @@ def brief(fact: Fact) -> str:
 
 def _field(name: str, value: object) -> str:
     match value:
-        case list() | dict():
+        case list() | tuple() | dict():
             return f"{name}={len(value)}" if value else ""
         case float():
             return f"{name}={value:.6g}"
-        case str() if len(value) > _TEXT_LENGTH_MAX:
-            return f"{name}={value[:_TEXT_LENGTH_MAX]}…"
+        case str() if len(value) > _TEXT_LENGTH_MAX or "\n" in value:
+            line = value.replace("\n", "; ")
+            return f"{name}={line[:_TEXT_LENGTH_MAX]}{'…' if len(line) > _TEXT_LENGTH_MAX else ''}"
         case "":
             return ""
+        case int() if name.endswith("_ns") and 0 < value < FOREVER_NS:
+            return f"{name.removesuffix('_ns')}={clock_text(value)}"
         case _:
             return f"{name}={value}"
 

@@ -43,7 +43,10 @@ class Closing(msgspec.Struct, frozen=True, kw_only=True):
     deposits: float
     currency: str
     accounting_gap: float
-    """Balance − deposits − Σ(profit + swap + commission + fee) of all deals; 0 but for rounding."""
+    """Balance − deposits − Σ(profit + swap + commission + fee) of all deals; 0 but for rounding.
+
+    As of the last snapshot of the account, which may be up to a minute older than the last deal.
+    """
     accounting_holds: bool
     trading_state: str
     refusals: dict[str, int]
@@ -61,6 +64,7 @@ class ClosingCount:
         self._closes: set[int] = set()
         self._pnl = 0.0
         self._booked = 0.0
+        self._gap = 0.0
         self._refusals: dict[str, int] = {}
         self._blocked: dict[str, int] = {}
         self._account: AccountSnapshot | None = None
@@ -91,7 +95,9 @@ class ClosingCount:
                 counts["wins"] += pnl > 0.0
                 self._pnl += pnl
             case AccountSnapshot() as account:
+                # The deals that a reading shows stand before its snapshot; later ones are not.
                 self._account = account
+                self._gap = account.balance - account.deposits - self._booked
             case TradingStateChanged(state=state):
                 self._state = state.value
             case _:
@@ -101,7 +107,6 @@ class ClosingCount:
     def closing(self, run: str, profile: str, journal: str) -> Closing:
         """Return the summary of what was taken so far."""
         account = self._account
-        gap = 0.0 if account is None else account.balance - account.deposits - self._booked
         return Closing(
             run=run,
             profile=profile,
@@ -114,8 +119,8 @@ class ClosingCount:
             equity=account.equity if account else 0.0,
             deposits=account.deposits if account else 0.0,
             currency=account.currency if account else "",
-            accounting_gap=round(gap, 6),
-            accounting_holds=abs(gap) < _MONEY_TOLERANCE,
+            accounting_gap=round(self._gap, 6),
+            accounting_holds=abs(self._gap) < _MONEY_TOLERANCE,
             trading_state=self._state,
             refusals=dict(sorted(self._refusals.items())),
             blocked_by=dict(sorted(self._blocked.items())),

@@ -41,7 +41,10 @@ def read_symbols(terminal: Terminal, symbols: tuple[str, ...]) -> SymbolsRead:
         terminal.symbol_select(name, True)
         info = terminal.symbol_info(name)
         if info is None:
-            skipped.append((name, f"the terminal does not know it: {terminal.last_error()[1]}"))
+            code, text = terminal.last_error()
+            if code != constants.RES_E_NOT_FOUND:
+                raise TerminalUnavailable(f"symbol {name}: {code} {text}")
+            skipped.append((name, f"the terminal does not know it: {text}"))
         elif info.trade_mode != constants.SYMBOL_TRADE_MODE_FULL:
             skipped.append((name, f"trade mode must be FULL (4), was {info.trade_mode}"))
         else:

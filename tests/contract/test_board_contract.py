@@ -1,6 +1,6 @@
 """What the board promises to everybody who posts and reads, over any journal."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import msgspec
@@ -63,7 +63,7 @@ def test_order_is_gapless_over_restarts(open_board: OpenBoard) -> None:
 
 
 def test_a_slot_is_filled_once(open_board: OpenBoard) -> None:
-    """A repeated draft is answered with the first entry's seq and created nothing, also later on."""
+    """A repeated draft is answered with the first entry's seq and creates nothing, ever."""
     board = open_board()
     board.join("data")
 
@@ -144,13 +144,52 @@ def test_a_lagging_reader_is_served_from_the_journal(open_board: OpenBoard) -> N
     board = open_board()
     board.join("data")
     for ts_ns in range(1, 11):
-        board.post(a_post(a_quote(ts_ns)), 1000)
+        board.post(a_post(a_quote(ts_ns), now_ns=ts_ns), 1000)
 
     cursor, batch = board.read(2, limit=3)
 
     assert seqs(board) == list(range(1, 11))
     assert [item.entry.seq for item in batch] == [3, 4, 5]
     assert cursor == 5
+
+
+@pytest.mark.parametrize(
+    ("after", "limit", "read"),
+    [
+        (0, 1, [1]),
+        (0, 2, [1, 2, 3, 4]),  # the limit falls into the post of three: all of it comes along
+        (0, 4, [1, 2, 3, 4]),
+        (2, 1, [3, 4]),  # what is left of a post that was begun elsewhere is not parted either
+        (4, 1, [5, 6]),
+    ],
+)
+def test_a_post_is_never_parted(
+    open_board: OpenBoard, after: int, limit: int, read: list[int]
+) -> None:
+    """A limited batch ends with a whole post, and the cursor stands on its last entry."""
+    board = open_board()
+    board.join("data")
+    for now_ns, size in ((100, 1), (200, 3), (300, 2)):
+        quotes = [a_quote(now_ns, ordinal=str(place)) for place in range(size)]
+        board.post(a_post(*quotes, now_ns=now_ns), 1000)
+
+    cursor, batch = board.read(after, limit=limit)
+
+    assert [item.entry.seq for item in batch] == read
+    assert cursor == read[-1]
+
+
+def test_a_post_is_not_parted_by_what_a_filter_leaves_out(open_board: OpenBoard) -> None:
+    """The wanted entries of a post come together, whatever stands between them."""
+    board = open_board()
+    board.join("data")
+    board.post(a_post(a_quote(1), a_quote(1, "GBPUSD"), a_quote(2), now_ns=100), 1000)
+    board.post(a_post(a_quote(3), now_ns=200), 1000)
+
+    cursor, batch = board.read(0, Filter(scopes=frozenset({"EURUSD"})), limit=1)
+
+    assert [item.entry.seq for item in batch] == [1, 3]
+    assert cursor == 3
 
 
 def test_a_filter_passes_over_entries_but_not_over_the_cursor(open_board: OpenBoard) -> None:
@@ -258,7 +297,7 @@ def test_an_error_of_the_journal_changes_nothing() -> None:
         is_full = False
 
         def append(
-            self, block: Block | None, states: dict[str, bytes], durability: Durability
+            self, block: Block | None, states: Mapping[str, bytes], durability: Durability
         ) -> None:
             """Refuse while full."""
             if self.is_full:
@@ -284,7 +323,7 @@ def test_facts_about_orders_are_synced_fully() -> None:
 
     class Recording(MemoryJournal):
         def append(
-            self, block: Block | None, states: dict[str, bytes], durability: Durability
+            self, block: Block | None, states: Mapping[str, bytes], durability: Durability
         ) -> None:
             """Note what was asked."""
             if block is not None:

@@ -123,3 +123,35 @@ def test_a_full_journal_stores_nothing_of_a_block(
     assert list(journal.blocks()) == [first]
     assert journal.state("now") == b"1"
     del second
+
+
+def test_a_journal_takes_no_more_than_its_limit(tmp_path: Path) -> None:
+    """Beyond its size a journal refuses whole appends, keeps what it has, and says why."""
+    first, second = chain(2)
+    journal = DiskcacheJournal(tmp_path / "journal", bytes_max=1_000_000)
+    journal.append(first, {"now": b"1"}, Durability.SAFE)
+    big = seal(2, 3, b"x" * 1_000_000, first.hash)
+
+    with pytest.raises(OSError, match=r"is full: \d+ bytes of 1000000 \(board.journal_bytes_max"):
+        journal.append(big, {"now": b"2"}, Durability.SAFE)
+
+    assert list(journal.blocks()) == [first]
+    assert journal.state("now") == b"1"
+    journal.append(second, {"now": b"3"}, Durability.SAFE)
+    assert list(journal.blocks()) == [first, second]
+
+
+def test_a_full_journal_goes_on_with_a_higher_limit(tmp_path: Path) -> None:
+    """What was refused for its size is taken once there is room, after what is there already."""
+    first, _ = chain(2)
+    big = seal(2, 3, b"x" * 1_000_000, first.hash)
+    journal = DiskcacheJournal(tmp_path / "journal", bytes_max=1_000_000)
+    journal.append(first, {}, Durability.SAFE)
+    with pytest.raises(OSError, match="is full"):
+        journal.append(big, {}, Durability.SAFE)
+    journal.close()
+
+    roomy = DiskcacheJournal(tmp_path / "journal", bytes_max=3_000_000)
+    roomy.append(big, {}, Durability.SAFE)
+
+    assert list(roomy.blocks()) == [first, big]

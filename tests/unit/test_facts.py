@@ -3,6 +3,7 @@
 import math
 import typing
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -25,7 +26,7 @@ def test_every_fact_is_frozen_keyword_only_and_strict(kind: type[Fact]) -> None:
     assert config.frozen
     assert config.forbid_unknown_fields
     assert config.tag == kind.__name__
-    with pytest.raises(TypeError, match="positional|keyword"):
+    with pytest.raises(TypeError, match=r"positional|keyword"):
         kind("EURUSD")  # type: ignore[call-arg]
 
 
@@ -56,19 +57,19 @@ def test_all_names_are_exported() -> None:
 @pytest.mark.parametrize("bid", [0.0, -1.0, math.nan, math.inf])
 def test_quote_refuses_what_is_no_price(bid: float) -> None:
     """A zero, negative or non-finite price cannot become a fact."""
-    with pytest.raises(ValueError, match="bid|ask"):
+    with pytest.raises(ValueError, match=r"bid|ask"):
         Quote(scope="EURUSD", bid=bid, ask=bid + 0.1, account_per_quote=1.0, source="test")
 
 
 def test_crossed_quote_is_refused() -> None:
     """A bid at or above the ask cannot become a fact."""
-    with pytest.raises(ValueError, match="ask must be greater than 1.1"):
+    with pytest.raises(ValueError, match=r"ask must be greater than 1\.1"):
         Quote(scope="EURUSD", bid=1.1, ask=1.1, account_per_quote=1.0, source="test")
 
 
 def test_exit_intent_cannot_grow_a_position() -> None:
     """An exit on the position's own side, or of more than it holds, cannot be built."""
-    fields = {
+    fields: dict[str, Any] = {
         "scope": "EURUSD",
         "intent_id": "a",
         "position_ticket": 1,
@@ -88,7 +89,7 @@ def test_exit_intent_cannot_grow_a_position() -> None:
 )
 def test_amend_intent_cannot_loosen_a_stop(side: Side, stop_price: float) -> None:
     """A stop further from the price than the present one cannot be built."""
-    with pytest.raises(ValueError, match="must not be looser than 1.1"):
+    with pytest.raises(ValueError, match=r"must not be looser than 1\.1"):
         AmendIntent(
             scope="EURUSD",
             intent_id="a",

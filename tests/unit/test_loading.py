@@ -79,17 +79,17 @@ def test_sources_add_to_each_other() -> None:
         "agents: {risk: {heat_max: 0.05, positions_max: 3}}",
         "QUORUM_AGENTS__RISK__HEAT_MAX=0.06",
         {"QUORUM_SPEED": "2"},
-        {"seed": "11"},
+        {"anchor_weeks": "11"},
     )
 
     risk = loaded.settings.agents.risk
     assert (risk.heat_max, risk.positions_max, risk.daily_loss_max) == (0.06, 3, 0.02)
-    assert (loaded.settings.speed, loaded.settings.seed) == (2.0, 11)
+    assert (loaded.settings.speed, loaded.settings.anchor_weeks) == (2.0, 11)
     assert loaded.origins == {
         "agents.risk.heat_max": ".env",
         "agents.risk.positions_max": "mine.yaml",
         "speed": "environment",
-        "seed": "command line",
+        "anchor_weeks": "command line",
     }
 
 
@@ -135,20 +135,22 @@ def test_unknown_variable_is_refused_from_environment_and_env_file(
 
 def test_section_cannot_be_set_whole_from_the_command_line() -> None:
     """A value where a section belongs is refused, also beside a key of that section."""
-    lines = refusal(overrides={"agents.risk": "3", "agents.risk.heat_max": "0.05", "seed.x": "1"})
+    lines = refusal(overrides={"agents.risk": "3", "agents.risk.heat_max": "0.05", "speed.x": "1"})
 
     assert lines == [
         "command line: agents.risk is no setting",
-        "command line: seed.x is no setting",
+        "command line: speed.x is no setting",
     ]
 
 
 def test_unrelated_keys_of_an_env_file_are_fine() -> None:
     """A .env that other programs share, secrets included, does not stop the start."""
-    loaded = load(dotenv="OTHER=1\nFMP_API_KEY=abc\nexport PATHS=/x\nquorum_seed=9\n# QUORUM_X=1\n")
+    loaded = load(
+        dotenv="OTHER=1\nFMP_API_KEY=abc\nexport PATHS=/x\nquorum_anchor_weeks=9\n# QUORUM_X=1\n"
+    )
 
-    assert loaded.settings.seed == 9
-    assert loaded.origins == {"seed": ".env"}
+    assert loaded.settings.anchor_weeks == 9
+    assert loaded.origins == {"anchor_weeks": ".env"}
 
 
 @pytest.mark.parametrize("text", ["EURUSD,GBPUSD", "EURUSD, GBPUSD,", '["EURUSD", "GBPUSD"]'])
@@ -194,7 +196,7 @@ def test_mode_is_the_same_from_every_source(text: str, mode: Mode) -> None:
     [
         ("- 1", "must hold keys and values, was a list"),
         ("a: [", "is not YAML"),
-        ("seed: 1\nseed: 2", "seed stands twice"),
+        ("speed: 1\nspeed: 2", "speed stands twice"),
         ("agents: {risk: {heat_max: 0.05}}\nagents: {data: {}}", "agents stands twice"),
         ("agents: {risk: {heat_max: 0.05, heat_max: 0.06}}", "heat_max stands twice"),
         ("!!python/object/apply:os.getcwd []", "is not YAML"),
@@ -271,12 +273,12 @@ def test_config_show_names_the_origin_of_each_value(monkeypatch: pytest.MonkeyPa
     """An operator sees where a surprising value comes from."""
     import json
 
-    monkeypatch.setenv("QUORUM_SEED", "99")
+    monkeypatch.setenv("QUORUM_ANCHOR_WEEKS", "9")
 
     result = CliRunner().invoke(configuration.app, ["show", "--json", "--set", "speed=3"])
 
     shown = json.loads(result.output)["settings"]
-    assert shown["seed"] == {"value": 99, "origin": "environment"}
+    assert shown["anchor_weeks"] == {"value": 9, "origin": "environment"}
     assert shown["speed"] == {"value": 3.0, "origin": "command line"}
     assert shown["book"] == {"value": "embedded", "origin": "default.yaml"}
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import structlog
 
+from config.system import LogSection
 from runtime.log_setup import REDACTED, redact_text, set_up_logs
 
 TOKEN = "123456789:AAFakeFakeFakeFakeFakeFakeFakeFake-_x"
@@ -74,7 +75,7 @@ def test_ordinary_text_stays(text: str) -> None:
 def test_secret_never_reaches_the_file(tmp_path: Path, form: str) -> None:
     """A value, an event, an exception of ours and one of a library's log are all redacted."""
     text, secret = SECRETS[form]
-    set_up_logs("driver", tmp_path, level="debug")
+    set_up_logs("driver", tmp_path, LogSection(level="debug"))
     log = structlog.get_logger()
 
     log.info("feed_failed", url=text)
@@ -95,7 +96,7 @@ def test_secret_never_reaches_the_file(tmp_path: Path, form: str) -> None:
 @pytest.mark.parametrize("key", ["token", "mt5_password", "API_KEY", "client_secret", "bearer"])
 def test_value_under_a_secret_name_is_redacted(tmp_path: Path, key: str) -> None:
     """A secret of no known form is known by its name."""
-    set_up_logs("driver", tmp_path)
+    set_up_logs("driver", tmp_path, LogSection())
 
     structlog.get_logger().info("logged_in", **{key: "hunter2"})
 
@@ -104,7 +105,7 @@ def test_value_under_a_secret_name_is_redacted(tmp_path: Path, key: str) -> None
 
 def test_record_is_an_event_with_level_time_and_what_was_bound(tmp_path: Path) -> None:
     """Each line can be searched by event, level, time, agent and run."""
-    set_up_logs("risk", tmp_path)
+    set_up_logs("risk", tmp_path, LogSection())
     structlog.contextvars.bind_contextvars(agent="risk", run_id="r1")
 
     structlog.get_logger().info("limit_breached", limit="heat_max", value=0.03)
@@ -123,7 +124,7 @@ def test_record_is_an_event_with_level_time_and_what_was_bound(tmp_path: Path) -
 
 def test_level_decides_what_is_written(tmp_path: Path) -> None:
     """What is below the level is not written."""
-    set_up_logs("driver", tmp_path, level="warning")
+    set_up_logs("driver", tmp_path, LogSection(level="warning"))
     log = structlog.get_logger()
 
     log.info("a")
@@ -135,7 +136,7 @@ def test_level_decides_what_is_written(tmp_path: Path) -> None:
 @pytest.mark.parametrize("library", ["httpx", "httpcore", "urllib3"])
 def test_libraries_that_write_addresses_are_silent(tmp_path: Path, library: str) -> None:
     """Even at debug, no library writes each address that it opens."""
-    set_up_logs("driver", tmp_path, level="debug")
+    set_up_logs("driver", tmp_path, LogSection(level="debug"))
 
     logging.getLogger(library).info("HTTP Request: POST https://x")
     logging.getLogger(library).warning("pool is full")
@@ -145,30 +146,30 @@ def test_libraries_that_write_addresses_are_silent(tmp_path: Path, library: str)
 
 def test_logs_are_bounded_on_disk(tmp_path: Path) -> None:
     """A file is rotated at its size, and only so many are kept."""
-    set_up_logs("driver", tmp_path, bytes_max=500, files_max=2)
+    set_up_logs("driver", tmp_path, LogSection(file_bytes_max=100_000, files_max=2))
     log = structlog.get_logger()
 
     for number in range(50):
-        log.info("x" * 100, number=number)
+        log.info("x" * 10_000, number=number)
 
     names = {path.name for path in tmp_path.iterdir()}
     assert names == {"driver.jsonl", "driver.jsonl.1", "driver.jsonl.2"}
     assert records(tmp_path)[-1]["number"] == 49
-    assert all(path.stat().st_size <= 500 for path in tmp_path.iterdir())
+    assert all(path.stat().st_size <= 100_000 for path in tmp_path.iterdir())
 
 
 def test_folder_is_private(tmp_path: Path) -> None:
     """Only the user lists the logs."""
-    set_up_logs("driver", tmp_path / "logs")
+    set_up_logs("driver", tmp_path / "logs", LogSection())
 
     assert (tmp_path / "logs").stat().st_mode & 0o777 == 0o700
 
 
 def test_setting_up_again_replaces_what_was_there(tmp_path: Path) -> None:
     """A process that sets up twice writes each record once."""
-    set_up_logs("first", tmp_path)
+    set_up_logs("first", tmp_path, LogSection())
     first = logging.getLogger().handlers[0]
-    set_up_logs("second", tmp_path)
+    set_up_logs("second", tmp_path, LogSection())
     first.close()
 
     structlog.get_logger().info("a")
@@ -177,16 +178,18 @@ def test_setting_up_again_replaces_what_was_there(tmp_path: Path) -> None:
     assert len(records(tmp_path, "second")) == 1
 
 
-def test_console_shows_people_the_same_without_secrets(
+def test_console_shows_people_warnings_without_secrets(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Stderr has the event in plain text where it is no terminal, redacted too."""
-    set_up_logs("driver", None, console=True)
+    """Stderr has warnings in plain text where it is no terminal, redacted; the file has all."""
+    set_up_logs("driver", tmp_path, LogSection(), console=True)
 
+    structlog.get_logger().info("feed_read")
     structlog.get_logger().warning("feed_failed", url=SECRETS["fmp"][0])
 
     shown = capsys.readouterr().err
     assert "feed_failed" in shown
     assert "S3cr3tKey" not in shown
     assert "\x1b[" not in shown
-    assert not list(tmp_path.iterdir())
+    assert "feed_read" not in shown
+    assert [record["event"] for record in records(tmp_path)] == ["feed_read", "feed_failed"]

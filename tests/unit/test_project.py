@@ -25,6 +25,7 @@ TEXTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / ".env
 """Everything that is written for people."""
 
 IMPORTED_AS = {
+    "annotated-types": "annotated_types",
     "fastapi": "starlette",  # its foundation, which serves where no more is needed
     "pandas-ta-classic": "pandas_ta_classic",
     "pydantic-settings": "pydantic_settings",
@@ -35,6 +36,8 @@ IMPORTED_AS = {
     "xgboost-cpu": "xgboost",
 }
 """Import names that differ from the package's."""
+SEVERAL = 4
+"""Users from which on the table of agents' modules does not name them."""
 
 
 def rows_below(text: str, heading: str) -> list[list[str]]:
@@ -245,12 +248,28 @@ def test_agent_table_of_the_readme_is_true() -> None:
 
 
 def test_modules_beside_agents_are_told_of() -> None:
-    """Every module in `agents/` has its place in the table, under an agent that uses it."""
+    """Every module in `agents/` has its one place in the table, under the agents that use it."""
     rows = rows_below(ARCHITECTURE, "## The tree")
+    agents = ROOT / "agents"
+    paths = [path for path in agents.rglob("*.py") if path.stem != "__init__"]
+    users = {name: imported_by(agents / f"{name}.py") for name in ORDER}
 
-    told = {module: row[0] for row in rows for module in in_code(row[1])}
-    modules = {path.stem for path in (ROOT / "agents").glob("*.py")} - {"__init__", *ORDER}
-    assert set(told) == modules
+    told = [module for row in rows for module in in_code(row[1])]
+    modules = {path.relative_to(agents).with_suffix("").as_posix() for path in paths}
+    assert sorted(told) == sorted(modules - set(ORDER))
+    for row in rows:
+        for module in in_code(row[1]):
+            used_by = [name for name in ORDER if module in users[name]]
+            assert row[0] == (", ".join(used_by) if len(used_by) < SEVERAL else "several"), module
+
+
+def imported_by(path: Path) -> set[str]:
+    """Return the modules of `agents/` that one of them imports, directly or through others."""
+    found: set[str] = set()
+    for module in re.findall(r"^from agents\.([a-z_.]+) import", path.read_text("utf-8"), re.M):
+        name = module.replace(".", "/")
+        found |= {name} | imported_by(ROOT / "agents" / f"{name}.py")
+    return found
 
 
 def test_package_table_is_the_list_of_dependencies() -> None:

@@ -32,6 +32,7 @@ from blackboard.facts import (
     Vote,
 )
 from blackboard.facts.news import Coverage, Impact
+from config.agents import AgentsSection, TechnicalSection
 from config.settings import Settings
 from models.market.sessions import HOUR_NS, MINUTE_NS, SECOND_NS
 from tests.lone_agent import LoneAgent
@@ -40,7 +41,10 @@ M15_NS = 15 * MINUTE_NS
 START_NS = 1_741_168_800 * SECOND_NS  # Wednesday 2025-03-05 10:00 UTC
 FRIDAY_CLOSE_NS = 1_741_384_800 * SECOND_NS  # 2025-03-07 22:00 UTC
 SUNDAY_FIRST_NS = 1_741_554_900 * SECOND_NS  # 2025-03-09 21:15 UTC
-SETTINGS = Settings(symbols=("EURUSD", "USDJPY"))
+SETTINGS = Settings(
+    symbols=("EURUSD", "USDJPY"),
+    agents=AgentsSection(technical=TechnicalSection(barrier_atr=1.5, horizon_bars=32)),
+)
 
 F = TypeVar("F", bound=Fact)
 
@@ -134,7 +138,7 @@ def test_without_texts_every_symbol_gets_an_abstention() -> None:
     assert [(ts, vote.scope) for ts, vote in votes] == [(START_NS, "EURUSD"), (START_NS, "USDJPY")]
     assert all(vote.abstains and vote.probability_up == 0.5 for _, vote in votes)
     assert votes[0][1].reason == "no texts"
-    assert votes[0][1].horizon_bars == SETTINGS.agents.technical.horizon_bars
+    assert votes[0][1].horizon_bars == 32
     assert told(host, SentimentScore) == []
 
 

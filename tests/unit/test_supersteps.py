@@ -190,7 +190,8 @@ class Hospital:
                 continue
             if jump_ns is not None:
                 released = self.supersteps.jump(jump_ns)
-            if any([self.take(release) for release in released]):
+            ends = [self.take(release) for release in released]  # everybody takes his turn
+            if any(ends):
                 return self.board
 
     def take(self, release: Release) -> bool:
@@ -210,12 +211,11 @@ def test_a_run_reads_and_answers_once_at_each_instant() -> None:
     board = run_undisturbed()
 
     entries = [item.entry for item in board.read(0)[1]]
+    texts = [entry.fact.text for entry in entries[::2] if isinstance(entry.fact, Summary)]
 
     assert [entry.ts_event_ns for entry in entries[::2]] == [5, *range(10, 101, 10)]
     assert all(entry.known_at_ns == entry.ts_event_ns for entry in entries)
-    assert [entry.fact.text for entry in entries[::2]] == [
-        f"at {entry.ts_event_ns}" for entry in entries[::2]
-    ]
+    assert texts == [f"at {entry.ts_event_ns}" for entry in entries[::2]]
 
 
 @pytest.mark.parametrize("seed", range(40))
@@ -260,7 +260,7 @@ def test_a_refused_outbox_is_told_to_its_author() -> None:
 
 
 def test_an_operators_command_waits_for_the_next_superstep() -> None:
-    """A command that arrives while agents step is committed with them, first, and wakes its reader."""
+    """A command that comes while agents step is committed with them, first, and wakes."""
     board = a_board(MemoryJournal())
     supersteps = Supersteps(board, filters(), START_NS, END_NS)
     epoch = board.join("driver").epoch
@@ -277,5 +277,7 @@ def test_an_operators_command_waits_for_the_next_superstep() -> None:
     released, answers, jump_ns = supersteps.settle()
 
     assert [release.author for release in released] == ["data"]
-    assert [ack.created for ack in answers[0]] == [True]
+    (answer,) = answers
+    assert not isinstance(answer, PostRefused)
+    assert [ack.created for ack in answer] == [True]
     assert jump_ns is None

@@ -32,6 +32,18 @@ def test_digits_and_contract_follow_the_currencies(
     assert traits.currency_base + traits.currency_profit == symbol
 
 
+@pytest.mark.parametrize("symbol", ["USDXAU", "JPYXAU", "XAGXAU", "JPYXAG"])
+def test_what_has_too_few_points_is_no_symbol(symbol: str) -> None:
+    """A dollar is 0.00034 ounces of gold, 34 points: such prices would stand still, or be zero."""
+    with pytest.raises(ValueError, match=f"100 points.*'{symbol}'.*{symbol[3:] + symbol[:3]}"):
+        traits_of(symbol)
+
+
+def test_the_smallest_price_of_a_currency_has_points_enough() -> None:
+    """A yen in pounds is 0.00528: five digits are 528 points, and the symbol is taken."""
+    assert traits_of("JPYGBP").digits == 5
+
+
 def test_swaps_follow_the_rates() -> None:
     """Who holds the currency of the higher rate is paid, less the broker's markup."""
     eurusd, usdjpy = traits_of("EURUSD"), traits_of("USDJPY")

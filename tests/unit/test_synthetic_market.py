@@ -272,6 +272,7 @@ def test_levels_stay_near_their_homes() -> None:
         (("EURUSD", "EUR"), {}, "such as EURUSD, was 'EUR'"),
         (("EUREUR",), {}, "was 'EUREUR'"),
         (("eurusd",), {}, "was 'eurusd'"),
+        (("EURXAU",), {}, "is XAUEUR meant"),
         (("EURUSD",), {"start": "soon"}, "market.synthetic.start must be a time"),
         (("EURUSD",), {"start": "2025-03-03T06:00:00"}, "must have an offset from UTC"),
         (("EURUSD",), {"start": "1999-12-31"}, "must not be before 2000-01-01T00:00:00Z"),

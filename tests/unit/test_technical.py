@@ -8,11 +8,15 @@ from agents.requests import BarsRead, ReadBars, Unanswered
 from agents.technical import TechnicalAgent
 from blackboard.entry import Draft, Entry
 from blackboard.facts import AnyFact, Bar, BarHistory, Timeframe, TrailingStop, Vote
+from config.agents import AgentsSection, TechnicalSection
 from config.settings import Settings
 from models.market.bars import BarArray
 from tests.random_bars import M15_NS, random_bars
 
-SETTINGS = Settings(symbols=("EURUSD", "GBPUSD"))
+SETTINGS = Settings(
+    symbols=("EURUSD", "GBPUSD"),
+    agents=AgentsSection(technical=TechnicalSection(barrier_atr=1.5, horizon_bars=32)),
+)
 HISTORY_ROWS = 1920
 BARS = random_bars(HISTORY_ROWS + 300, seed=5)
 """Four weeks of history, which end with the week, and what follows."""

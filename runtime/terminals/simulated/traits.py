@@ -45,6 +45,7 @@ _NIGHTS_A_YEAR: Final = 365
 _METAL_DIGITS: Final = {"XAG": 3, "XAU": 2}
 _METAL_CONTRACT: Final = {"XAG": 5_000.0, "XAU": 100.0}
 _FX_CONTRACT: Final = 100_000.0
+_PRICE_POINTS_MIN: Final = 100.0  # below, one point is more than a percent, and bars say nothing
 
 
 def traits_of(symbol: str) -> SymbolTraits:
@@ -55,7 +56,8 @@ def traits_of(symbol: str) -> SymbolTraits:
     Raises
     ------
     ValueError
-        If the name is not six capital letters of two different currencies.
+        If the name is not six capital letters of two different currencies, or the price has too
+        few points to be quoted: nobody quotes in gold.
     """
     base, profit = symbol[:3], symbol[3:]
     is_name = len(symbol) == SYMBOL_LENGTH and symbol.isascii() and symbol.isalpha()
@@ -64,6 +66,11 @@ def traits_of(symbol: str) -> SymbolTraits:
     digits = _METAL_DIGITS.get(base, 3 if profit == "JPY" else 5)
     carry_percent = _rate_percent(base) - _rate_percent(profit)
     price = dollars_per(base) / dollars_per(profit)
+    if price * 10.0**digits < _PRICE_POINTS_MIN:
+        raise ValueError(
+            f"symbol must be worth {_PRICE_POINTS_MIN:g} points at least, was {symbol!r}, about "
+            f"{price:.2g} with {digits} digits: is {profit + base} meant?"
+        )
     points_per_percent = price * 10.0**digits / 100.0 / _NIGHTS_A_YEAR
     return SymbolTraits(
         name=symbol,

@@ -1,0 +1,219 @@
+"""The whole council on real Ray, started as an operator starts it: what only processes can show."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from blackboard.facts import Fill, OrderSubmitting, PositionChanged, kind_of
+from blackboard.facts.execution import DealEntry
+from runtime.proof.lineage import entries_of, explain_ticket
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(280)]
+
+ROOT = Path(__file__).resolve().parents[2]
+COUNCIL = ("data", "technical", "lstm_vol", "sentiment", "portfolio", "risk", "execution", "learner")
+ARGUMENTS = ("up", "--symbols", "EURUSD,USDJPY,EURJPY", "--set", "cluster.dashboard=false")
+HISTORY = (*ARGUMENTS, "--speed", "max", "--json")
+WAIT_S = 90.0
+
+
+def environment(home: Path) -> dict[str, str]:
+    """Return the environment of a driver that touches nothing of this user."""
+    return {**os.environ, "QUORUM_HOME": str(home), "RAY_AUTH_MODE": "disabled"}
+
+
+@contextmanager
+def driver(home: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """Run the command line; whatever is left of it at the end is ended."""
+    process = subprocess.Popen(
+        [sys.executable, str(ROOT / "launch.py"), *arguments],
+        env=environment(home),
+        cwd=home,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.terminate()
+        process.communicate(timeout=30)
+
+
+def finished(home: Path, *arguments: str) -> dict[str, Any]:
+    """Run the command line to its end and return its closing summary."""
+    with driver(home, *arguments) as process:
+        output, _ = process.communicate(timeout=200)
+    assert process.returncode == 0, output
+    closing: dict[str, Any] = json.loads(output.splitlines()[-1])
+    return closing
+
+
+def status(home: Path) -> dict[str, Any]:
+    """Return what the driver says of itself, empty before it does."""
+    for path in home.glob("books/*/cluster.json"):
+        told: dict[str, Any] = json.loads(path.read_bytes())
+        return told
+    return {}
+
+
+def until(home: Path, holds: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+    """Wait until what the driver says of itself fulfils a condition."""
+    end_s = time.monotonic() + WAIT_S  # noqa: TID251 - a test outside of the system's clocks
+    while time.monotonic() < end_s:  # noqa: TID251
+        told = status(home)
+        if told and holds(told):
+            return told
+        time.sleep(0.1)
+    raise AssertionError(f"did not come about: {status(home)}")
+
+
+def pid_of(told: dict[str, Any], name: str) -> int:
+    """Return the process of an agent, of the board, or of the terminal."""
+    if name in {"board", "terminal"}:
+        return int(told[f"{name}_pid"])
+    return next(int(agent["pid"]) for agent in told["agents"] if agent["name"] == name)
+
+
+def book_of(home: Path) -> Path:
+    """Return the journal of the one book."""
+    return next(home.glob("books/*/journal"))
+
+
+def test_killing_every_process_changes_no_decision(tmp_path: Path) -> None:
+    """A run in which each agent, the board and the terminal are killed decides what it would have.
+
+    The reference is the same run in one process, undisturbed. The journal is gapless, no order is
+    doubled, every position keeps its stop, and the account's arithmetic holds.
+    """
+    span = ("--duration", "60h")
+    reference_home, home = tmp_path / "reference", tmp_path / "killed"
+    reference_home.mkdir()
+    home.mkdir()
+    reference = finished(reference_home, *HISTORY, *span, "--in-process")
+
+    with driver(home, *HISTORY, *span) as process:
+        for name in (*COUNCIL, "supervisor", "board", "terminal"):
+            told = until(home, lambda told, name=name: pid_of(told, name) > 0 and told["head"] > 0)
+            os.kill(pid_of(told, name), signal.SIGKILL)
+            until(home, lambda now, head=told["head"]: now["head"] > head)
+        output, _ = process.communicate(timeout=200)
+    closing = json.loads(output.splitlines()[-1])
+
+    assert closing["decisions_hash"] == reference["decisions_hash"]
+    assert closing["entries"] == reference["entries"]
+    assert closing["trades"] > 0
+    assert closing["accounting_holds"]
+    check_journal(book_of(home))
+
+
+def check_journal(folder: Path) -> None:
+    """Assert what holds of every journal, whatever was killed."""
+    submitted: Counter[str] = Counter()
+    entered: Counter[str] = Counter()
+    naked = []
+    for place, entry in enumerate(entries_of(folder), 1):
+        assert entry.seq == place
+        match entry.fact:
+            case OrderSubmitting(intent_id=intent):
+                submitted[intent] += 1
+            case Fill(intent_id=intent, entry=DealEntry.IN):
+                entered[intent] += 1
+            case PositionChanged(lots=lots, stop_price=stop) if lots > 0.0 and stop == 0.0:
+                naked.append(entry)
+            case _:
+                pass
+    assert set(submitted.values()) == {1}
+    assert set(entered.values()) == {1}
+    assert naked == []
+
+
+def test_a_live_system_trades_obeys_stops_and_goes_on(tmp_path: Path) -> None:
+    """Started live it opens a position, takes commands, stops on a signal, and continues its book."""
+    with driver(tmp_path, *ARGUMENTS, "--speed", "600") as process:
+        until(tmp_path, lambda told: told["head"] > 0)
+        wait_for_kind(tmp_path, kind_of(Fill))
+        assert command(tmp_path, "pause").returncode == 0
+        assert json.loads(command(tmp_path, "status", "--json").stdout)["state"]["state"] == (
+            "REDUCING"
+        )
+        assert command(tmp_path, "resume").returncode == 0
+        process.send_signal(signal.SIGINT)
+        output, _ = process.communicate(timeout=60)
+    assert process.returncode == 0, output
+    assert "asked to stop" in output
+    told = status(tmp_path)
+    left = [agent["pid"] for agent in told["agents"] if exists(agent["pid"])]
+    assert left == []
+    assert not exists(told["terminal_pid"])
+    before = len(list(entries_of(book_of(tmp_path))))
+
+    with driver(tmp_path, *ARGUMENTS, "--speed", "600"):
+        until(tmp_path, lambda told: told["head"] > before + 20)
+
+    check_journal(book_of(tmp_path))
+    ticket = next(
+        entry.fact.position_ticket
+        for entry in entries_of(book_of(tmp_path))
+        if isinstance(entry.fact, Fill)
+    )
+    _, lineage = explain_ticket(book_of(tmp_path), ticket)
+    assert {"Decision", "OrderIntent", "RiskApproved", "Vote", "Bar"} <= {
+        entry.kind for entry in lineage.values()
+    }
+
+
+def test_a_frozen_agent_is_replaced(tmp_path: Path) -> None:
+    """An agent whose process hangs is ended by the watch, comes back, and is told of as a fact."""
+    with driver(tmp_path, *ARGUMENTS, "--speed", "600"):
+        told = until(tmp_path, lambda told: pid_of(told, "lstm_vol") > 0)
+        os.kill(pid_of(told, "lstm_vol"), signal.SIGSTOP)
+        until(
+            tmp_path,
+            lambda now: pid_of(now, "lstm_vol") not in {0, pid_of(told, "lstm_vol")}
+            and any(a["name"] == "lstm_vol" and a["health"] == "healthy" for a in now["agents"]),
+        )
+        wait_for_kind(tmp_path, "AgentHealth")
+
+
+def command(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run a verb beside the driver."""
+    return subprocess.run(
+        [sys.executable, str(ROOT / "launch.py"), *words],
+        env=environment(home),
+        cwd=home,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def wait_for_kind(home: Path, kind: str) -> None:
+    """Wait until a fact of a kind stands in the journal."""
+    end_s = time.monotonic() + WAIT_S  # noqa: TID251
+    while time.monotonic() < end_s:  # noqa: TID251
+        if any(entry.kind == kind for entry in entries_of(book_of(home))):
+            return
+        time.sleep(0.5)
+    raise AssertionError(f"no {kind} in the journal")
+
+
+def exists(pid: int) -> bool:
+    """Whether a process is there."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
