@@ -18,6 +18,7 @@ from blackboard.board import Filter, Pulse
 from blackboard.entry import Draft, Entry
 from blackboard.errors import BoardUnavailable, UnrecoverableError
 from blackboard.facts import ACCOUNT, OperatorCommand, Summary
+from runtime.board_plan import BoardPulse
 from runtime.clock import process_s, wall_ns
 from runtime.council import class_name
 from runtime.mailbox import Letter, take
@@ -206,7 +207,7 @@ class Driver:
             if pulse.failure:
                 raise UnrecoverableError(f"the journal cannot be written: {pulse.failure}")
             self.picture.now_ns = max(self.picture.now_ns, pulse.now_ns)
-            status = self._status(pulse.head, pulse.now_ns, pulse.authors)
+            status = self._status(pulse)
             write_status(self.plan.book.state, status)
             self.display.update(self.picture, status)
             if pulse.has_ended:
@@ -214,7 +215,7 @@ class Driver:
                 self.stop.set()
             await asyncio.sleep(_STATUS_EVERY_S)
 
-    def _status(self, head: int, now_ns: int, authors: dict[str, Pulse]) -> Status:
+    def _status(self, pulse: BoardPulse) -> Status:
         cluster = self.cluster
         session = cluster.session
         return Status(
@@ -223,15 +224,16 @@ class Driver:
             marker=MARKERS[self.plan.settings.profile],
             started_wall_ns=self._started_wall_ns,
             written_wall_ns=wall_ns(),
-            now_ns=now_ns,
+            now_ns=pulse.now_ns,
             host="ray",
             ray_address=session.address if session else "",
             dashboard_url=session.dashboard_url if session else "",
             terminal_url=cluster.terminal.url,
             terminal_pid=cluster.terminal.pid,
             board_pid=cluster.board_pid,
-            head=head,
-            agents=[self._agent_line(view, authors) for view in cluster.agents.values()],
+            head=pulse.head,
+            supersteps=pulse.supersteps,
+            agents=[self._agent_line(view, pulse.authors) for view in cluster.agents.values()],
         )
 
     def _agent_line(self, view: Any, authors: dict[str, Pulse]) -> AgentLine:

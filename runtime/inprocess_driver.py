@@ -143,6 +143,7 @@ class InProcessDriver:
             terminal_pid=0,
             board_pid=os.getpid(),
             head=self._board.head,
+            supersteps=self._host.supersteps.count,
             agents=[self._agent_line(name) for name in agent_order(self._settings)],
         )
 

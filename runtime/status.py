@@ -50,6 +50,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     terminal_pid: int
     board_pid: int
     head: int
+    supersteps: int
+    """Supersteps so far in virtual time, 0 where the clock is followed."""
     agents: list[AgentLine]
 
     def is_alive(self) -> bool:

@@ -21,7 +21,16 @@ from runtime.proof.lineage import entries_of, explain_ticket
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(280)]
 
 ROOT = Path(__file__).resolve().parents[2]
-COUNCIL = ("data", "technical", "lstm_vol", "sentiment", "portfolio", "risk", "execution", "learner")
+COUNCIL = (
+    "data",
+    "technical",
+    "lstm_vol",
+    "sentiment",
+    "portfolio",
+    "risk",
+    "execution",
+    "learner",
+)
 ARGUMENTS = ("up", "--symbols", "EURUSD,USDJPY,EURJPY", "--set", "cluster.dashboard=false")
 HISTORY = (*ARGUMENTS, "--speed", "max", "--json")
 WAIT_S = 90.0
@@ -105,9 +114,8 @@ def test_killing_every_process_changes_no_decision(tmp_path: Path) -> None:
 
     with driver(home, *HISTORY, *span) as process:
         for name in (*COUNCIL, "supervisor", "board", "terminal"):
-            told = until(home, lambda told, name=name: pid_of(told, name) > 0 and told["head"] > 0)
-            os.kill(pid_of(told, name), signal.SIGKILL)
-            until(home, lambda now, head=told["head"]: now["head"] > head)
+            head = kill(home, name)
+            wait_beyond(home, head)
         output, _ = process.communicate(timeout=200)
     closing = json.loads(output.splitlines()[-1])
 
@@ -116,6 +124,18 @@ def test_killing_every_process_changes_no_decision(tmp_path: Path) -> None:
     assert closing["trades"] > 0
     assert closing["accounting_holds"]
     check_journal(book_of(home))
+
+
+def kill(home: Path, name: str) -> int:
+    """Kill a process as soon as it is at work; return how far the journal had come."""
+    told = until(home, lambda told: pid_of(told, name) > 0 and told["head"] > 0)
+    os.kill(pid_of(told, name), signal.SIGKILL)
+    return int(told["head"])
+
+
+def wait_beyond(home: Path, head: int) -> None:
+    """Wait until the journal has grown."""
+    until(home, lambda now: now["head"] > head)
 
 
 def check_journal(folder: Path) -> None:
@@ -140,7 +160,7 @@ def check_journal(folder: Path) -> None:
 
 
 def test_a_live_system_trades_obeys_stops_and_goes_on(tmp_path: Path) -> None:
-    """Started live it opens a position, takes commands, stops on a signal, and continues its book."""
+    """Live it opens a position, takes commands, stops on a signal, and continues its book."""
     with driver(tmp_path, *ARGUMENTS, "--speed", "600") as process:
         until(tmp_path, lambda told: told["head"] > 0)
         wait_for_kind(tmp_path, kind_of(Fill))
@@ -181,8 +201,10 @@ def test_a_frozen_agent_is_replaced(tmp_path: Path) -> None:
         os.kill(pid_of(told, "lstm_vol"), signal.SIGSTOP)
         until(
             tmp_path,
-            lambda now: pid_of(now, "lstm_vol") not in {0, pid_of(told, "lstm_vol")}
-            and any(a["name"] == "lstm_vol" and a["health"] == "healthy" for a in now["agents"]),
+            lambda now: (
+                pid_of(now, "lstm_vol") not in {0, pid_of(told, "lstm_vol")}
+                and any(a["name"] == "lstm_vol" and a["health"] == "healthy" for a in now["agents"])
+            ),
         )
         wait_for_kind(tmp_path, "AgentHealth")
 

@@ -31,6 +31,7 @@ def a_status(*agents: AgentLine) -> Status:
         terminal_pid=0,
         board_pid=0,
         head=0,
+        supersteps=0,
         agents=list(agents),
     )
 

@@ -35,6 +35,7 @@ def a_status(pid: int | None = None, age_s: float = 0.0) -> Status:
         terminal_pid=0,
         board_pid=0,
         head=7,
+        supersteps=3,
         agents=[a_line()],
     )
 

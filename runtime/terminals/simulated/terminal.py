@@ -7,6 +7,7 @@ by then; what a later minute brings is acted on at that minute's close.
 
 import math
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -171,7 +172,9 @@ class SimulatedTerminal(Binding):
     def close(self) -> None:
         """Keep the moment reached and let go of the ledger."""
         if self._stepping.now_ns > self._account.standing.now_ns:
-            self._account.commit(self._stepping.now_ns)
+            # Every deal is in the ledger already; minutes without one can be lived through again.
+            with suppress(LedgerUnavailable):
+                self._account.commit(self._stepping.now_ns)
         self._ledger.close()
 
     def _forward(self, function: str, *arguments: object, **named: object) -> Any:
