@@ -2,6 +2,8 @@
 
 import os
 
+import msgspec
+
 from blackboard.access import DRIVER, Access
 from blackboard.board import Board, BoardLimits, Filter
 from blackboard.entry import Post
@@ -49,9 +51,12 @@ class InProcessDriver:
         self.stop = StopFlag()
         settings = plan.settings
         self._settings = settings
+        self._journal = DiskcacheJournal(
+            plan.book.journal, bytes_max=settings.board.journal_bytes_max
+        )
         self._board = Board(
             Access(declarations(settings)),
-            DiskcacheJournal(plan.book.journal, bytes_max=settings.board.journal_bytes_max),
+            self._journal,
             durability=Durability.SAFE if plan.is_paced else Durability.UNSYNCED,
             limits=BoardLimits(
                 tail_entries_max=settings.board.tail_entries_max,
@@ -76,10 +81,13 @@ class InProcessDriver:
 
     def run(self) -> Ending:
         """Run until the market's time is over or somebody asks to stop."""
-        with self.stop.on_signals():
-            self._host.run()
-        self._look(process_s())
-        self._tell(process_s())
+        try:
+            with self.stop.on_signals():
+                self._host.run()
+            self._look(process_s())
+            self._tell(process_s(), has_ended=True)
+        finally:
+            self._journal.close()
         return Ending.ASKED if self.stop.is_set else Ending.FINISHED
 
     def _pace(self, jump_ns: int) -> Pace:
@@ -121,10 +129,10 @@ class InProcessDriver:
             Post(author=DRIVER, epoch=self._epoch, drafts=(draft,), read_to=0, now_ns=now_ns)
         )
 
-    def _tell(self, now_s: float) -> None:
+    def _tell(self, now_s: float, *, has_ended: bool = False) -> None:
         self._told_s = now_s
         self.picture.now_ns = max(self.picture.now_ns, self._board.now_ns)
-        status = self._status()
+        status = msgspec.structs.replace(self._status(), has_ended=has_ended)
         write_status(self.plan.book.state, status)
         self.display.update(self.picture, status)
 

@@ -8,7 +8,7 @@ _MEMINFO = Path("/proc/meminfo")
 
 
 def memory_bytes() -> int:
-    """Return the memory that programs can still have, all there is where nobody tells; 0 unknown."""
+    """Return the memory that programs can still have, or all there is; 0 if nobody tells."""
     if sys.platform == "win32":
         return _windows_memory_bytes()
     try:

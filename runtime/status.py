@@ -53,11 +53,13 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     supersteps: int
     """Supersteps so far in virtual time, 0 where the clock is followed."""
     agents: list[AgentLine]
+    has_ended: bool = False
+    """Whether it was the last account before an ordered end."""
 
     def is_alive(self) -> bool:
         """Whether the driver that wrote this still runs."""
         age_s = (wall_ns() - self.written_wall_ns) / 1e9
-        return age_s < STALE_AFTER_S and _exists(self.pid)
+        return not self.has_ended and age_s < STALE_AFTER_S and _exists(self.pid)
 
 
 def write_status(path: Path, status: Status) -> None:

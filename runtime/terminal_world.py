@@ -80,7 +80,14 @@ class TerminalWorld:
         is_virtual: bool,
         calendar: CalendarSource,
         headlines: HeadlineSource,
+        is_direct: bool = False,
     ) -> None:
+        """Take the terminal and the feeds.
+
+        With `is_direct` the terminal lives in this process: what it cannot do now it cannot do
+        later, so `TerminalUnavailable` is raised and ends the run.
+        """
+        self._is_direct = is_direct
         self._terminal = terminal
         self._is_virtual = is_virtual
         self._calendar = calendar
@@ -135,6 +142,8 @@ class TerminalWorld:
                     self._connect(now_ns)
                     return call()
             except TerminalUnavailable as error:
+                if self._is_direct:
+                    raise
                 self._is_connected = False  # a terminal process that was restarted must be told
                 tries += 1
                 if tries >= READ_TRIES and process_s() >= end_s:
@@ -196,14 +205,17 @@ def direct_world(plan: RunPlan) -> TerminalWorld:
     """Return the world of a run in one process, its terminal included."""
     settings = plan.settings
     terminal = open_terminal(plan)
-    return _world(terminal, settings, is_virtual=True)
+    return _world(terminal, settings, is_virtual=True, is_direct=True)
 
 
-def _world(terminal: SteeredTerminal, settings: Settings, *, is_virtual: bool) -> TerminalWorld:
+def _world(
+    terminal: SteeredTerminal, settings: Settings, *, is_virtual: bool, is_direct: bool = False
+) -> TerminalWorld:
     return TerminalWorld(
         terminal,
         settings,
         is_virtual=is_virtual,
         calendar=open_calendar(settings),
         headlines=open_headlines(settings),
+        is_direct=is_direct,
     )

@@ -48,7 +48,8 @@ def reductions(settings: Settings) -> Iterator[str]:
         )
     currencies = {name[place : place + 3] for name in settings.symbols for place in (0, 3)}
     if unknown := sorted(currencies - DOLLARS.keys()):
-        yield f"{', '.join(unknown)}: unknown currencies, whose terms are averages; a slip of the pen?"
+        names = ", ".join(unknown)
+        yield f"{names}: unknown currencies, whose terms are averages; a slip of the pen?"
     has_calendar = settings.agents.sentiment.calendar_file or not settings.market.history.path
     if not has_calendar and settings.mode("sentiment") is Mode.ENABLED:
         yield "no calendar is configured (agents.sentiment.calendar_file): entries at half risk"

@@ -97,7 +97,9 @@ def agents(book: BookOption = "", config: ConfigOption = None, json: JsonOption 
         return
     alive = told.is_alive()
     _console.print(_headline(found, told))
-    table = Table("agent", "class", "mode", "state", "process", "restarts", "last fact", "", box=None)
+    table = Table(
+        "agent", "class", "mode", "state", "process", "restarts", "last fact", "", box=None
+    )
     for agent in told.agents:
         table.add_row(
             agent.name,

@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 from rich.live import Live
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.text import Text
 
 from blackboard.errors import ConfigError
 from config.secrets import load_secrets
@@ -253,9 +254,8 @@ def _announce(plan: RunPlan, *, json: bool) -> None:
     if json:
         return
     console = Console(soft_wrap=True)
-    console.print(
-        f"[black on yellow] {marker} [/] Quorum on {where}: {', '.join(settings.symbols)}"
-    )
+    head = Text(f" {marker} ", style="black on yellow")
+    console.print(head, f"Quorum on {where}: {', '.join(settings.symbols)}", markup=False)
     console.print(
         f"book {plan.book.name}, from {clock_text(plan.start_ns)} UTC; journal {plan.book.journal}",
         highlight=False,
@@ -277,16 +277,16 @@ def _conclude(plan: RunPlan, ending: Ending, *, json: bool) -> None:
     if json:
         print(msgspec.json.encode(closing).decode(), flush=True)
         return
-    console = Console(soft_wrap=True, highlight=False)
+    console = Console(soft_wrap=True, highlight=False, markup=False)
     console.print(f"\n{MARKERS[plan.settings.profile]} run {closing.run}: {ending.value}")
     console.print(
         f"decisions {closing.decisions} ({closing.holds} holds), approved {closing.approved}, "
         f"refused {closing.refused}"
     )
     console.print(
-        f"trades {closing.trades} ({closing.wins} won), P&L {closing.pnl:+,.2f} {closing.currency}; "
-        f"open positions {closing.open_positions}; balance {closing.balance:,.2f}, "
-        f"equity {closing.equity:,.2f}"
+        f"trades {closing.trades} ({closing.wins} won), "
+        f"P&L {closing.pnl:+,.2f} {closing.currency}; open positions {closing.open_positions}; "
+        f"balance {closing.balance:,.2f}, equity {closing.equity:,.2f}"
     )
     holds = "holds" if closing.accounting_holds else f"BROKEN by {closing.accounting_gap:+.2f}"
     console.print(f"accounting identity {holds}; trading state {closing.trading_state}")

@@ -73,6 +73,8 @@ class DiskcacheJournal:
                 cull_limit=0,
                 timeout=_BUSY_TIMEOUT_S,
             )
+        except sqlite3.OperationalError as error:  # a full disk, a lock: nothing is wrong inside
+            raise OSError(f"journal {folder} cannot be opened: {error}") from error
         except sqlite3.DatabaseError as error:
             raise JournalCorrupt(f"journal {folder} cannot be opened: {error}") from error
         self._folder = folder

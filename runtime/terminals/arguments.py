@@ -4,6 +4,7 @@ What it does not take ends the call with -2 before anything leaves the process; 
 make CPython raise instead. Each reader here returns the plain value that goes on to the terminal.
 """
 
+import math
 import operator
 from collections.abc import Mapping
 from datetime import datetime
@@ -192,3 +193,10 @@ def epoch_s_of(function: str, moment: object) -> float:
     if isinstance(moment, datetime):
         return moment.timestamp()  # a naive one is read in the local zone, as the package does
     return number_of(function, moment)
+
+
+def check_calculation(action: int, *numbers: float) -> None:
+    """Raise CallFailed unless the action is a market order and all numbers are positive."""
+    is_market = action in (mt5.ORDER_TYPE_BUY, mt5.ORDER_TYPE_SELL)
+    if not is_market or not all(0.0 < number < math.inf for number in numbers):
+        raise CallFailed(mt5.RES_E_INVALID_PARAMS)

@@ -17,7 +17,7 @@ from blackboard.errors import TerminalUnavailable
 from config.settings import Settings
 from models.market.sessions import DAY_NS, SECOND_NS
 from runtime.terminals import constants as mt5
-from runtime.terminals.arguments import CallFailed
+from runtime.terminals.arguments import CallFailed, check_calculation
 from runtime.terminals.binding import Binding
 from runtime.terminals.gate import STOP_FILE_NAME, LastGate
 from runtime.terminals.port import TerminalRefused
@@ -137,7 +137,7 @@ class SimulatedTerminal(Binding):
             "order_calc_profit": self._order_calc_profit,
             "order_check": self._order_check,
             "order_send": self._order_send,
-            "epoch_seen": self._epoch_seen,
+            "epoch_seen": self._ledger.epoch,
         }
 
     @property
@@ -204,9 +204,6 @@ class SimulatedTerminal(Binding):
 
     def _version(self) -> tuple[int, int, str]:
         return views.VERSION
-
-    def _epoch_seen(self) -> int:
-        return self._ledger.epoch()
 
     def _terminal_info(self) -> TerminalInfo:
         return views.terminal_of(self.conditions, self._bars_max)
@@ -363,14 +360,14 @@ class SimulatedTerminal(Binding):
 
     def _order_calc_margin(self, action: int, symbol: str, volume: float, price: float) -> float:
         self._traits(symbol)
-        _check_calculation(action, volume, price)
+        check_calculation(action, volume, price)
         return self._account.margin_of(symbol, volume, self.now_ns)
 
     def _order_calc_profit(
         self, action: int, symbol: str, volume: float, price_open: float, price_close: float
     ) -> float:
         traits = self._traits(symbol)
-        _check_calculation(action, volume, price_open, price_close)
+        check_calculation(action, volume, price_open, price_close)
         rate = self._prices.rate(traits.currency_profit, self.now_ns)
         is_buy = action == mt5.ORDER_TYPE_BUY
         return self._account.profit_of(symbol, is_buy, volume, (price_open, price_close), rate)
@@ -395,9 +392,3 @@ def _server_ns(epoch_s: float) -> int:
     if not 0 <= epoch_s < LATEST_NS / SECOND_NS:
         return 0 if epoch_s < 0 else LATEST_NS
     return views.seconds_to_ns(epoch_s)
-
-
-def _check_calculation(action: int, *numbers: float) -> None:
-    is_market = action in (mt5.ORDER_TYPE_BUY, mt5.ORDER_TYPE_SELL)
-    if not is_market or not all(0.0 < number < math.inf for number in numbers):
-        raise CallFailed(mt5.RES_E_INVALID_PARAMS)
