@@ -101,6 +101,11 @@ class Book(msgspec.Struct, frozen=True):
         path.parent.mkdir(exist_ok=True, mode=0o700)
         write_atomically(path, msgspec.json.format(msgspec.json.encode(manifest)))
 
+    def newest_manifest(self) -> Manifest | None:
+        """Return the manifest of the latest start, None before the first."""
+        paths = sorted((self.folder / "manifests").glob("*.json"))
+        return msgspec.json.decode(paths[-1].read_bytes(), type=Manifest) if paths else None
+
 
 def write_atomically(path: Path, content: bytes) -> None:
     """Replace a file in one step, readable by the user alone."""

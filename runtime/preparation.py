@@ -64,6 +64,7 @@ def prepare(loaded: LoadedSettings, options: StartOptions) -> Start:
         start_ns, end_ns = source.start_ns, source.end_ns
     else:
         book = book_of(home, settings.book)
+        require_same_market(book, market.provenance)
         newest = newest_entry(book)
         start_ns = max(source.start_ns, newest.known_at_ns if newest else 0)
         end_ns = FOREVER_NS
@@ -136,6 +137,20 @@ def code_hash() -> str:
         for path in sorted((root / folder).rglob("*.py")):
             digest.update(str(path.relative_to(root)).encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()
+
+
+def require_same_market(book: Book, provenance: dict[str, str]) -> None:
+    """Refuse to continue a book on another market than it was begun on: ConfigError."""
+    manifest = book.newest_manifest()
+    if manifest is not None and manifest.data != provenance:
+        raise ConfigError(
+            f"book {book.name} was begun on {_described(manifest.data)}, this start asks for "
+            f"{_described(provenance)}: choose another --book"
+        )
+
+
+def _described(data: dict[str, str]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in sorted(data.items()))
 
 
 def newest_entry(book: Book) -> Entry | None:

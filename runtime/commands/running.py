@@ -138,11 +138,14 @@ def flatten(book: BookOption = "", config: ConfigOption = None) -> None:
         _command(Command.FLATTEN, book, config)
     except (QuorumError, OSError) as error:
         from runtime.emergency import flatten_at_terminal
+        from runtime.terminals.gate import STOP_FILE_NAME
 
         _console.print(f"{error}\nclosing every position of the account at the terminal instead")
         closed = flatten_at_terminal(found)
+        stop_file = load(config).settings.home.absolute() / STOP_FILE_NAME
         _console.print(
-            f"{closed} positions closed" + ("; the next start journals it" if closed else "")
+            f"{closed} positions closed; the next start journals it and trades on, except while "
+            f"{stop_file} exists"
         )
 
 

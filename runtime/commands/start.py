@@ -283,11 +283,13 @@ def _conclude(plan: RunPlan, ending: Ending, *, json: bool) -> None:
         f"decisions {closing.decisions} ({closing.holds} holds), approved {closing.approved}, "
         f"refused {closing.refused}"
     )
-    console.print(
-        f"trades {closing.trades} ({closing.wins} won), "
+    account = (
         f"P&L {closing.pnl:+,.2f} {closing.currency}; open positions {closing.open_positions}; "
         f"balance {closing.balance:,.2f}, equity {closing.equity:,.2f}"
+        if closing.currency
+        else "the account was never read"
     )
+    console.print(f"trades {closing.trades} ({closing.wins} won), {account}")
     holds = "holds" if closing.accounting_holds else f"BROKEN by {closing.accounting_gap:+.2f}"
     console.print(f"accounting identity {holds}; trading state {closing.trading_state}")
     console.print(f"journal {closing.journal} ({closing.entries} entries)")

@@ -11,7 +11,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from runtime.book import book_of
+from blackboard.errors import ConfigError
+from runtime.book import Book, Manifest, book_of
+from runtime.preparation import require_same_market
 from tests.bar_writers import Columns, write_parquet
 from tests.command_line import CommandLine, bars_folder, m15_bars
 
@@ -413,3 +415,28 @@ def test_no_permission_to_write_is_named(
 
     assert said.code == FAILURE
     assert str(tmp_path / "file") in said.error
+
+
+def test_a_book_keeps_its_market(tmp_path: Path) -> None:
+    """A book begun on one synthetic market is not continued on another; the refusal names both."""
+    book = Book(tmp_path / "books" / "embedded")
+    began = {"kind": "synthetic", "seed": "1", "start": "2025-03-03T12:00:00+00:00"}
+    manifest = Manifest(
+        run_id="1",
+        profile="sim",
+        book="embedded",
+        started_wall_ns=1,
+        version="1",
+        code_hash="",
+        settings={},
+        settings_hash="",
+        data=began,
+        arguments=[],
+    )
+    book.folder.mkdir(parents=True)
+    require_same_market(book, began)
+    book.write_manifest(manifest)
+    require_same_market(book, began)
+
+    with pytest.raises(ConfigError, match=r"seed 1, .* asks for .* seed 2, .*another --book"):
+        require_same_market(book, {**began, "seed": "2"})
