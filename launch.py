@@ -20,7 +20,7 @@ import typer  # noqa: E402 - the environment comes first
 from blackboard.errors import ConfigError, QuorumError  # noqa: E402
 from runtime.commands import configuration, doctor, explain, running, start, terminal  # noqa: E402
 
-EXIT_FAILURE, EXIT_CONFIGURATION = 1, 3
+EXIT_FAILURE, EXIT_CONFIGURATION, EXIT_INTERRUPTED = 1, 3, 130
 
 app = typer.Typer(
     add_completion=False,
@@ -49,6 +49,8 @@ def main() -> None:
         _fail("configuration", error, EXIT_CONFIGURATION)
     except (QuorumError, OSError) as error:
         _fail("failed", error, EXIT_FAILURE)
+    except KeyboardInterrupt:
+        raise SystemExit(EXIT_INTERRUPTED) from None
 
 
 def _fail(what: str, error: Exception, code: int) -> None:

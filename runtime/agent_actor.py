@@ -30,7 +30,7 @@ from agents.requests import (
 )
 from blackboard.board import Filter
 from blackboard.entry import Entry, Post
-from blackboard.errors import BoardUnavailable, PostRefused
+from blackboard.errors import BoardUnavailable, PostRefused, StaleEpoch
 from config.settings import Settings
 from runtime.board_client import BoardClient
 from runtime.clock import ScaledClock, process_s
@@ -86,6 +86,10 @@ class AgentActor:
                     await self._take_turns(agent, world)
                 else:
                     await LiveLoop(self, agent, world).run()
+            except StaleEpoch as error:
+                # A younger instance has taken over; joining again would fence that one in turn.
+                self._has_ended = True
+                self._log.error("agent_fenced_off", reason=str(error)[:500])
             except (AgentFault, PostRefused, BoardUnavailable, RayError, OSError) as error:
                 self._faults += 1
                 self._fault = str(error)[:500]

@@ -6,6 +6,7 @@ here. In virtual time nothing is posted, because a dead agent stops the time unt
 """
 
 import asyncio
+import shutil
 import tempfile
 from collections import deque
 from contextlib import suppress
@@ -68,6 +69,8 @@ class Cluster:
         self.settings = plan.settings
         self.address = address
         self.session: RaySession | None = None
+        # Short, because a Unix socket's path below it may have 107 bytes at most.
+        self._temporary = Path(tempfile.gettempdir()) / f"quorum-{plan.run_id}"
         self.terminal = TerminalProcess(plan)
         self.board = BoardClient(self.settings.board.call_deadline_s)
         self.agents: dict[str, AgentView] = {}
@@ -81,10 +84,9 @@ class Cluster:
 
     async def start(self) -> None:
         """Start everything and return when every agent answers."""
-        temporary = Path(tempfile.gettempdir()) / f"quorum-{self.plan.run_id}"
-        temporary.mkdir(mode=0o700, exist_ok=True)
+        self._temporary.mkdir(mode=0o700, exist_ok=True)
         self.terminal.launch()  # it loads its market while Ray starts
-        self.session = start_ray(self.settings.cluster, self.address, temporary)
+        self.session = start_ray(self.settings.cluster, self.address, self._temporary)
         self._start_board()
         await asyncio.to_thread(self._await_terminal)
         for name in agent_order(self.settings):
@@ -129,6 +131,9 @@ class Cluster:
                 ray.kill(handle, no_restart=True)
         await asyncio.to_thread(self.terminal.stop)
         ray.shutdown()
+        if self.session is not None:
+            # Ray prunes none of its folders. That of a failed start is kept: its logs say why.
+            shutil.rmtree(self._temporary, ignore_errors=True)
 
     def _start_board(self) -> None:
         plan = self.plan
