@@ -271,7 +271,7 @@ class SupervisorAgent(Agent):
     def _deadline_ns(self) -> int:
         # Process time does not scale with the simulated market's speed; the step sees market time.
         settings = self.settings
-        speed = settings.speed if settings.profile == "sim" else 1.0
+        speed = settings.speed if settings.terminal.kind == "simulated" else 1.0
         deadline_ns = int(settings.agents.supervisor.decision_deadline_ms * 1e6 * speed)
         return min(deadline_ns, settings.timeframe.length_ns)
 
@@ -279,7 +279,7 @@ class SupervisorAgent(Agent):
         age_ns = now_ns - place.close_ns
         if not place.open_symbols() or age_ns > ROUND_AGE_MAX_BARS * self._length_ns:
             return False
-        return place.is_complete(awaited) or age_ns > self._deadline_ns
+        return place.is_complete(awaited) or now_ns > place.begun_ns + self._deadline_ns
 
     @property
     def _length_ns(self) -> int:
@@ -381,7 +381,7 @@ class SupervisorAgent(Agent):
 
     def _ask_to_be_woken(self, now_ns: int, outbox: Outbox) -> None:
         deadlines = [
-            place.close_ns + self._deadline_ns + 1
+            place.begun_ns + self._deadline_ns + 1
             for place in self._rounds
             if place.open_symbols() and place.has_answers()
         ]

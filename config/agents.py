@@ -241,8 +241,9 @@ class LearnerSection(AgentSection):
 class SupervisorSection(AgentSection):
     """Rounds, states and messages."""
 
-    decision_deadline_ms: int = Field(3000, ge=100, le=60_000)
-    """Process time after the first vote of a round at which it is decided without the rest."""
+    decision_deadline_ms: int = Field(10_000, ge=100, le=60_000)
+    """Process time after the bars of a round at which it is decided without the rest.
+    The first round of a process waits for compilation and the fit of a week, some seconds."""
     quorum: int = Field(2, ge=1, le=20)
     """Fewest answers, abstentions included, without which the decision is to hold."""
     cooldown_hours: int = Field(24, ge=0, le=720)

@@ -30,14 +30,14 @@ from agents.requests import (
 )
 from blackboard.board import Filter
 from blackboard.entry import Entry, Post
-from blackboard.errors import BoardUnavailable, PostRefused, StaleEpoch
+from blackboard.errors import QuorumError, StaleEpoch
 from config.settings import Settings
 from runtime.board_client import BoardClient
 from runtime.clock import ScaledClock, process_s
 from runtime.council import class_name, load_agent
 from runtime.log_setup import set_up_logs
 from runtime.seat import STANDING, Seat
-from runtime.step import AgentFault, guarded_step
+from runtime.step import guarded_step
 from runtime.supersteps import Turn
 from runtime.terminal_world import READ_TRIES, WorldPlan, open_world
 from runtime.world import World
@@ -76,11 +76,19 @@ class AgentActor:
         self._has_ended = False
         self._board = BoardClient(self._settings.board.call_deadline_s)
         self._task = asyncio.create_task(self._live())
+        self._task.add_done_callback(self._loop_ended)
+
+    def _loop_ended(self, task: asyncio.Task[None]) -> None:
+        # Nobody else looks at a task. Ray starts the process again, and the watch counts it.
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._log.error("agent_loop_ended", reason=repr(error)[:500])
+            os._exit(1)
 
     async def _live(self) -> None:
         while not self._has_ended:
-            world = await asyncio.to_thread(open_world, self.plan.world)
+            world: World | None = None
             try:
+                world = await asyncio.to_thread(open_world, self.plan.world)
                 agent = load_agent(self.plan.name, self._settings)
                 if self.plan.is_virtual:
                     await self._take_turns(agent, world)
@@ -89,14 +97,16 @@ class AgentActor:
             except StaleEpoch as error:
                 # A younger instance has taken over; joining again would fence that one in turn.
                 self._has_ended = True
+                self._fault = str(error)[:500]
                 self._log.error("agent_fenced_off", reason=str(error)[:500])
-            except (AgentFault, PostRefused, BoardUnavailable, RayError, OSError) as error:
+            except (QuorumError, RayError, OSError) as error:
                 self._faults += 1
                 self._fault = str(error)[:500]
                 self._log.error("agent_rebuilding", reason=self._fault, faults=self._faults)
                 await asyncio.sleep(_FAULT_PAUSE_S * min(self._faults, 10))
             finally:
-                await asyncio.to_thread(world.close)
+                if world is not None:
+                    await asyncio.to_thread(world.close)
 
     async def _take_turns(self, agent: Agent, world: World) -> None:
         seat = Seat(agent, world)
@@ -177,11 +187,14 @@ class LiveLoop:
         past = await board.read_all(wanted, limit)
         self._cursor, entries = past.read_to, past.entries
         replies: list[Reply] = []
+        now_ns = 0
         reading: asyncio.Task[Any] | None = None
         try:
             while True:
                 host.beat()
-                now_ns = host.plan.clock.now_ns()
+                # Never before what was seen, whichever clock has stepped back or lags.
+                seen_ns = max((entry.now_ns for entry in entries), default=0)
+                now_ns = max(now_ns, host.plan.clock.now_ns(), seen_ns)
                 inbox = Inbox(entries=tuple(entries), replies=tuple(replies))
                 outbox = await asyncio.to_thread(guarded_step, self._agent, now_ns, inbox)
                 posted = await self._post(outbox, now_ns)
@@ -226,14 +239,19 @@ class LiveLoop:
         if any(other == request for _, other in under_way):
             return
         for task, other in under_way:
-            if isinstance(request, STANDING) and type(other) is type(request):
+            is_replaced = isinstance(request, STANDING) and type(other) is type(request)
+            if is_replaced and not task.done():  # one that is done is still to be heard
                 task.cancel()
                 del self._at_work[task]
         self._at_work[asyncio.create_task(self._ask(request))] = request
 
     async def _ask(self, request: Request) -> Reply:
         if isinstance(request, SendOrder):
+            last_s = process_s() + self._host.settings.terminal.send_timeout_s
             async with self._sends:  # in the order in which the agent asked
+                if process_s() >= last_s:
+                    # Its author has given it up by now; sent late it would surprise everybody.
+                    return Unanswered(request=request, reason="its turn came too late: not sent")
                 return await self._perform(request)
         return await self._perform(request)
 

@@ -19,7 +19,7 @@ import ray
 from blackboard.access import Access
 from blackboard.board import Board, Filter
 from blackboard.entry import Post, encode_entries
-from blackboard.errors import PostRefused
+from blackboard.errors import JournalCorrupt, PostRefused
 from blackboard.journal import Durability
 from config.system import LogSection
 from runtime.board_plan import BoardPlan, BoardPulse
@@ -73,6 +73,8 @@ class Blackboard:
         """Admit a new instance of an author."""
         if self._supersteps is not None:
             self._supersteps.leave(author)
+            if self._jumping is not None:
+                self._jumping.cancel()  # time stands still until the new instance waits too
         return msgspec.msgpack.encode(self._board.join(author))
 
     async def post(self, post: bytes) -> bytes:
@@ -150,7 +152,7 @@ class Blackboard:
             answers = self._board.commit(
                 [post for post, _ in waiting], max(self.plan.clock.now_ns(), 0)
             )
-        except OSError as error:
+        except (OSError, JournalCorrupt) as error:
             self._failure = str(error)
             answers = [PostRefused(str(error))] * len(waiting)
         for (_, future), answer in zip(waiting, answers, strict=True):
@@ -172,7 +174,7 @@ class Blackboard:
             self._jumping.cancel()
         try:
             self._settle(self._supersteps)
-        except OSError as error:
+        except (OSError, JournalCorrupt) as error:
             self._fail(error)
 
     def _settle(self, supersteps: Supersteps) -> None:
@@ -193,10 +195,10 @@ class Blackboard:
         self._jumping = None
         try:
             self._deliver(supersteps.jump(jump_ns))
-        except OSError as error:
+        except (OSError, JournalCorrupt) as error:
             self._fail(error)
 
-    def _fail(self, error: OSError) -> None:
+    def _fail(self, error: OSError | JournalCorrupt) -> None:
         # Nothing was stored and time stands still; everybody who waits is told why.
         self._failure = str(error)
         for future in [*self._held, *self._released.values()]:
@@ -204,6 +206,8 @@ class Blackboard:
                 future.set_exception(PostRefused(f"the journal cannot be written: {error}"))
         self._held.clear()
         self._released.clear()
+        if self._supersteps is not None:
+            self._supersteps.drop_injected()
 
     def _deliver(self, released: list[Release]) -> None:
         for release in released:

@@ -110,8 +110,10 @@ class Book(msgspec.Struct, frozen=True):
 def write_atomically(path: Path, content: bytes) -> None:
     """Replace a file in one step, readable by the user alone."""
     beside = path.with_name(f".{path.name}.{os.getpid()}")
-    beside.write_bytes(content)
-    beside.chmod(0o600)
+    beside.unlink(missing_ok=True)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+    with os.fdopen(os.open(beside, flags, 0o600), "wb") as file:
+        file.write(content)
     beside.replace(path)
 
 

@@ -39,6 +39,8 @@ _log = structlog.get_logger()
 _READY_TIMEOUT_S = 90.0
 HEALTH_MISSES_MAX = 5
 """Health checks in a row that an agent may miss before its process is ended as frozen."""
+BOARD_MISSES_MAX = 30
+"""The same for the board."""
 _TERMINAL_FAILURES_MAX = 3
 """Health checks in a row that a terminal process may miss before it is ended as hung."""
 
@@ -57,6 +59,9 @@ class AgentView(msgspec.Struct, kw_only=True):
     faults: int = 0
     misses: int = 0
     """Health checks in a row without an answer."""
+    has_ended: bool = False
+    announced: tuple[Health, int] | None = None
+    """Health and restarts as the board has them from this start, None before the first word."""
     recent: deque[float] = msgspec.field(default_factory=deque)
     """Process times of the latest restarts, within the budget's window."""
 
@@ -75,8 +80,11 @@ class Cluster:
         self.board = BoardClient(self.settings.board.call_deadline_s)
         self.agents: dict[str, AgentView] = {}
         self.board_pid = 0
+        self.has_ended = False
+        """Whether every agent has been told that the market's time is over."""
         self._board_handle: Any = None
         self._board_restarts: deque[float] = deque()
+        self._board_misses = 0
         self._epoch = 0
         self._health_posts = 0
         self._terminal_failures = 0
@@ -99,6 +107,8 @@ class Cluster:
         await asyncio.to_thread(self._watch_terminal)
         await self._watch_board()
         await asyncio.gather(*(self._watch_agent(view) for view in self.agents.values()))
+        if self.plan.is_virtual and all(view.has_ended for view in self.agents.values()):
+            self.has_ended = True  # also where the board died with the news
         dead = [v.name for v in self.agents.values() if v.health is Health.QUARANTINED]
         if dead and self.plan.is_virtual:
             reasons = "; ".join(f"{name}: {self.agents[name].reason}" for name in dead)
@@ -223,29 +233,44 @@ class Cluster:
             )
         except ActorDiedError as error:
             raise UnrecoverableError(f"the board is dead: {_cause(error)}") from error
-        except (RayActorError, TimeoutError):
+        except RayActorError:
+            return  # Ray restarts it
+        except TimeoutError:
+            self._count_board_miss()
             return
+        self._board_misses = 0
         if self.board_pid and report["pid"] != self.board_pid:
             self._spend(self._board_restarts, "the board")
         self.board_pid = report["pid"]
 
+    def _count_board_miss(self) -> None:
+        # A board that rebuilds itself from a long journal does not answer either: a wide bound.
+        self._board_misses += 1
+        if self._board_misses >= BOARD_MISSES_MAX:
+            self._board_misses = 0
+            with suppress(RayActorError):
+                ray.kill(self._board_handle, no_restart=False)
+
     async def _watch_agent(self, view: AgentView) -> None:
-        if view.health is Health.QUARANTINED:
-            return
-        before = view.health, view.restarts
+        if view.health is not Health.QUARANTINED:
+            await self._examine(view)
+            self._check_budget(view)
+        if (view.health, view.restarts) != view.announced:
+            await self._announce(view)
+
+    async def _examine(self, view: AgentView) -> None:
         try:
             report = await asyncio.wait_for(
                 view.handle.health.remote(), self.settings.cluster.health_timeout_s
             )
-        except (RayActorError, TimeoutError) as error:
+        except RayActorError as error:  # Ray restarts it
+            view.health, view.reason, view.misses = Health.DOWN, type(error).__name__, 0
+        except TimeoutError as error:
             view.health, view.reason = Health.DOWN, type(error).__name__
             self._count_miss(view)
         else:
             view.misses = 0
             self._take_report(view, report)
-        self._check_budget(view)
-        if (view.health, view.restarts) != before:
-            await self._announce(view)
 
     def _count_miss(self, view: AgentView) -> None:
         # A dead process is restarted by Ray. One that is frozen is dead to us only, so it is ended.
@@ -264,6 +289,7 @@ class Cluster:
             view.recent.append(process_s())
         view.pid, view.faults = report["pid"], report["faults"]
         view.loop_age_s = report["loop_age_s"]
+        view.has_ended = report["has_ended"]
         view.reason = report["fault"]
         stuck = view.loop_age_s > self.settings.cluster.loop_age_max_s
         if stuck and not self.plan.is_virtual:
@@ -293,14 +319,10 @@ class Cluster:
             raise UnrecoverableError(f"{what} needed more than {cluster.restarts_max} restarts")
 
     async def _announce(self, view: AgentView) -> None:
-        _log.warning(
-            "agent_health_changed",
-            agent=view.name,
-            health=view.health.value,
-            restarts=view.restarts,
-            reason=view.reason,
-        )
+        if view.announced is not None or view.health is not Health.HEALTHY:
+            self._log_health(view)
         if self.plan.is_virtual:
+            view.announced = view.health, view.restarts
             return
         fact = AgentHealth(
             scope=view.name,
@@ -312,8 +334,18 @@ class Cluster:
         self._health_posts += 1
         ordinal = f"{self._epoch}.{self._health_posts}"
         draft = Draft(fact=fact, ts_event_ns=self.plan.clock.now_ns(), ordinal=ordinal)
-        with suppress(BoardUnavailable):  # then the next change of health says it again
+        with suppress(BoardUnavailable):  # then the next look says it again
             await self.post(draft)
+            view.announced = view.health, view.restarts
+
+    def _log_health(self, view: AgentView) -> None:
+        _log.warning(
+            "agent_health_changed",
+            agent=view.name,
+            health=view.health.value,
+            restarts=view.restarts,
+            reason=view.reason,
+        )
 
 
 def _cause(error: RayActorError) -> str:

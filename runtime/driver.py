@@ -10,6 +10,7 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from enum import Enum
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -208,9 +209,9 @@ class Driver:
                 raise UnrecoverableError(f"the journal cannot be written: {pulse.failure}")
             self.picture.now_ns = max(self.picture.now_ns, pulse.now_ns)
             status = self._status(pulse)
-            write_status(self.plan.book.state, status)
+            tell_status(self.plan.book.state, status)
             self.display.update(self.picture, status)
-            if pulse.has_ended:
+            if pulse.has_ended or self.cluster.has_ended:
                 self._ending = Ending.FINISHED
                 self.stop.set()
             await asyncio.sleep(_STATUS_EVERY_S)
@@ -249,6 +250,14 @@ class Driver:
             last_fact_age_s=age_s,
             posts_per_s=rate,
         )
+
+
+def tell_status(path: Path, status: Status) -> None:
+    """Write the status file; neither a full disk nor a reader of it may stop trading."""
+    try:
+        write_status(path, status)
+    except OSError as error:
+        _log.warning("status_not_written", reason=str(error))
 
 
 def operator_draft(letter: Letter, ordinal: str, now_ns: int) -> Draft:

@@ -95,7 +95,7 @@ def _close_all(terminal: RemoteTerminal) -> int:
     for _ in range(_PASSES_MAX):
         if not positions:
             break
-        failures = [text for position in positions if (text := _close(terminal, position))]
+        failures = [text for position in positions if (text := _try_close(terminal, position))]
         positions = _positions(terminal)
     if positions:
         raise OSError("\n".join([f"{len(positions)} positions are still open", *failures]))
@@ -107,6 +107,14 @@ def _positions(terminal: RemoteTerminal) -> tuple[TradePosition, ...]:
     if positions is None:
         raise OSError(f"positions cannot be read: {terminal.last_error()}")
     return positions
+
+
+def _try_close(terminal: RemoteTerminal, position: TradePosition) -> str:
+    # One call without an answer must not leave the others open; each pass reads what is left.
+    try:
+        return _close(terminal, position)
+    except TerminalUnavailable as error:
+        return f"#{position.ticket} {position.symbol}: {error}"
 
 
 def _close(terminal: RemoteTerminal, position: TradePosition) -> str:

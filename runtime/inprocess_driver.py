@@ -19,6 +19,7 @@ from runtime.driver import (
     operator_draft,
     post_rate,
     show,
+    tell_status,
     to_nobody,
 )
 from runtime.inprocess import InProcessHost, Pace
@@ -26,7 +27,7 @@ from runtime.journals.diskcache import DiskcacheJournal
 from runtime.mailbox import Letter, take
 from runtime.picture import SEEN_KINDS, Picture
 from runtime.run_plan import RunPlan
-from runtime.status import AgentLine, Status, write_status
+from runtime.status import AgentLine, Status
 from runtime.world import World
 
 _LOOK_EVERY_S = 0.25
@@ -133,7 +134,7 @@ class InProcessDriver:
         self._told_s = now_s
         self.picture.now_ns = max(self.picture.now_ns, self._board.now_ns)
         status = msgspec.structs.replace(self._status(), has_ended=has_ended)
-        write_status(self.plan.book.state, status)
+        tell_status(self.plan.book.state, status)
         self.display.update(self.picture, status)
 
     def _status(self) -> Status:

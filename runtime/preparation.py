@@ -53,6 +53,9 @@ def prepare(loaded: LoadedSettings, options: StartOptions) -> Start:
     require_simulated(settings)
     is_history = bool(settings.market.history.path)
     speed, at_full_speed = _speed(settings, options, is_history=is_history)
+    if not at_full_speed:
+        # Agents turn process time into market time by it, so it must be the clock's.
+        settings = settings.model_copy(update={"speed": speed})
     home = settings.home.absolute()
     run_id = new_run_id()
     market = open_market(settings)

@@ -132,6 +132,10 @@ class Supersteps:
         """Hold a post that does not come from an agent until the next superstep."""
         self._injected.append(post)
 
+    def drop_injected(self) -> None:
+        """Forget the posts that are held: their senders were told that they failed."""
+        self._injected = []
+
     def settle(self) -> tuple[list[Release], list[tuple[Ack, ...] | PostRefused], int | None]:
         """Run the superstep if every agent waits.
 

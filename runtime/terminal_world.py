@@ -39,7 +39,7 @@ from runtime.terminals.port import SimulatedControls, Terminal
 from runtime.terminals.prices import read_bars, read_quotes, read_symbols
 from runtime.terminals.reading import BrokerReader
 from runtime.terminals.remote import RemoteTerminal
-from runtime.terminals.sending import send_order
+from runtime.terminals.sending import refused_before_send, send_order
 from runtime.terminals.server_time import ServerClock
 from runtime.terminals.service import open_terminal
 from runtime.world import Due
@@ -92,6 +92,7 @@ class TerminalWorld:
         self._is_virtual = is_virtual
         self._calendar = calendar
         self._headlines = headlines
+        self._send_timeout_s = settings.terminal.send_timeout_s
         self._server = ServerClock(settings.terminal.server_zone)
         self._broker = BrokerReader(terminal, self._server)
         self._lock = threading.Lock()
@@ -151,9 +152,13 @@ class TerminalWorld:
             sleep_s(PAUSE_S)
 
     def _send_once(self, request: SendOrder, now_ns: int, epoch: int) -> Due:
+        asked_s = process_s()
         try:
             with self._lock:
                 self._connect(now_ns)
+                if process_s() - asked_s > self._send_timeout_s:
+                    late = refused_before_send(request, 0, "its time had passed")
+                    return Due(now_ns, late)
                 return Due(now_ns, self._ask(request, now_ns, epoch))
         except TerminalUnavailable as error:
             self._is_connected = False

@@ -23,14 +23,17 @@ from blackboard.facts import (
     Vote,
 )
 from blackboard.journal import MemoryJournal
+from config.agents import AgentsSection, SupervisorSection
 from config.settings import Settings
 from config.system import TradingSection
 from tests.builders import T0_NS, a_coverage, a_quote, a_reconciled, a_spec
 
 OTHERS = ("data", "technical", "lstm_vol", "sentiment", "portfolio", "risk", "execution", "learner")
 M15 = Timeframe.M15
-SETTINGS = Settings(trading=TradingSection(atr_multiplier=1.5))
-"""Stops 1.5 ranges away: 30 pips where the range is 20, as the tests of the supervisor count."""
+PATIENT = AgentsSection(supervisor=SupervisorSection(decision_deadline_ms=3000))
+SETTINGS = Settings(trading=TradingSection(atr_multiplier=1.5), agents=PATIENT)
+"""Stops 1.5 ranges away: 30 pips where the range is 20, as the tests of the supervisor count; and
+three seconds of process time for a round."""
 TURNS_MAX = 20
 """Turns after which a supervisor that still finds something to post counts as never at rest."""
 

@@ -43,6 +43,8 @@ class Round:
 
     def __init__(self, close_ns: int) -> None:
         self.close_ns = close_ns
+        self.begun_ns = 0
+        """When the first bar was on the board, 0 before: from then on answers are waited for."""
         self.bars: dict[str, Known[Bar]] = {}
         self.quotes: dict[str, Known[Quote]] = {}
         self.votes: dict[tuple[str, str], Known[Vote]] = {}
@@ -109,6 +111,7 @@ class Rounds:
                 place.quotes.setdefault(quote.scope, known(quote, entry))
             case Bar() as bar:
                 place.bars.setdefault(bar.scope, known(bar, entry))
+                place.begun_ns = place.begun_ns or entry.known_at_ns
             case Vote() as vote if VOTERS.get(vote.voter) == entry.author:
                 place.votes.setdefault((vote.scope, vote.voter), known(vote, entry))
             case VolatilityForecast() as forecast:

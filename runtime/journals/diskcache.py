@@ -90,9 +90,9 @@ class DiskcacheJournal:
         }
         if block is not None:
             rows[block.first_seq] = msgspec.msgpack.encode(block)
-        self._require_room(sum(map(len, rows.values())))
-        self._set_durability(durability)
         try:
+            self._require_room(sum(map(len, rows.values())))
+            self._set_durability(durability)
             with self._cache.transact():
                 for key, value in rows.items():
                     self._cache[key] = value

@@ -21,6 +21,7 @@ from blackboard.facts.execution import Origin, Outcome
 from blackboard.facts.learning import VoterWeight
 from blackboard.facts.news import Coverage
 from config.settings import Settings
+from config.system import TerminalSection
 from models.market.sessions import SECOND_NS
 from tests.builders import (
     M15_NS,
@@ -34,7 +35,7 @@ from tests.builders import (
     an_outcome,
     some_parameters,
 )
-from tests.chamber import Chamber, a_bar, a_forecast, a_vote
+from tests.chamber import PATIENT, Chamber, a_bar, a_forecast, a_vote
 
 DEADLINE_NS = 3 * 60 * SECOND_NS
 """Three seconds of process time at a speed of 60."""
@@ -42,7 +43,8 @@ DEADLINE_NS = 3 * 60 * SECOND_NS
 
 def with_agents(**agents: Any) -> Settings:
     """Return settings with changes in the agents' sections."""
-    return Settings.model_validate({"agents": agents})
+    patient = {"decision_deadline_ms": 3000, **agents.pop("supervisor", {})}
+    return Settings.model_validate({"agents": {**agents, "supervisor": patient}})
 
 
 def test_a_complete_round_is_decided() -> None:
@@ -176,7 +178,8 @@ def test_a_round_is_decided_without_the_rest_after_its_deadline() -> None:
 
 def test_real_money_has_no_time_lapse() -> None:
     """On a real market three seconds are three seconds, whatever the speed says."""
-    chamber = Chamber(Settings(profile="paper"))
+    real = TerminalSection(kind="metatrader")
+    chamber = Chamber(Settings(profile="paper", terminal=real, agents=PATIENT))
     chamber.say("data", a_bar(), a_quote())
     chamber.say("technical", *chamber.technical("EURUSD", 0.6, 0.6))
     chamber.settle()
