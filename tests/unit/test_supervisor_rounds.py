@@ -508,3 +508,16 @@ def test_a_shadow_decides_without_intents() -> None:
 
     assert {type(fact).__name__ for fact in posted} == {"Decision"}
     assert chamber.all(Decision)[0].action is Action.BUY
+
+
+def test_bars_that_come_late_are_waited_for_all_the_same() -> None:
+    """The deadline counts from the round's first bar: late bars do not close it without votes."""
+    chamber = Chamber()
+    chamber.at(T0_NS + 2 * DEADLINE_NS)
+    chamber.say("data", a_bar(), a_quote(), ts_ns=T0_NS)
+    chamber.settle()
+    assert chamber.all(Decision) == []
+
+    chamber.at(T0_NS + 3 * DEADLINE_NS + 1)
+
+    assert chamber.decision().blocked_by == "quorum"
