@@ -6,7 +6,6 @@ from the monotonic clock, so a stepping wall clock cannot stretch or skip a time
 """
 
 import time
-from typing import Protocol
 
 import msgspec
 
@@ -26,16 +25,6 @@ def process_s() -> float:
 def sleep_s(seconds: float) -> None:
     """Wait in process time."""
     time.sleep(seconds)
-
-
-class MarketClock(Protocol):
-    """Where a host gets the market time from."""
-
-    def now_ns(self) -> int:
-        """Return the market time in nanoseconds UTC; it never goes back."""
-
-    def wait_s(self, until_ns: int) -> float:
-        """Return the process seconds until a market time, 0 if it has come."""
 
 
 class ScaledClock(msgspec.Struct, frozen=True, kw_only=True):

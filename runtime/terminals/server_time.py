@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from blackboard.errors import ConfigError
-from models.market.sessions import HOUR_NS, MINUTE_NS, SECOND_NS, market_clock_ns
+from models.market.sessions import HOUR_NS, SECOND_NS, market_clock_ns
 
 MARKET_ZONE: Final = "new_york+7"
 """The market's own clock: EET with US dates, so a day ends at 17:00 New York."""
@@ -95,8 +95,3 @@ def _offsets_of(zone: str) -> OffsetOfHour:
 @lru_cache(maxsize=CACHED_HOURS_MAX)
 def _market_offset_of_hour_ns(hour: int) -> int:
     return market_clock_ns(hour * HOUR_NS) - hour * HOUR_NS
-
-
-def minute_of_ns(utc_ns: int) -> int:
-    """Return the open of the minute that holds an instant."""
-    return utc_ns // MINUTE_NS * MINUTE_NS

@@ -4,7 +4,6 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.decision.exits import tightened_stop
 from models.market.bars import BarArray, Window, resample
 from models.market.indicators import (
     IndicatorColumns,
@@ -134,18 +133,3 @@ def test_closed_higher_bars_never_change(end: int, length_hours: int) -> None:
     late = resample(BARS, length_hours * HOUR_NS)
 
     assert np.array_equal(early, late[: len(early)])
-
-
-@settings(deadline=None)  # the first call compiles
-@given(
-    side=st.sampled_from([1, -1]),
-    proposals=st.lists(st.floats(0.5, 2.0) | st.just(float("nan")), max_size=20),
-)
-def test_a_stop_never_moves_away(side: int, proposals: list[float]) -> None:
-    """Over any sequence of proposals a long's stop only rises, a short's only falls."""
-    stop = 1.0
-    for proposed in proposals:
-        tightened = tightened_stop(side, stop, proposed)
-
-        assert side * (tightened - stop) >= 0.0
-        stop = tightened

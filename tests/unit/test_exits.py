@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.decision.exits import chandelier_levels, tightened_stop
+from models.decision.exits import chandelier_levels
 
 
 def test_chandelier_hangs_from_the_extremes() -> None:
@@ -29,21 +29,3 @@ def test_chandelier_of_columns_equals_that_of_each_row() -> None:
     assert (long_stops[0], short_stops[0]) == chandelier_levels(1.2, 1.1, 0.01, 2.0)
     assert math.isnan(long_stops[1])
     assert math.isnan(short_stops[1])
-
-
-@pytest.mark.parametrize(
-    ("side", "current", "proposed", "expected"),
-    [
-        (1, 1.10, 1.11, 1.11),  # a long's stop rises
-        (1, 1.10, 1.09, 1.10),  # and never falls
-        (-1, 1.10, 1.09, 1.09),  # a short's falls
-        (-1, 1.10, 1.11, 1.10),  # and never rises
-        (1, 0.0, 1.09, 1.09),  # no stop yet
-        (-1, 0.0, 1.09, 1.09),
-        (1, 1.10, math.nan, 1.10),  # nothing proposed
-        (-1, 0.0, math.nan, 0.0),
-    ],
-)
-def test_a_stop_only_tightens(side: int, current: float, proposed: float, expected: float) -> None:
-    """Whatever is proposed, the stop never moves away from the market."""
-    assert tightened_stop(side, current, proposed) == expected
