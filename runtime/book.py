@@ -12,10 +12,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
-from filelock import FileLock, Timeout
 
 from blackboard.errors import ConfigError
 from runtime.clock import wall_ns
+from runtime.machine.current import MACHINE
+from runtime.machine.port import Held, lock, sync_file
 
 LATEST = "latest"
 """File under the home that names the folder used last."""
@@ -77,23 +78,30 @@ class Book(msgspec.Struct, frozen=True):
         """Token of the terminal process."""
         return self.folder / "terminal.token"
 
+    @property
+    def sends(self) -> Path:
+        """What was handed to a foreign broker, see `runtime.terminals.send_record`."""
+        return self.folder / "broker" / "sends.sqlite"
+
+    @property
+    def connecting(self) -> Path:
+        """Note of a terminal process that connects, see `runtime.terminals.connecting`."""
+        return self.folder / "terminal.connecting"
+
     @contextmanager
     def held(self) -> Iterator[None]:
         """Hold the book for this process; ConfigError if another one holds it."""
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.mailbox.mkdir(exist_ok=True, mode=0o700)
-        lock = FileLock(self.folder / "lock")
         try:
-            lock.acquire(timeout=0)
-        except Timeout as error:
+            held = lock(self.folder / "lock")
+        except Held as error:
             raise ConfigError(
-                f"book {self.name} is in use by another process ({self.folder / 'lock'}): "
+                f"book {self.name} is in use by another process ({error}): "
                 "stop it first (python launch.py stop) or choose another book"
             ) from error
-        try:
+        with held:
             yield
-        finally:
-            lock.release()
 
     def write_manifest(self, manifest: Manifest) -> None:
         """Write the manifest of a start; earlier ones of a book are kept beside it."""
@@ -109,12 +117,25 @@ class Book(msgspec.Struct, frozen=True):
 
 def write_atomically(path: Path, content: bytes) -> None:
     """Replace a file in one step, readable by the user alone."""
+    _replace(path, content)
+
+
+def write_durably(path: Path, content: bytes) -> None:
+    """Replace a file in one step that also survives a power cut."""
+    _replace(path, content, is_durable=True)
+    MACHINE.sync_folder(path.parent)
+
+
+def _replace(path: Path, content: bytes, *, is_durable: bool = False) -> None:
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     beside.unlink(missing_ok=True)
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
     with os.fdopen(os.open(beside, flags, 0o600), "wb") as file:
         file.write(content)
-    beside.replace(path)
+        if is_durable:
+            file.flush()
+            sync_file(file.fileno())
+    MACHINE.replace(beside, path)
 
 
 def book_of(home: Path, name: str) -> Book:

@@ -10,7 +10,6 @@ import logging
 import os
 import secrets
 import socket
-import stat
 import warnings
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ import msgspec
 from blackboard.errors import ConfigError
 from config.system import ClusterSection
 from runtime.book import write_atomically
+from runtime.machine.current import MACHINE
 
 NAMESPACE = "quorum"
 RAY_VERSION_MIN = (2, 54)
@@ -125,5 +125,5 @@ def _provide_token(*, joins: bool) -> None:
             raise ConfigError(f"joining a cluster needs its token in {path}")
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         write_atomically(path, secrets.token_hex(_TOKEN_BYTES).encode())
-    elif os.name == "posix":
-        path.chmod(stat.S_IRUSR | stat.S_IWUSR)
+    else:
+        MACHINE.make_private(path)

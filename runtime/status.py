@@ -4,13 +4,13 @@
 connection, and work after a crash too: the process id then shows that nobody is there.
 """
 
-import os
 from pathlib import Path
 
 import msgspec
 
 from runtime.book import write_atomically
 from runtime.clock import wall_ns
+from runtime.machine.current import MACHINE
 
 STALE_AFTER_S = 15.0
 """Age beyond which the driver is taken for gone although a process of its id exists."""
@@ -29,6 +29,8 @@ class AgentLine(msgspec.Struct, frozen=True, kw_only=True):
     last_fact_age_s: float
     """Process seconds since its last fact, −1 before the first."""
     posts_per_s: float
+    posts_refused: int = 0
+    """Posts that the board did not take from it since the board started."""
 
 
 class Status(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,7 +61,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     def is_alive(self) -> bool:
         """Whether the driver that wrote this still runs."""
         age_s = (wall_ns() - self.written_wall_ns) / 1e9
-        return not self.has_ended and age_s < STALE_AFTER_S and _exists(self.pid)
+        return not self.has_ended and age_s < STALE_AFTER_S and MACHINE.is_running(self.pid)
 
 
 def write_status(path: Path, status: Status) -> None:
@@ -73,15 +75,3 @@ def read_status(path: Path) -> Status | None:
         return msgspec.json.decode(path.read_bytes(), type=Status)
     except (FileNotFoundError, msgspec.DecodeError, UnicodeDecodeError):
         return None
-
-
-def _exists(pid: int) -> bool:
-    if os.name == "nt":
-        return True  # no harmless probe there; the age of the file decides
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
