@@ -55,7 +55,8 @@ class LastGate:
             and not reduces_risk(request, position)
         ):
             return TerminalRefused(
-                Refusal.STOP_FILE, f"{self._stop_file} exists: only what reduces risk may leave"
+                Refusal.STOP_FILE,
+                f"{self._stop_file.name} exists: only what reduces risk may leave",
             )
         return None
 
@@ -63,14 +64,15 @@ class LastGate:
 def reduces_risk(request: TradeRequest, position: TradePosition | None) -> bool:
     """Whether a request can only reduce risk.
 
-    A close or an amendment of a position that is not there opens nothing on a hedging account; it
-    passes, so that the broker says so. A stop may be set or tightened, never loosened or deleted.
+    A close must name a position that is there and has the volume: on a netting account anything
+    else may open one. An amendment of a position that is gone passes, so that the broker says so.
+    A stop may be set or tightened, never loosened or deleted.
     """
     match request.action:
         case mt5.TRADE_ACTION_REMOVE | mt5.TRADE_ACTION_CLOSE_BY:
             return True
         case mt5.TRADE_ACTION_DEAL:
-            return request.position != 0 and (position is None or _closes(request, position))
+            return position is not None and _closes(request, position)
         case mt5.TRADE_ACTION_SLTP:
             return position is None or _keeps_stop(request, position)
         case _:

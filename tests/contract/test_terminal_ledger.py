@@ -31,22 +31,25 @@ def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ledger]:
 
 def a_standing(balance: float = 10_000.1) -> Standing:
     """Return an account's state."""
-    return Standing(now_ns=60, next_ticket=4, balance=balance)
+    return Standing(now_ns=60, next_ticket=4, balance=balance, credit=0.3)
 
 
 def a_position(ticket: int = 2) -> Position:
     """Return an open position."""
     return Position(
-        ticket=ticket, opened_ns=50, updated_ns=55, type=0, magic=-1, reason=3, volume=0.1,
-        price_open=0.1 + 0.2, sl=0.0, tp=0.0, swap=-0.5, margin=3.0, symbol="EURUSD", comment="c",
+        ticket=ticket, identifier=ticket, opened_ns=50, updated_ns=55, type=0, magic=-1, reason=3,
+        volume=0.1, price_open=0.1 + 0.2, sl=0.0, tp=0.0, swap=-0.5, margin=3.0, symbol="EURUSD",
+        comment="c",
     )  # fmt: skip
 
 
 def an_order(ticket: int = 2, done_ns: int = 50) -> Order:
-    """Return a filled order of position 2."""
+    """Return a filled order of position 2, or with ``done_ns=0`` one that works."""
     return Order(
-        ticket=ticket, done_ns=done_ns, type=0, type_filling=0, type_time=0, state=4, magic=7,
-        position=2, reason=3, volume=0.1, price=1.1, sl=0.0, tp=0.0, symbol="EURUSD", comment="",
+        ticket=ticket, setup_ns=40, done_ns=done_ns, expires_ns=0, due_ns=0, type=0,
+        type_filling=0, type_time=0, state=4, magic=7, position=2, position_by=0, reason=3,
+        volume=0.1, volume_left=0.0, price=1.1, price_stoplimit=0.0, price_done=1.1, sl=0.0,
+        tp=0.0, symbol="EURUSD", comment="",
     )  # fmt: skip
 
 
@@ -107,6 +110,34 @@ def test_a_closed_position_is_gone(ledger: Ledger) -> None:
     ledger.commit(Change(standing=a_standing(), positions={2: None}))
 
     assert [position.ticket for position in ledger.positions()] == [5, 9]
+
+
+def test_a_working_order_is_no_history_until_it_ends(ledger: Ledger) -> None:
+    """It is found by its ticket and among those that work; its end is what the range goes by."""
+    working = an_order(ticket=2, done_ns=0)
+    ledger.commit(Change(standing=a_standing(), orders=[working, an_order(ticket=3, done_ns=50)]))
+
+    assert ledger.working() == (working,)
+    assert ledger.order(2) == working
+    assert [order.ticket for order in ledger.orders_between(0, 100)] == [3]
+    assert [order.ticket for order in ledger.orders_of_position(2)] == [3]
+    ended = an_order(ticket=2, done_ns=60)
+    ledger.commit(Change(standing=a_standing(), orders=[ended]))
+
+    assert ledger.working() == ()
+    assert ledger.order(2) == ended
+    assert [order.ticket for order in ledger.orders_between(0, 100)] == [2, 3]
+    assert [order.ticket for order in ledger.orders_of_position(2)] == [2, 3]
+
+
+def test_the_last_word_on_an_order_counts(ledger: Ledger) -> None:
+    """An order that begins and ends within one change has ended."""
+    both = [an_order(ticket=2, done_ns=0), an_order(ticket=2, done_ns=60)]
+
+    ledger.commit(Change(standing=a_standing(), orders=both))
+
+    assert ledger.working() == ()
+    assert ledger.order(2) == both[1]
 
 
 def test_an_answer_never_changes(ledger: Ledger) -> None:

@@ -37,7 +37,7 @@ def opened(*minutes: Minute, kind: int = 0, **request: Any) -> tuple[SimulatedTe
 
 def exit_of(terminal: SimulatedTerminal) -> TradeDeal | None:
     """Return the last deal if it is an exit."""
-    deals = terminal.history_deals_get(0, 2**40) or ()
+    deals = terminal.history_deals_get(0, 2**31 - 1) or ()
     return deals[-1] if deals[-1].entry == mt5.DEAL_ENTRY_OUT else None
 
 
@@ -163,6 +163,35 @@ def test_swap_is_booked_at_the_servers_midnight_and_thrice_on_wednesday() -> Non
     assert swaps() == [-12.0, 4.0]  # four nights
 
 
+def test_each_symbol_has_its_own_day_of_three_nights() -> None:
+    """The one books three nights on Tuesday, the other on Wednesday; a weekend books none."""
+    market = ScriptedMarket(
+        traits("EURUSD", swap_long_points=-6.0, swap_triple_day=mt5.DAY_OF_WEEK_TUESDAY),
+        traits("GBPUSD", swap_long_points=-6.0),
+    )
+    for symbol in ("EURUSD", "GBPUSD"):
+        market.still(symbol, 1.1, range(7 * 24 * 60))
+    clock = HandClock()
+    terminal = a_terminal(market, clock)
+    for symbol in ("EURUSD", "GBPUSD"):
+        request = {"action": 1, "symbol": symbol, "volume": 0.5, "type": 0}
+        terminal.order_send(request, request_id=symbol, epoch=1)
+
+    def swaps_after(nights: int) -> list[float]:
+        clock.minute(10 * 60 + (nights - 1) * 24 * 60)
+        return [position.swap for position in terminal.positions_get() or ()]
+
+    # A night is -6 points * 0.00001 * 100 000 * 0.5 = -3. The start is a Tuesday.
+    assert swaps_after(1) == [-9.0, -3.0]
+    assert swaps_after(2) == [-12.0, -12.0]
+    assert swaps_after(4) == [-18.0, -18.0]  # Friday's night
+    assert swaps_after(6) == [-18.0, -18.0]  # Saturday and Sunday have none
+    assert swaps_after(7) == [-21.0, -21.0]
+    info = terminal.symbol_info("EURUSD")
+    assert info is not None
+    assert info.swap_rollover3days == mt5.DAY_OF_WEEK_TUESDAY
+
+
 def test_a_midnight_is_an_event_ahead() -> None:
     """With a position open, the next rollover is foretold to the nanosecond."""
     terminal, _ = opened()
@@ -200,6 +229,69 @@ def test_the_largest_loser_is_stopped_out_first() -> None:
     assert deal.comment == "so 27.00%"
 
 
+def test_levels_of_call_and_stop_out_are_settings() -> None:
+    """Margin 3 666.67 against equity 5 990 at 1.0600 is 163 percent: above 100, below 200."""
+    market = ScriptedMarket(traits("EURUSD"))
+    market.write("EURUSD", [QUIET, (1, 1.1, 1.1, 1.06, 1.08, 10)])
+    for level, is_open in ((100.0, True), (200.0, False)):
+        clock = HandClock()
+        terminal = a_terminal(market, clock, stop_out_percent=level, margin_call_percent=250.0)
+        request = {"action": 1, "symbol": "EURUSD", "volume": 1.0, "type": 0}
+        terminal.order_send(request, request_id="entry", epoch=1)
+
+        clock.minute(2)
+
+        assert bool(terminal.positions_total()) is is_open
+        account = terminal.account_info()
+        assert account is not None
+        assert (account.margin_so_call, account.margin_so_so) == (250.0, level)
+
+
+def test_a_stop_out_level_that_rises_is_felt_at_once() -> None:
+    """What was found quiet under the old level is judged anew under the new one."""
+    terminal, _ = opened((1, 1.1, 1.1, 1.06, 1.08, 10))
+    until_ns = START_NS + 10 * MINUTE_NS
+    assert terminal.next_event_ns(START_NS, until_ns) == until_ns
+
+    terminal.conditions.stop_out_percent = 200.0
+
+    assert terminal.next_event_ns(START_NS, until_ns) == START_NS + 2 * MINUTE_NS
+
+
+def test_how_the_server_closes_is_an_assumption() -> None:
+    """Order, comment and magic of a stop-out can be others than the defaults."""
+    market = ScriptedMarket(traits("EURUSD"))
+    market.write("EURUSD", [QUIET, (1, 1.1, 1.1, 1.07, 1.08, 10)])
+    clock = HandClock()
+    terminal = a_terminal(market, clock)
+    terminal.conditions.is_oldest_stopped_out_first = True
+    terminal.conditions.stop_out_comment = "stop out"
+    terminal.conditions.server_magic = 0
+    for volume in (0.5, 2.0):
+        request = {"action": 1, "symbol": "EURUSD", "volume": volume, "type": 0, "magic": 7}
+        terminal.order_send(request, request_id=f"entry {volume}", epoch=1)
+
+    clock.minute(2)
+
+    # Without the older 0.50 the level is 2 475 / 7 333.33 = 34 percent, which is enough.
+    assert [position.volume for position in terminal.positions_get() or ()] == [2.0]
+    deal = exit_of(terminal)
+    assert deal is not None
+    assert (deal.volume, deal.comment, deal.magic) == (0.5, "stop out", 0)
+
+
+def test_a_credit_keeps_the_margin_up() -> None:
+    """Equity 990 over margin 3 666.67 is 27 percent; with a credit of 500 it is 41."""
+    for credit, is_open in ((0.0, False), (500.0, True)):
+        terminal, clock = opened((1, 1.1, 1.1, 1.01, 1.05, 10))
+        if credit:
+            terminal.transfer(credit, mt5.DEAL_TYPE_CREDIT)
+
+        clock.minute(2)
+
+        assert bool(terminal.positions_total()) is is_open
+
+
 def test_profit_in_yen_is_converted_where_the_minute_closed() -> None:
     """A stop in USDJPY is booked at the rate of the minute's close."""
     market = ScriptedMarket(traits("USDJPY", digits=3))
@@ -229,7 +321,7 @@ def test_one_jump_ends_where_many_small_ones_do() -> None:
             clock.minute(after)
             terminal.positions_total()
         clock.minute(400)
-        books.append(terminal.history_deals_get(0, 2**40))
+        books.append(terminal.history_deals_get(0, 2**31 - 1))
 
     assert books[0] == books[1] == books[2]
     assert books[0] is not None

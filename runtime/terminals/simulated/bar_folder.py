@@ -66,6 +66,13 @@ def open_folder(
     return BarFolder(step, files)
 
 
+def symbols_in(path: Path) -> tuple[str, ...]:
+    """Return the symbols of which a folder holds bars, in the order of their names."""
+    files = [path] if path.is_file() else path.rglob("*")
+    names = (name_of(file) for file in files if file.is_file())
+    return tuple(sorted({name.symbol for name in names if name is not None}))
+
+
 def each(
     items: Iterable[_Item], make: Callable[[_Item], _Made], label: Callable[[_Item], str]
 ) -> list[_Made]:

@@ -1,18 +1,21 @@
-"""Where requests become deals: checked, run once under their id, and recorded with their answer."""
+"""Where requests are answered: checked, run once under their id, and recorded with their answer."""
 
 from typing import Final
 
 import msgspec
 
+from runtime.fault_sites import reach
 from runtime.terminals import constants as mt5
 from runtime.terminals.arguments import CallFailed
 from runtime.terminals.gate import LastGate
 from runtime.terminals.port import Refusal, TerminalRefused
-from runtime.terminals.simulated.account import Account, is_long
+from runtime.terminals.simulated.account import Account
+from runtime.terminals.simulated.asked import Asked
+from runtime.terminals.simulated.comments import comment_of
+from runtime.terminals.simulated.execution import Executed, Execution
 from runtime.terminals.simulated.ledger import Answered, Deal, Ledger
 from runtime.terminals.simulated.money import margin_level, money
-from runtime.terminals.simulated.prices import Prices, Quote
-from runtime.terminals.simulated.rules import COMMENTS, Rules
+from runtime.terminals.simulated.rules import Rules
 from runtime.terminals.structures import (
     OrderCheckResult,
     OrderSendResult,
@@ -28,11 +31,11 @@ class Desk:
     """The broker's desk over one account: an id runs at most once, whatever dies in between."""
 
     def __init__(
-        self, account: Account, prices: Prices, rules: Rules, ledger: Ledger, gate: LastGate
+        self, account: Account, rules: Rules, execution: Execution, ledger: Ledger, gate: LastGate
     ) -> None:
         self._account = account
-        self._prices = prices
         self._rules = rules
+        self._execution = execution
         self._ledger = ledger
         self._gate = gate
         self._sends = 0
@@ -40,10 +43,11 @@ class Desk:
     def check(self, request: TradeRequest, now_ns: int) -> OrderCheckResult:
         """Return what a request would do to the account; retcode 0 is success."""
         self._require_interface()
-        code = self._rules.retcode(request, now_ns)
+        asked = self._rules.asked(request, now_ns, is_check=True)
+        code = self._rules.retcode(asked)
         if code:
-            return OrderCheckResult(code, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, COMMENTS[code], request)
-        balance, equity, margin = self._after(request, now_ns)
+            return OrderCheckResult(code, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, comment_of(code), request)
+        balance, equity, margin = asked.after()
         return OrderCheckResult(
             retcode=0,
             balance=balance,
@@ -52,21 +56,9 @@ class Desk:
             margin=margin,
             margin_free=money(equity - margin),
             margin_level=margin_level(equity, margin),
-            comment=COMMENTS[0],
+            comment=comment_of(0),
             request=request,
         )
-
-    def _after(self, request: TradeRequest, now_ns: int) -> tuple[float, float, float]:
-        account = self._account
-        quote = self._prices.quote(request.symbol, now_ns)
-        is_deal = request.action == mt5.TRADE_ACTION_DEAL
-        if is_deal and not request.position and quote is not None:
-            return account.after_entry(request, quote, now_ns)
-        balance = account.standing.balance
-        equity = balance + account.floating_total(now_ns)
-        if not is_deal:
-            return balance, money(equity), account.margin
-        return account.after_close(account.positions[request.position], request.volume, now_ns)
 
     def send(
         self,
@@ -96,12 +88,43 @@ class Desk:
         if refused is not None:
             return refused
         self._require_interface()
+        reach("terminal.before")
         if self._ledger.start(request_id, asked) != asked:
             return _reused(request_id)
         result = self._run(request, now_ns)
         answered = Answered(request_id=request_id, request=asked, reply=_encode(result))
+        reach("terminal.inside")
         self._account.commit(now_ns, answered)
+        reach("terminal.after")
         return result
+
+    def by_hand(self, request: TradeRequest, now_ns: int) -> OrderSendResult:
+        """Run a request of a person at another terminal, at once: no id, no gate, no magic.
+
+        Neither forced codes nor delays concern it; what holds for the symbol does.
+
+        Raises
+        ------
+        LedgerUnavailable, UnknownRate
+            Then nothing was done.
+        """
+        request = request._replace(magic=0)
+        asked = self._rules.asked(request, now_ns, is_by_hand=True)
+        result = self._result(request, self._executed(asked, mt5.ORDER_REASON_CLIENT))
+        self._account.commit(now_ns)
+        return result
+
+    def transfer(self, amount: float, deal_type: int, now_ns: int) -> Deal:
+        """Book money that no trade moved, at once, and return its deal.
+
+        Raises
+        ------
+        LedgerUnavailable
+            Then nothing was done.
+        """
+        deal = self._account.transfer(amount, deal_type, now_ns)
+        self._account.commit(now_ns)
+        return deal
 
     def _require_interface(self) -> None:
         if self._rules.conditions.is_api_disabled:
@@ -109,53 +132,40 @@ class Desk:
 
     def _run(self, request: TradeRequest, now_ns: int) -> OrderSendResult:
         self._sends += 1
-        code = self._rules.retcode(request, now_ns)
+        forced = self._rules.conditions.forced_retcode
+        asked = self._rules.asked(request, now_ns)
         self._rules.count(now_ns)
-        quote = self._prices.quote(request.symbol, now_ns) if code == 0 else None
-        if quote is None:
-            return self._result(request, code)
-        if request.action == mt5.TRADE_ACTION_SLTP:
-            position = self._account.positions[request.position]
-            self._account.amend(position, request.sl, request.tp, now_ns)
-            return self._result(request, mt5.TRADE_RETCODE_DONE)
-        deal = (
-            self._close(request, quote, now_ns)
-            if request.position
-            else self._open(request, quote, now_ns)
-        )
-        return self._result(request, mt5.TRADE_RETCODE_DONE, deal, quote)
+        if forced and not self._rules.conditions.is_executed_despite:
+            return self._result(request, Executed(forced))
+        executed = self._executed(asked, mt5.ORDER_REASON_EXPERT)
+        return self._result(request, Executed(forced) if forced else executed)
 
-    def _open(self, request: TradeRequest, quote: Quote, now_ns: int) -> Deal:
-        price = quote.ask if request.type == mt5.ORDER_TYPE_BUY else quote.bid
-        return self._account.open(request, price, now_ns)
+    def _executed(self, asked: Asked, reason: int) -> Executed:
+        code = self._rules.retcode(asked)
+        if code == mt5.TRADE_RETCODE_REQUOTE:
+            return Executed(code, quote=asked.quote)
+        if code:
+            return Executed(code)
+        is_done = False
+        try:
+            executed = self._execution.run(asked, reason)
+            is_done = True
+        finally:
+            if not is_done:
+                self._account.reload()
+        return executed
 
-    def _close(self, request: TradeRequest, quote: Quote, now_ns: int) -> Deal:
-        position = self._account.positions[request.position]
-        currency = self._prices.traits[position.symbol].currency_profit
-        return self._account.close(
-            position,
-            volume=request.volume,
-            price=quote.bid if is_long(position) else quote.ask,
-            rate=self._prices.rate(currency, now_ns),
-            reason=mt5.DEAL_REASON_EXPERT,
-            made_ns=now_ns,
-            comment=request.comment,
-            magic=request.magic,
-            filling=request.type_filling,
-        )
-
-    def _result(
-        self, request: TradeRequest, code: int, deal: Deal | None = None, quote: Quote | None = None
-    ) -> OrderSendResult:
+    def _result(self, request: TradeRequest, executed: Executed) -> OrderSendResult:
+        quote = executed.quote
         return OrderSendResult(
-            retcode=code,
-            deal=0 if deal is None else deal.ticket,
-            order=0 if deal is None else deal.order,
-            volume=0.0 if deal is None else deal.volume,
-            price=0.0 if deal is None else deal.price,
+            retcode=executed.code,
+            deal=executed.deal,
+            order=executed.order,
+            volume=executed.volume,
+            price=executed.price,
             bid=0.0 if quote is None else quote.bid,
             ask=0.0 if quote is None else quote.ask,
-            comment=COMMENTS[code],
+            comment=comment_of(executed.code),
             request_id=self._sends,
             retcode_external=0,
             request=request,

@@ -24,12 +24,19 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     next_ticket: int
     balance: float
     """Deposits plus profit, swap, commission and fee of every deal, in account currency."""
+    credit: float = 0.0
+    """What the broker lends: it counts in the equity, not in the balance."""
 
 
 class Position(msgspec.Struct, frozen=True, kw_only=True):
-    """One open position; its ticket is the ticket of the order that opened it."""
+    """One open position; its ticket is the ticket of the order that opened it.
+
+    A reversal on a netting account gives it the ticket of the order that reversed it; its
+    identifier stays for life.
+    """
 
     ticket: int
+    identifier: int
     opened_ns: int
     updated_ns: int
     type: int
@@ -48,23 +55,41 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
-    """One finished order."""
+    """One order; it works until it is done."""
 
     ticket: int
+    setup_ns: int
     done_ns: int
+    """When it was filled, cancelled, rejected or had expired; 0 while it works."""
+    expires_ns: int
+    """When it ends by itself; 0 for never."""
+    due_ns: int
+    """When an accepted market order meets its deal; 0 for all others."""
     type: int
     type_filling: int
     type_time: int
     state: int
     magic: int
     position: int
+    """Identifier of the position that it opened, changed or is to close; 0 while there is none."""
+    position_by: int
     reason: int
     volume: float
+    volume_left: float
     price: float
+    """Where it waits; where it was filled, for a market order."""
+    price_stoplimit: float
+    price_done: float
+    """The price at which it ended; 0 while it works."""
     sl: float
     tp: float
     symbol: str
     comment: str
+
+    @property
+    def is_working(self) -> bool:
+        """Whether it has not ended."""
+        return self.done_ns == 0
 
 
 class Deal(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,6 +134,7 @@ class Change(msgspec.Struct, kw_only=True):
     positions: dict[int, Position | None] = msgspec.field(default_factory=dict)
     """Positions as they are afterwards, by ticket; None where one has closed."""
     orders: list[Order] = msgspec.field(default_factory=list)
+    """Orders as they are afterwards; of several with one ticket the last one counts."""
     deals: list[Deal] = msgspec.field(default_factory=list)
     answered: Answered | None = None
 
@@ -126,6 +152,9 @@ class Ledger(Protocol):
 
     def positions(self) -> tuple[Position, ...]:
         """Return open positions by ticket."""
+
+    def working(self) -> tuple[Order, ...]:
+        """Return the orders that are not done, by ticket."""
 
     def commit(self, change: Change) -> None:
         """Take a change, whole."""
@@ -152,13 +181,13 @@ class Ledger(Protocol):
         """Return the deals of an order, by ticket."""
 
     def orders_between(self, from_ns: int, until_ns: int) -> Iterable[Order]:
-        """Return orders done in [from_ns, until_ns], by ticket."""
+        """Return orders done in [from_ns, until_ns], by ticket; working ones are in none."""
 
     def orders_of_position(self, position: int) -> Iterable[Order]:
-        """Return the orders of a position, by ticket."""
+        """Return the finished orders of a position, by ticket."""
 
     def order(self, ticket: int) -> Order | None:
-        """Return one order."""
+        """Return one order, working or finished."""
 
     def close(self) -> None:
         """Let go of the book; it can be opened again."""
@@ -167,13 +196,14 @@ class Ledger(Protocol):
 class MemoryLedger:
     """A book that dies with its process, for runs that are simply run again.
 
-    Deals and orders come in ascending time, so a range is found from the end: what is asked for is
-    nearly always recent.
+    Deals come in ascending time, and orders end in it, so a range is found from the end: what is
+    asked for is nearly always recent.
     """
 
     def __init__(self) -> None:
         self._standing: Standing | None = None
         self._positions: dict[int, Position] = {}
+        self._working: dict[int, Order] = {}
         self._orders: dict[int, Order] = {}
         self._deals: list[Deal] = []
         self._of_position: dict[int, tuple[list[Order], list[Deal]]] = {}
@@ -189,6 +219,10 @@ class MemoryLedger:
         """Return open positions by ticket."""
         return tuple(self._positions[ticket] for ticket in sorted(self._positions))
 
+    def working(self) -> tuple[Order, ...]:
+        """Return the orders that are not done, by ticket."""
+        return tuple(self._working[ticket] for ticket in sorted(self._working))
+
     def commit(self, change: Change) -> None:
         """Take a change, whole."""
         self._standing = change.standing
@@ -198,14 +232,21 @@ class MemoryLedger:
             else:
                 self._positions[ticket] = position
         for order in change.orders:
-            self._orders[order.ticket] = order
-            self._of_position.setdefault(order.position, ([], []))[0].append(order)
+            self._take(order)
         for deal in change.deals:
             self._deals.append(deal)
             self._of_position.setdefault(deal.position, ([], []))[1].append(deal)
         if change.answered is not None:
             self._started.pop(change.answered.request_id, None)
             self._answered.setdefault(change.answered.request_id, change.answered)
+
+    def _take(self, order: Order) -> None:
+        if order.is_working:
+            self._working[order.ticket] = order
+            return
+        self._working.pop(order.ticket, None)
+        self._orders[order.ticket] = order
+        self._of_position.setdefault(order.position, ([], []))[0].append(order)
 
     def start(self, request_id: str, request: bytes) -> bytes:
         """Note that a request is about to run."""
@@ -239,27 +280,35 @@ class MemoryLedger:
 
     def deals_of_order(self, order: int) -> Iterable[Deal]:
         """Return the deals of an order, by ticket."""
-        one = self._orders.get(order)
-        deals = () if one is None else self.deals_of_position(one.position)
+        one = self.order(order)
+        if one is None:
+            return []
+        deals = [*self.deals_of_position(one.position)]
+        if one.position_by:
+            deals += self.deals_of_position(one.position_by)
         return [deal for deal in deals if deal.order == order]
 
     def orders_between(self, from_ns: int, until_ns: int) -> Iterable[Order]:
-        """Return orders done in [from_ns, until_ns], by ticket."""
+        """Return orders done in [from_ns, until_ns], by ticket; working ones are in none."""
         found: list[Order] = []
         for order in reversed(self._orders.values()):
             if order.done_ns < from_ns:
                 break
             if order.done_ns <= until_ns:
                 found.append(order)
-        return reversed(found)
+        return sorted(found, key=_ticket)
 
     def orders_of_position(self, position: int) -> Iterable[Order]:
-        """Return the orders of a position, by ticket."""
-        return self._of_position.get(position, ([], []))[0]
+        """Return the finished orders of a position, by ticket."""
+        return sorted(self._of_position.get(position, ([], []))[0], key=_ticket)
 
     def order(self, ticket: int) -> Order | None:
-        """Return one order."""
-        return self._orders.get(ticket)
+        """Return one order, working or finished."""
+        return self._working.get(ticket) or self._orders.get(ticket)
 
     def close(self) -> None:
         """Keep everything: the same object can go on."""
+
+
+def _ticket(order: Order) -> int:
+    return order.ticket

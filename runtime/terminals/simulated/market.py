@@ -4,7 +4,8 @@ from pathlib import Path
 
 import msgspec
 
-from config.settings import Settings
+from blackboard.errors import ConfigError
+from config.settings import AUTO_SYMBOLS, Settings
 from runtime.feeds.calendar import CalendarFile
 from runtime.terminals.simulated.source import MarketSource
 from runtime.terminals.simulated.synthetic import SyntheticMarket
@@ -20,14 +21,17 @@ class OpenedMarket(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def open_market(settings: Settings) -> OpenedMarket:
-    """Return the market of the settings; raises ConfigError with all that is wrong with it."""
+    """Return the market of the settings; raises ConfigError with all that is wrong with it.
+
+    With `symbols: auto` it has what the folder of recorded bars holds, or the default symbols.
+    """
     return _history(settings) if settings.market.history.path else _synthetic(settings)
 
 
 def _synthetic(settings: Settings) -> OpenedMarket:
     section = settings.market.synthetic
     return OpenedMarket(
-        source=SyntheticMarket(settings.symbols, section),
+        source=SyntheticMarket(_symbols(settings), section),
         provenance={"kind": "synthetic", "seed": str(section.seed), "start": section.start},
     )
 
@@ -40,7 +44,7 @@ def _history(settings: Settings) -> OpenedMarket:
     calendar_file = settings.agents.sentiment.calendar_file
     source = HistoryMarket(
         Path(section.path),
-        settings.symbols,
+        _symbols(settings),
         timeframe=settings.timeframe,
         start=section.start,
         end=section.end,
@@ -53,3 +57,16 @@ def _history(settings: Settings) -> OpenedMarket:
         provenance={"kind": "history", "path": section.path, "sha256": source.data_hash},
         notes=tuple(source.notes),
     )
+
+
+def _symbols(settings: Settings) -> tuple[str, ...]:
+    if settings.symbols != AUTO_SYMBOLS:
+        return settings.symbols
+    if not settings.market.history.path:
+        return Settings().symbols
+    from runtime.terminals.simulated.bar_folder import symbols_in
+
+    found = symbols_in(Path(settings.market.history.path))
+    if not found:
+        raise ConfigError(f"market.history.path: no bars below {settings.market.history.path}")
+    return found

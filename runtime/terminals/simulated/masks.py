@@ -4,11 +4,18 @@ import re
 from collections.abc import Iterable
 
 
-def is_selected(own_ticket: int, own_symbol: str, ticket: int, symbol: str, group: str) -> bool:
+def is_selected(
+    own_ticket: int,
+    own_symbol: str,
+    *,
+    ticket: int | None = None,
+    symbol: str | None = None,
+    group: str = "",
+) -> bool:
     """Whether something is asked for: ticket goes before symbol, symbol before group."""
-    if ticket:
+    if ticket is not None:
         return own_ticket == ticket
-    if symbol:
+    if symbol is not None:
         return own_symbol == symbol
     return is_in_group(group, own_symbol)
 

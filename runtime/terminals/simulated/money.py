@@ -5,10 +5,6 @@ from typing import Final
 from runtime.terminals.simulated.prices import normalised
 
 CURRENCY_DIGITS: Final = 2
-STOP_OUT_LEVEL: Final = 30.0
-"""Margin level in percent below which the broker closes the largest loser."""
-MARGIN_CALL_LEVEL: Final = 50.0
-"""Margin level in percent at which a broker warns; shown only."""
 
 
 def money(amount: float) -> float:

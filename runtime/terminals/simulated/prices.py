@@ -94,6 +94,12 @@ class Prices:
             self._blocks.move_to_end(key)
         return columns
 
+    def forget(self, since_ns: int) -> None:
+        """Read minutes from a moment on anew: a source that follows a real market has grown."""
+        for key in [key for key in self._blocks if key[1] >= since_ns // WEEK_NS]:
+            del self._blocks[key]
+        self._quotes.clear()
+
     def quote(self, symbol: str, now_ns: int) -> Quote | None:
         """Return bid and ask: the open of the running minute, else the last close; None before."""
         if now_ns != self._quoted_ns:

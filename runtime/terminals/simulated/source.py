@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.requests import CalendarEvent
+from runtime.terminals import constants as mt5
 
 MINUTE_DTYPE: Final = np.dtype(
     [
@@ -47,6 +48,8 @@ class SymbolTraits(msgspec.Struct, frozen=True, kw_only=True):
     swap_long_points: float
     """What a long position is paid a night, in points; mostly negative."""
     swap_short_points: float
+    swap_triple_day: int = mt5.DAY_OF_WEEK_WEDNESDAY
+    """Day at whose end three nights are booked, 0 for Sunday as in the package."""
     stops_level_points: int = 0
     freeze_level_points: int = 0
 

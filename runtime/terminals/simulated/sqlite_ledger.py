@@ -29,7 +29,7 @@ from runtime.terminals.simulated.ledger import (
 FOLDER_MODE: Final = 0o700
 FILE_MODE: Final = 0o600
 BUSY_TIMEOUT_S: Final = 2.0
-LAYOUT_VERSION: Final = 1
+LAYOUT_VERSION: Final = 2
 """`user_version` of the file; a book of another layout is refused, never guessed at."""
 
 P = ParamSpec("P")
@@ -61,7 +61,7 @@ _LAYOUT: Final = (
     "CREATE INDEX deals_position ON deals (position)",
     'CREATE INDEX deals_order ON deals ("order")',
     "CREATE TABLE standing (one INTEGER PRIMARY KEY CHECK (one = 1), now_ns INTEGER NOT NULL, "
-    "next_ticket INTEGER NOT NULL, balance REAL NOT NULL) STRICT",
+    "next_ticket INTEGER NOT NULL, balance REAL NOT NULL, credit REAL NOT NULL) STRICT",
     "CREATE TABLE fence (one INTEGER PRIMARY KEY CHECK (one = 1), epoch INTEGER NOT NULL) STRICT",
     "CREATE TABLE requests (request_id TEXT PRIMARY KEY, request BLOB NOT NULL, reply BLOB) STRICT",
     f"PRAGMA user_version = {LAYOUT_VERSION}",
@@ -133,15 +133,22 @@ class SqliteLedger:
     @_guarded
     def standing(self) -> Standing | None:
         """Return the account's state."""
-        row = self._database.execute("SELECT now_ns, next_ticket, balance FROM standing").fetchone()
+        row = self._database.execute(
+            "SELECT now_ns, next_ticket, balance, credit FROM standing"
+        ).fetchone()
         if row is None:
             return None
-        return Standing(now_ns=row[0], next_ticket=row[1], balance=row[2])
+        return Standing(now_ns=row[0], next_ticket=row[1], balance=row[2], credit=row[3])
 
     @_guarded
     def positions(self) -> tuple[Position, ...]:
         """Return open positions by ticket."""
         return tuple(self._select(Position, "positions", "1 = 1"))
+
+    @_guarded
+    def working(self) -> tuple[Order, ...]:
+        """Return the orders that are not done, by ticket."""
+        return tuple(self._select(Order, "orders", "done_ns = 0"))
 
     @_guarded
     def commit(self, change: Change) -> None:
@@ -153,8 +160,8 @@ class SqliteLedger:
             run, run_many = self._database.execute, self._database.executemany
             run("BEGIN IMMEDIATE")
             run(
-                "INSERT OR REPLACE INTO standing VALUES (1, ?, ?, ?)",
-                (standing.now_ns, standing.next_ticket, standing.balance),
+                "INSERT OR REPLACE INTO standing VALUES (1, ?, ?, ?, ?)",
+                msgspec.structs.astuple(standing),
             )
             run_many("DELETE FROM positions WHERE ticket = ?", closed)
             run_many(_INSERT_POSITION, map(msgspec.structs.astuple, open_now))
@@ -222,17 +229,17 @@ class SqliteLedger:
 
     @_guarded
     def orders_between(self, from_ns: int, until_ns: int) -> Iterable[Order]:
-        """Return orders done in [from_ns, until_ns], by ticket."""
-        return self._select(Order, "orders", "done_ns BETWEEN ? AND ?", from_ns, until_ns)
+        """Return orders done in [from_ns, until_ns], by ticket; working ones are in none."""
+        return self._select(Order, "orders", "done_ns BETWEEN ? AND ?", max(from_ns, 1), until_ns)
 
     @_guarded
     def orders_of_position(self, position: int) -> Iterable[Order]:
-        """Return the orders of a position, by ticket."""
-        return self._select(Order, "orders", "position = ?", position)
+        """Return the finished orders of a position, by ticket."""
+        return self._select(Order, "orders", "position = ? AND done_ns > 0", position)
 
     @_guarded
     def order(self, ticket: int) -> Order | None:
-        """Return one order."""
+        """Return one order, working or finished."""
         found = self._select(Order, "orders", "ticket = ?", ticket)
         return found[0] if found else None
 

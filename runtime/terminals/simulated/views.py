@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 from models.market.sessions import SECOND_NS
 from runtime.terminals import constants as mt5
 from runtime.terminals.server_time import ServerClock
+from runtime.terminals.simulated.conditions import Conditions
 from runtime.terminals.simulated.ledger import Deal, Order, Position
-from runtime.terminals.simulated.money import CURRENCY_DIGITS, MARGIN_CALL_LEVEL, STOP_OUT_LEVEL
+from runtime.terminals.simulated.money import CURRENCY_DIGITS
 from runtime.terminals.simulated.prices import Quote
-from runtime.terminals.simulated.rules import FILLING_MASK, ORDER_MODE, Conditions
 from runtime.terminals.simulated.source import SymbolTraits
 from runtime.terminals.structures import (
     AccountInfo,
@@ -28,7 +28,6 @@ SERVER: Final = "Quorum-Simulated"
 LOGIN: Final = 1_000_001
 BUILD: Final = 5836
 VERSION: Final = (500, BUILD, "25 Feb 2019")
-ALL_EXPIRATIONS: Final = 15
 _ZERO_OF: Final = {bool: False, int: 0, float: 0.0, str: ""}
 
 
@@ -64,7 +63,7 @@ def position_of(
         time_update_msc=clock.to_server_msc(position.updated_ns),
         type=position.type,
         magic=position.magic,
-        identifier=position.ticket,
+        identifier=position.identifier,
         reason=position.reason,
         volume=position.volume,
         price_open=position.price_open,
@@ -79,31 +78,30 @@ def position_of(
     )
 
 
-def order_of(order: Order, clock: ServerClock) -> TradeOrder:
-    """Return a finished order; a market order is set up and done at the same moment."""
-    time_s, time_msc = clock.to_server_s(order.done_ns), clock.to_server_msc(order.done_ns)
+def order_of(order: Order, price: float, clock: ServerClock) -> TradeOrder:
+    """Return an order beside the price that its symbol has, or had when the order ended."""
     return TradeOrder(
         ticket=order.ticket,
-        time_setup=time_s,
-        time_setup_msc=time_msc,
-        time_done=time_s,
-        time_done_msc=time_msc,
-        time_expiration=0,
+        time_setup=clock.to_server_s(order.setup_ns),
+        time_setup_msc=clock.to_server_msc(order.setup_ns),
+        time_done=0 if order.is_working else clock.to_server_s(order.done_ns),
+        time_done_msc=0 if order.is_working else clock.to_server_msc(order.done_ns),
+        time_expiration=clock.to_server_s(order.expires_ns) if order.expires_ns else 0,
         type=order.type,
         type_time=order.type_time,
         type_filling=order.type_filling,
         state=order.state,
         magic=order.magic,
         position_id=order.position,
-        position_by_id=0,
+        position_by_id=order.position_by,
         reason=order.reason,
         volume_initial=order.volume,
-        volume_current=0.0,
+        volume_current=order.volume_left,
         price_open=order.price,
         sl=order.sl,
         tp=order.tp,
-        price_current=order.price,
-        price_stoplimit=0.0,
+        price_current=price,
+        price_stoplimit=order.price_stoplimit,
         symbol=order.symbol,
         comment=order.comment,
         external_id="",
@@ -142,31 +140,33 @@ def account_of(
     margin: float,
     margin_free: float,
     level: float,
+    credit: float,
     currency: str,
     leverage: int,
+    margin_mode: int,
     conditions: Conditions,
 ) -> AccountInfo:
-    """Return the account: a hedging demo account of the simulated broker."""
+    """Return the account: a demo account of the simulated broker."""
     return AccountInfo(
         login=LOGIN,
         trade_mode=mt5.ACCOUNT_TRADE_MODE_DEMO,
         leverage=leverage,
-        limit_orders=0,
+        limit_orders=conditions.limit_orders,
         margin_so_mode=mt5.ACCOUNT_STOPOUT_MODE_PERCENT,
         trade_allowed=conditions.is_account_trade_allowed,
         trade_expert=conditions.is_expert_allowed,
-        margin_mode=mt5.ACCOUNT_MARGIN_MODE_RETAIL_HEDGING,
+        margin_mode=margin_mode,
         currency_digits=CURRENCY_DIGITS,
-        fifo_close=False,
+        fifo_close=conditions.is_fifo,
         balance=balance,
-        credit=0.0,
+        credit=credit,
         profit=profit,
         equity=equity,
         margin=margin,
         margin_free=margin_free,
         margin_level=level,
-        margin_so_call=MARGIN_CALL_LEVEL,
-        margin_so_so=STOP_OUT_LEVEL,
+        margin_so_call=conditions.margin_call_percent,
+        margin_so_so=conditions.stop_out_percent,
         margin_initial=0.0,
         margin_maintenance=0.0,
         assets=0.0,
@@ -214,7 +214,7 @@ def symbol_of(
     account_per_quote: float,
     *,
     is_selected: bool,
-    trade_mode: int,
+    conditions: Conditions,
     clock: ServerClock,
 ) -> SymbolInfo:
     """Return a symbol's properties.
@@ -233,15 +233,15 @@ def symbol_of(
         "spread": spread,
         "spread_float": True,
         "trade_calc_mode": mt5.SYMBOL_CALC_MODE_FOREX,
-        "trade_mode": trade_mode,
-        "trade_stops_level": traits.stops_level_points,
-        "trade_freeze_level": traits.freeze_level_points,
-        "trade_exemode": mt5.SYMBOL_TRADE_EXECUTION_MARKET,
+        "trade_mode": conditions.trade_mode(traits.name),
+        "trade_stops_level": max(traits.stops_level_points, conditions.stops_level_points),
+        "trade_freeze_level": max(traits.freeze_level_points, conditions.freeze_level_points),
+        "trade_exemode": conditions.execution_of(traits.name),
         "swap_mode": mt5.SYMBOL_SWAP_MODE_POINTS,
-        "swap_rollover3days": mt5.DAY_OF_WEEK_WEDNESDAY,
-        "expiration_mode": ALL_EXPIRATIONS,
-        "filling_mode": FILLING_MASK,
-        "order_mode": ORDER_MODE,
+        "swap_rollover3days": traits.swap_triple_day,
+        "expiration_mode": conditions.expiration_mode(traits.name),
+        "filling_mode": conditions.filling_mode(traits.name),
+        "order_mode": conditions.order_mode(traits.name),
         "order_gtc_mode": mt5.SYMBOL_ORDERS_GTC,
         "bid": tick.bid,
         "ask": tick.ask,
@@ -254,6 +254,7 @@ def symbol_of(
         "volume_min": traits.volume_min_lots,
         "volume_max": traits.volume_max_lots,
         "volume_step": traits.volume_step_lots,
+        "volume_limit": conditions.volume_limit_lots,
         "swap_long": traits.swap_long_points,
         "swap_short": traits.swap_short_points,
         "margin_hedged": 2.0 * traits.contract_size,
