@@ -12,7 +12,8 @@ import msgspec
 from blackboard.errors import TerminalUnavailable
 from config.system import TerminalSection
 from runtime.terminals.arguments import CallFailed
-from runtime.terminals.binding import SUCCESS, Binding
+from runtime.terminals.binding import Binding
+from runtime.terminals.calling import SUCCESS
 from runtime.terminals.structures import TradeRequest
 from runtime.terminals.wire import CONTENT_TYPE, Call, decode_reply, decode_result, encode_call
 

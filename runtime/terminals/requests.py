@@ -8,6 +8,7 @@ not positive or not allowed by the symbol raises before anything leaves.
 import math
 from typing import Final
 
+from agents.orders.submission import round_tighter
 from agents.requests import SendOrder
 from blackboard.facts.decision import Side
 from blackboard.facts.execution import Purpose
@@ -134,7 +135,7 @@ def _levels(order: SendOrder, info: SymbolInfo) -> RequestFields:
         "action": mt5.TRADE_ACTION_SLTP,
         "symbol": _text("symbol", info.name),
         "position": _whole("position_ticket", order.position_ticket, 1),
-        "sl": _positive("stop_price", _price("stop_price", order.stop_price, info)),
+        "sl": _positive("stop_price", _stop(order, info)),
         "tp": _price("target_price", order.target_price, info),
         "magic": _whole("magic", order.magic, 0),
         "comment": _text("comment", order.comment),
@@ -143,6 +144,12 @@ def _levels(order: SendOrder, info: SymbolInfo) -> RequestFields:
 
 def _lots(lots: float) -> float:
     return _positive("lots", round(_positive("lots", lots), LOTS_DIGITS))
+
+
+def _stop(order: SendOrder, info: SymbolInfo) -> float:
+    # The broker may have fewer digits by now than when the stop was agreed: never looser for it.
+    _price("stop_price", order.stop_price, info)
+    return round_tighter(order.stop_price, order.side, info.digits)
 
 
 def _price(name: str, price: float, info: SymbolInfo) -> float:

@@ -5,6 +5,7 @@ functions. Calls run one after the other on the event loop, on purpose: a termin
 and one last error, and one that hangs must look hung to the watch, its health included.
 """
 
+import asyncio
 import hmac
 import re
 import socket
@@ -41,6 +42,8 @@ KEEP_ALIVE_S: Final = 3600
 """Longer than any client keeps a connection, so that the client closes first: a call that meets a
 connection just closed by the server would count as unanswered."""
 SHUTDOWN_S: Final = 1
+LOOK_TURNS: Final = 3
+"""Turns of the loop after which the end of a connection has been read, if there is one."""
 LOOPBACK_NAMES: Final = ("127.0.0.1", "localhost", "[::1]")
 
 
@@ -110,6 +113,7 @@ class TerminalServer:
             ],
             lifespan=self._closing,
         )
+        app.router.redirect_slashes = False  # nothing is told of paths that do not exist
         self._server = uvicorn.Server(
             uvicorn.Config(
                 Guard(app, token, hosts),
@@ -152,6 +156,8 @@ class TerminalServer:
             function = self._function(call)
         except (msgspec.MsgspecError, LookupError) as error:
             return PlainTextResponse(str(error), 400)
+        if call.function == "order_send" and await self._is_given_up(request):
+            return PlainTextResponse("its sender has given up", 499)
         try:
             answer = self._answer(call, function)
         except (TypeError, ValueError) as error:  # arguments that are none of the function's
@@ -159,6 +165,17 @@ class TerminalServer:
         except TerminalUnavailable as error:
             return PlainTextResponse(f"{call.function}: {error}", 503)
         return Response(answer, media_type=CONTENT_TYPE)
+
+    async def _is_given_up(self, request: Request) -> bool:
+        """Whether the sender has closed its connection, because its time was over, say.
+
+        While a call blocks the loop requests wait unseen, and an order whose sender counts it as
+        unknown must not leave long after. The end of a connection is read a turn of the loop after
+        the request itself.
+        """
+        for _ in range(LOOK_TURNS):
+            await asyncio.sleep(0)
+        return await request.is_disconnected()
 
     def _function(self, call: Call) -> Callable[..., Any]:
         is_known = call.function in FUNCTIONS or call.function in CONTROLS

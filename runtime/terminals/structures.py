@@ -26,6 +26,23 @@ RATES_DTYPE: Final = np.dtype(
 RatesArray = NDArray[np.void]
 """Structured array of `RATES_DTYPE`, oldest first."""
 
+TICKS_DTYPE: Final = np.dtype(
+    [
+        ("time", "<i8"),
+        ("bid", "<f8"),
+        ("ask", "<f8"),
+        ("last", "<f8"),
+        ("volume", "<u8"),
+        ("time_msc", "<i8"),
+        ("flags", "<u4"),
+        ("volume_real", "<f8"),
+    ]
+)
+"""One tick, 60 packed bytes; `flags` say what has changed."""
+
+TicksArray = NDArray[np.void]
+"""Structured array of `TICKS_DTYPE`, oldest first."""
+
 
 class AccountInfo(NamedTuple):
     """The account: who it is, what it may do, and what it is worth."""

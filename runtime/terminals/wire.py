@@ -1,22 +1,24 @@
 """What client and terminal process say to each other: msgpack bodies, floats to the bit.
 
-A result travels as its function's structure; an array of bars as its raw bytes, whose dtype both
-sides know. A refusal of the last gate has a place of its own, so it can never be read as an answer
+A result travels as its function's structure; an array as its raw bytes, whose dtype both sides
+know. A refusal of the last gate has a place of its own, so it can never be read as an answer
 of the broker.
 """
 
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from runtime.terminals.port import TerminalRefused
 from runtime.terminals.structures import (
     RATES_DTYPE,
+    TICKS_DTYPE,
     AccountInfo,
     OrderCheckResult,
     OrderSendResult,
-    RatesArray,
     SymbolInfo,
     TerminalInfo,
     Tick,
@@ -25,11 +27,19 @@ from runtime.terminals.structures import (
     TradePosition,
 )
 
+T = TypeVar("T")
+
 CONTENT_TYPE: Final = "application/msgpack"
 
 
 class Bars(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Bars as bytes of `RATES_DTYPE`."""
+
+    raw: bytes
+
+
+class Ticks(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Ticks as bytes of `TICKS_DTYPE`."""
 
     raw: bytes
 
@@ -73,10 +83,15 @@ FUNCTIONS: Final[dict[str, Any]] = {
     "copy_rates_from_pos": Bars | None,
     "copy_rates_from": Bars | None,
     "copy_rates_range": Bars | None,
+    "copy_ticks_from": Ticks | None,
+    "copy_ticks_range": Ticks | None,
     "positions_total": int | None,
     "positions_get": tuple[TradePosition, ...] | None,
+    "orders_total": int | None,
     "orders_get": tuple[TradeOrder, ...] | None,
+    "history_orders_total": int | None,
     "history_orders_get": tuple[TradeOrder, ...] | None,
+    "history_deals_total": int | None,
     "history_deals_get": tuple[TradeDeal, ...] | None,
     "order_calc_margin": float | None,
     "order_calc_profit": float | None,
@@ -104,13 +119,13 @@ def encode_call(call: Call) -> bytes:
 
 def decode_call(body: bytes) -> Call:
     """Return the call in a body; raises `msgspec.MsgspecError` for anything else."""
-    return _decode_call(body)
+    return _decoded(_decode_call, body)
 
 
 def encode_reply(result: object, last_error: tuple[int, str]) -> bytes:
     """Return the body of a function's answer."""
     refused = result if isinstance(result, TerminalRefused) else None
-    plain = Bars(result.tobytes()) if isinstance(result, np.ndarray) else result
+    plain = _packed(result) if isinstance(result, np.ndarray) else result
     raw = msgspec.Raw(_encode(None if refused is not None else plain))
     return _encode(Reply(result=raw, last_error=last_error, refused=refused))
 
@@ -122,16 +137,35 @@ def encode_raised(text: str, last_error: tuple[int, str]) -> bytes:
 
 def decode_reply(body: bytes) -> Reply:
     """Return the reply in a body; raises `msgspec.MsgspecError` for anything else."""
-    return _decode_reply(body)
+    return _decoded(_decode_reply, body)
+
+
+def _decoded(decode: Callable[[bytes], T], body: bytes) -> T:
+    # For a name that is no UTF-8, and for depth without end, msgspec has no error of its own.
+    try:
+        return decode(body)
+    except (UnicodeDecodeError, RecursionError) as error:
+        raise msgspec.DecodeError(f"no message: {error}") from error
 
 
 def decode_result(function: str, reply: Reply) -> Any:
     """Return a function's answer as the structures that the package gives."""
-    result = _result_decoders[function].decode(reply.result)
-    return _bars_of(result) if isinstance(result, Bars) else result
+    result = _decoded(_result_decoders[function].decode, bytes(reply.result))
+    match result:
+        case Bars(raw=raw):
+            return _rows(raw, RATES_DTYPE)
+        case Ticks(raw=raw):
+            return _rows(raw, TICKS_DTYPE)
+        case _:
+            return result
 
 
-def _bars_of(bars: Bars) -> RatesArray:
-    if len(bars.raw) % RATES_DTYPE.itemsize:
-        raise msgspec.ValidationError(f"bars must be rows of {RATES_DTYPE.itemsize} bytes")
-    return np.frombuffer(bars.raw, dtype=RATES_DTYPE)
+def _packed(rows: NDArray[np.void]) -> Bars | Ticks:
+    raw = rows.tobytes()
+    return Ticks(raw) if rows.dtype == TICKS_DTYPE else Bars(raw)
+
+
+def _rows(raw: bytes, dtype: np.dtype[np.void]) -> NDArray[np.void]:
+    if len(raw) % dtype.itemsize:
+        raise msgspec.ValidationError(f"an array must be rows of {dtype.itemsize} bytes")
+    return np.frombuffer(raw, dtype=dtype)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -14,6 +15,7 @@ import pytest
 from runtime.terminals.remote import RemoteTerminal
 from runtime.terminals.server import TerminalServer
 from runtime.terminals.structures import OrderSendResult
+from tests.contract.covers import covers
 from tests.scripted_market import HandClock, ScriptedMarket, a_terminal, settings_of, traits
 
 TOKEN = "a-token-of-the-test"
@@ -65,7 +67,7 @@ def test_f43_a_foreign_host_is_turned_away(url: str) -> None:
         (b"\xc1", 400),
         (b"\x81\xa8function\xa9__class__", 400),
         (b"\x81\xa8function\xa5close", 400),
-        (b"\x82\xa8function\xabsymbol_info\xa4args\x90", 400),
+        (b"\x82\xa8function\xaepositions_total\xa4args\x91\x01", 400),
         (b"x" * 70_000, 413),
     ],
 )
@@ -76,6 +78,35 @@ def test_only_listed_functions_can_be_called(url: str, body: bytes, status: int)
     response = httpx.post(f"{url}/call", content=body, headers=headers, trust_env=False)
 
     assert response.status_code == status
+
+
+@covers("last_error", -4)
+def test_pitfall_two_clients_each_have_their_own_last_error(url: str) -> None:
+    """The package has one for its process; over HTTP it comes with the reply it belongs to."""
+    settings = settings_of().terminal
+    one, other = RemoteTerminal(url, TOKEN, settings), RemoteTerminal(url, TOKEN, settings)
+
+    assert one.symbol_info("XXXYYY") is None
+    assert other.symbol_info("EURUSD") is not None
+
+    assert (one.last_error()[0], other.last_error()[0]) == (-4, 1)
+    one.close()
+    other.close()
+
+
+def test_pitfall_calls_of_several_threads_go_one_after_the_other(url: str) -> None:
+    """The package gives -1 where its one handle is used at once; here each call is answered."""
+    clients = [RemoteTerminal(url, TOKEN, settings_of().terminal) for _ in range(4)]
+
+    def ask(client: RemoteTerminal) -> set[object]:
+        return {client.symbol_info("EURUSD") and client.last_error() for _ in range(25)}
+
+    with ThreadPoolExecutor(len(clients)) as pool:
+        answers = list(pool.map(ask, clients))
+
+    assert answers == [{(1, "Success")}] * len(clients)
+    for client in clients:
+        client.close()
 
 
 def test_a_short_token_is_no_token() -> None:

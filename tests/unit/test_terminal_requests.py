@@ -107,6 +107,24 @@ def test_an_amendment_carries_both_levels() -> None:
     assert (request["sl"], request["tp"], request["position"]) == (1.0981, 1.1061, 9)
 
 
+@pytest.mark.parametrize(
+    ("side", "stop_price", "sent"),
+    [
+        (Side.BUY, 1.09814, 1.0982),
+        (Side.SELL, 1.09816, 1.0981),
+        (Side.BUY, 1.0981, 1.0981),
+        (Side.SELL, 1.0982, 1.0982),
+    ],
+)
+def test_f27_a_coarser_grid_never_loosens_a_stop(
+    side: Side, stop_price: float, sent: float
+) -> None:
+    """Where the broker shows a digit less by now, a stop moves towards the market, never away."""
+    send = a_send(purpose=Purpose.AMEND, side=side, position_ticket=9, stop_price=stop_price)
+
+    assert order_request(send, a_symbol(digits=4))["sl"] == sent
+
+
 def test_an_amendment_never_removes_the_stop() -> None:
     """A stop of 0 would leave the position naked."""
     send = a_send(purpose=Purpose.AMEND, position_ticket=9, stop_price=0.0)

@@ -1,0 +1,28 @@
+"""Options of the test run; pytest takes them from here whatever part of the tests is asked for.
+
+Properties are searched without a deadline.
+"""
+
+import pytest
+from hypothesis import settings
+
+# How long an example takes says how busy the machine is: no test may fail for it.
+settings.register_profile("no_deadline", deadline=None)
+settings.load_profile("no_deadline")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add which terminal the contract runs on, and its count of tests."""
+    group = parser.getgroup("terminals")
+    group.addoption(
+        "--terminal",
+        choices=("simulated", "real"),
+        default="simulated",
+        help="what the terminal's contract runs on; real is the MetaTrader 5 demo account that is "
+        "logged in here, with the least volume (with -m metatrader)",
+    )
+    group.addoption(
+        "--contract-table",
+        action="store_true",
+        help="print how many contract tests each function and code of the terminal has",
+    )
