@@ -17,7 +17,15 @@ from runtime.terminals.requests import order_request
 from runtime.terminals.server_time import MARKET_ZONE, ServerClock
 from runtime.terminals.simulated.terminal import SimulatedTerminal
 from runtime.terminals.structures import OrderSendResult, TradeDeal
-from tests.scripted_market import START_NS, HandClock, ScriptedMarket, a_terminal, traits
+from runtime.terminals.symbols import SymbolNames
+from tests.scripted_market import (
+    START_NS,
+    HandClock,
+    ScriptedMarket,
+    a_terminal,
+    settings_of,
+    traits,
+)
 
 SERVER = ServerClock(MARKET_ZONE)
 SINCE = ReadBroker(since_ns=START_NS - DAY_NS)
@@ -46,7 +54,7 @@ class Bench:
         self.clock = HandClock()
         self.terminal: SimulatedTerminal = a_terminal(market, self.clock, commission_per_lot=3.5)
         self.clock.minute(5)
-        self.reader = BrokerReader(self.terminal, SERVER)
+        self.reader = BrokerReader(SymbolNames(settings_of()))
 
     def send(self, order: SendOrder) -> OrderSendResult:
         """Build the request and run it."""
@@ -59,7 +67,7 @@ class Bench:
 
     def read(self, request: ReadBroker = SINCE) -> BrokerRead:
         """Read everything."""
-        return self.reader.read(request, self.clock.now_ns)
+        return self.reader.read(self.terminal, SERVER, request, self.clock.now_ns)
 
 
 def a_deal(**changes: Any) -> TradeDeal:
@@ -154,6 +162,17 @@ def test_deposits_are_summed_once_over_the_whole_past() -> None:
     assert (first.deposits, later.deposits) == (10_000.0, 10_000.0)
     assert later.deals == ()
     assert bench.read().deposits == 10_000.0
+
+
+def test_f21_no_deal_at_all_beside_a_balance_means_cannot_tell(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A history that is answered as empty must not make the deposits look withdrawn."""
+    bench = Bench()
+    monkeypatch.setattr(bench.terminal, "history_deals_get", lambda *_: ())
+
+    with pytest.raises(TerminalUnavailable, match="deals"):
+        bench.read()
 
 
 @pytest.mark.parametrize(
