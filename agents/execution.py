@@ -13,18 +13,21 @@ from typing import Final
 
 from agents.agent import Agent, Outbox
 from agents.orders.account import Account
-from agents.orders.comparison import Comparison, compare
+from agents.orders.clearance import Clearance
+from agents.orders.comparison import compare
 from agents.orders.dialogue import Dialogue, SendReply
 from agents.orders.life import Order, Orders
 from agents.orders.outcomes import classify
 from agents.orders.positions import Positions
+from agents.orders.reasons import REASON_LENGTH_MAX, told
 from agents.orders.settlement import Patience, no_reply, settle
-from agents.orders.submission import FLATTEN, Unsendable, magic_of, not_sent, send_of, submitting
+from agents.orders.submission import Unsendable, magic_of, not_sent, send_of, submitting
 from agents.requests import AwaitBroker, BrokerRead, ReadBroker, Reply, SendAnswered, Wake
 from blackboard.entry import Draft, Entry
 from blackboard.facts import (
     ACCOUNT,
     AccountSnapshot,
+    AgentHealth,
     AmendIntent,
     ExitIntent,
     Fill,
@@ -40,16 +43,14 @@ from blackboard.facts import (
     TradeClosed,
     TradingStateChanged,
 )
-from blackboard.facts.control import Command, TradingState
-from blackboard.facts.execution import Outcome, Purpose
+from blackboard.facts.control import Command
+from blackboard.facts.execution import Purpose
 from config.agents import Mode
 from config.settings import Settings
 from models.market.sessions import DAY_NS, HOUR_NS, MINUTE_NS, SECOND_NS, next_bar_close_ns
 
 READ_RETRY_S: Final = 5.0
 """Process time between two attempts to read a broker that does not answer."""
-
-REASON_LENGTH_MAX: Final = 160
 
 
 class ExecutionAgent(Agent):
@@ -74,6 +75,7 @@ class ExecutionAgent(Agent):
         RiskApproved,
         TradingStateChanged,
         OperatorCommand,
+        AgentHealth,
     )
 
     def __init__(self, settings: Settings) -> None:
@@ -92,8 +94,14 @@ class ExecutionAgent(Agent):
             grace_ns=int(settings.terminal.read_timeout_s * market_ns_per_s),
             reconcile_ns=section.reconcile_minutes * MINUTE_NS,
         )
-        self._state = TradingState.ACTIVE
-        self._is_flattening = False
+        self._clearance = Clearance(
+            section,
+            self._orders,
+            self._positions,
+            self._account,
+            pause_ns=int(settings.agents.supervisor.retry_pause_s * market_ns_per_s),
+            is_shadow=settings.mode(self.name) is not Mode.ENABLED,
+        )
         self._resumed_seq = 0
         self._dialogue = Dialogue(
             self._orders, self._patience, max(1, int(READ_RETRY_S * market_ns_per_s))
@@ -108,13 +116,12 @@ class ExecutionAgent(Agent):
         self._orders.see(entry)
         self._positions.see(entry)
         self._account.see(entry)
+        self._clearance.see(entry)
         match entry.fact:
-            case TradingStateChanged() as fact:
-                self._state = fact.state
-            case OperatorCommand(command=Command.FLATTEN):
-                self._is_flattening = True
+            case OrderSubmitting(intent_id=intent_id):
+                self._dialogue.announced(intent_id, entry.now_ns)
             case OperatorCommand(command=Command.RESUME):
-                self._is_flattening, self._resumed_seq = False, entry.seq
+                self._resumed_seq = entry.seq
             case _:
                 pass
 
@@ -129,7 +136,6 @@ class ExecutionAgent(Agent):
         if self._dialogue.reading is not None:
             self._state_reading(self._dialogue.reading, outbox)
         self._state_losses(now_ns, outbox)
-        self._repeat_sends(now_ns, outbox)
         self._serve(now_ns, outbox)
         self._ask(now_ns, outbox)
         self._dialogue.is_new = False
@@ -147,21 +153,25 @@ class ExecutionAgent(Agent):
         if foreign:
             # Not even an exit may leave now, before the board knows of it.
             self._dialogue.has_read = self._dialogue.is_clean = False
-            self._conclude(reading, [], _verdict(reading, foreign), reading.read_ns, outbox)
+            verdict = Reconciled(
+                scope=ACCOUNT,
+                positions=len(reading.positions),
+                adopted=0,
+                settled=0,
+                is_clean=False,
+                reason=foreign,
+                frozen=self._orders.frozen(),
+            )
+            self._conclude(reading, [], verdict, reading.read_ns, outbox)
             return
         found = compare(
             reading, self._positions, self._orders, self._account.begins_ns(reading.read_ns)
         )
-        if not self._dialogue.trusts(found.suspects):
+        if not self._dialogue.trusts(frozenset(found.questions)):
             return
         outcomes = self._search(reading)
-        open_ids = [
-            order.intent_id
-            for order in self._orders.submitted()
-            if (order.is_unanswered or order.is_unknown) and _is_open(outcomes.get(order.intent_id))
-        ]
         self._dialogue.has_read = True
-        self._dialogue.is_clean = not found.suspects and not open_ids
+        self._dialogue.is_clean = not found.questions
         snapshot = self._account.snapshot_draft(reading, has_news=bool(found.drafts))
         drafts = [
             *(self._outcome_draft(self._orders.open[key], fact) for key, fact in outcomes.items()),
@@ -169,7 +179,15 @@ class ExecutionAgent(Agent):
             *([snapshot] if snapshot else []),
         ]
         settled = sum(fact.outcome.is_settled for fact in outcomes.values())
-        verdict = _verdict(reading, _open_questions(found, open_ids), found.adopted, settled)
+        verdict = Reconciled(
+            scope=ACCOUNT,
+            positions=len(reading.positions),
+            adopted=found.adopted,
+            settled=settled,
+            is_clean=not found.questions,
+            reason="; ".join(found.questions.values()),
+            frozen=self._orders.frozen(outcomes),
+        )
         at_ns = snapshot.ts_event_ns if snapshot else reading.read_ns
         self._conclude(reading, drafts, verdict, at_ns, outbox)
 
@@ -210,63 +228,35 @@ class ExecutionAgent(Agent):
         for order in self._orders.submitted():
             is_late = order.is_unanswered and now_ns > self._patience.deadline_ns(order)
             if is_late and order.intent_id not in stated:
-                fact = no_reply(order, "no reply within the deadline")
+                fact = no_reply(order, "not within the deadline")
                 outbox.drafts.append(self._outcome_draft(order, fact))
 
-    def _repeat_sends(self, now_ns: int, outbox: Outbox) -> None:
-        """Ask for what a predecessor announced and may not have handed on; the host decides."""
-        for order in self._orders.submitted():
-            if order.submitting is not None and self._dialogue.needs_send(order, now_ns):
-                slot = self._announcement(order, order.submitting).slot
-                self._ask_send(order.submitting, slot, outbox)
-
     def _serve(self, now_ns: int, outbox: Outbox) -> None:
-        busy = {order.position_ticket for order in self._orders.submitted()}
+        busy: set[int | str] = {order.position_ticket for order in self._orders.submitted()}
         sequence = self._dialogue.sequence
         for order in self._orders.waiting():
-            is_free = not order.position_ticket or order.position_ticket not in busy
-            refusal = self._refusal(order, now_ns)
-            if not refusal and is_free and self._may_leave(order, now_ns):
+            is_coming = order.intent_id in self._dialogue.drafted
+            refusal = "" if is_coming else self._clearance.refusal(order, now_ns)
+            # One request at a time for a position, and one entry for a symbol: the next is judged
+            # by what became of it.
+            place: int | str = order.position_ticket or order.symbol
+            if not refusal and place not in busy and self._may_leave(order, now_ns):
                 sequence += 1
-                refusal = self._announce(order, sequence, outbox)
-                busy.add(order.position_ticket)
+                refusal = self._announce(order, sequence, now_ns, outbox)
+                busy.add(place)
             if refusal:
                 outbox.drafts.append(self._outcome_draft(order, not_sent(order, refusal)))
-
-    def _refusal(self, order: Order, now_ns: int) -> str:
-        """Return why an order must never leave, empty if it may or may later."""
-        if order.intent_id in self._dialogue.drafted:
-            return ""
-        if now_ns > order.valid_until_ns:
-            return "expired"
-        if self.settings.mode(self.name) is not Mode.ENABLED:
-            return "shadow"
-        if self._account.foreign_reason:
-            return self._account.foreign_reason
-        return "" if self._is_allowed(order) else "trading_state"
-
-    def _is_allowed(self, order: Order) -> bool:
-        if order.purpose is Purpose.ENTRY:
-            return self._state in {TradingState.ACTIVE, TradingState.SAFE}
-        if self._state is not TradingState.HALTED:
-            return True
-        if isinstance(order.intent, ExitIntent):
-            return self._is_flattening or order.intent.reason == FLATTEN
-        position = self._positions.open_state(order.position_ticket)
-        return position is not None and position.stop_price == 0.0
 
     def _may_leave(self, order: Order, now_ns: int) -> bool:
         """Whether the book is known well enough, by this instance's own reading."""
         dialogue = self._dialogue
         if now_ns > order.valid_until_ns or not (dialogue.has_read or dialogue.is_new):
             return False
-        if order.purpose is not Purpose.ENTRY:
-            return True
-        if any(other.is_unknown for other in self._orders.submitted()):
+        if order.purpose is Purpose.ENTRY and not (dialogue.is_clean or dialogue.is_new):
             return False
-        return self._account.is_reconciled and (dialogue.is_clean or dialogue.is_new)
+        return not self._clearance.hold(order, now_ns)
 
-    def _announce(self, order: Order, sequence: int, outbox: Outbox) -> str:
+    def _announce(self, order: Order, sequence: int, now_ns: int, outbox: Outbox) -> str:
         """Draft the announcement and ask for the send that needs it; return why it cannot leave.
 
         Before its first reading an instance asks for the send without announcing it. No host then
@@ -276,7 +266,7 @@ class ExecutionAgent(Agent):
         try:
             fact = dialogue.drafted.get(order.intent_id) or submitting(
                 order,
-                self._orders.specs.get(order.symbol),
+                order.spec,
                 self._positions.open_state(order.position_ticket),
                 magic_of(self._section.strategy_magic, sequence),
             )
@@ -286,7 +276,11 @@ class ExecutionAgent(Agent):
         if dialogue.has_read:
             outbox.drafts.append(announcement)
             dialogue.drafted[order.intent_id] = fact
-        self._ask_send(fact, announcement.slot, outbox)
+        ticket = self._positions.request_ticket(fact.position_ticket)
+        deviation_points = self._section.deviation_points
+        request = send_of(fact, announcement.slot, ticket, order.spec, deviation_points)
+        outbox.requests.append(request)
+        dialogue.send(order.intent_id, now_ns)
         return ""
 
     def _announcement(self, order: Order, fact: OrderSubmitting) -> Draft:
@@ -299,15 +293,11 @@ class ExecutionAgent(Agent):
             causes=tuple(seq for seq in seqs if seq),
         )
 
-    def _ask_send(self, fact: OrderSubmitting, slot: str, outbox: Outbox) -> None:
-        outbox.requests.append(send_of(fact, slot, self._section.deviation_points))
-        self._dialogue.send(fact.intent_id)
-
     def _ask(self, now_ns: int, outbox: Outbox) -> None:
         polls_ns = [
             self._patience.next_poll_ns(order)
             for order in self._orders.submitted()
-            if order.is_unanswered or order.is_unknown
+            if order.is_uncertain
         ]
         due_ns = max((at_ns for at_ns in polls_ns if at_ns <= now_ns), default=-1)
         if self._dialogue.wants_read(max(due_ns, self._account.due_ns(now_ns)), now_ns):
@@ -316,6 +306,8 @@ class ExecutionAgent(Agent):
         instants = (
             next_bar_close_ns(now_ns, self._section.snapshot_timeframe.length_ns),
             self._dialogue.retry_ns,
+            self._account.next_comparison_ns(now_ns),
+            self._clearance.pause_ends_ns,
             *((self._account.change_due_ns,) if self._account.has_changed else ()),
             *(order.valid_until_ns + 1 for order in self._orders.waiting()),
             *polls_ns,
@@ -338,39 +330,20 @@ def _outcome_of(order: Order, reply: SendReply) -> OrderOutcome:
     if not isinstance(reply, SendAnswered):
         return no_reply(order, reply.reason)
     verdict = classify(reply)
-    text = f"{verdict.reason}: {reply.comment}" if reply.comment else verdict.reason
+    # Where the terminal process refused, the comment is the reason already.
+    reason = verdict.reason
+    if not reason.endswith(reply.comment):
+        reason = told(reason, reply.comment)
     return OrderOutcome(
         scope=order.symbol,
         intent_id=order.intent_id,
         purpose=order.purpose,
         outcome=verdict.outcome,
         retcode=reply.code,
-        reason=text[:REASON_LENGTH_MAX],
+        reason=reason[:REASON_LENGTH_MAX],
         lots=reply.lots,
         price=reply.price,
         order_ticket=reply.order_ticket,
         deal_ticket=reply.deal_ticket,
         may_retry=verdict.may_retry,
-    )
-
-
-def _is_open(found: OrderOutcome | None) -> bool:
-    return found is None or found.outcome is Outcome.UNKNOWN
-
-
-def _open_questions(found: Comparison, open_ids: list[str]) -> str:
-    gone = [
-        f"position {ticket} is gone without a closing deal" for ticket in sorted(found.suspects)
-    ]
-    return "; ".join(gone + [f"outcome of {intent_id} is unknown" for intent_id in open_ids])
-
-
-def _verdict(reading: BrokerRead, reason: str, adopted: int = 0, settled: int = 0) -> Reconciled:
-    return Reconciled(
-        scope=ACCOUNT,
-        positions=len(reading.positions),
-        adopted=adopted,
-        settled=settled,
-        is_clean=not reason,
-        reason=reason,
     )

@@ -81,6 +81,8 @@ class SendOrder(Request, frozen=True, kw_only=True):
     magic: int
     comment: str
     deviation_points: int
+    spec: SymbolSpec | None = None
+    """What the order was made by; an entry is not sent where the terminal's terms differ."""
 
 
 class ReadCalendar(Request, frozen=True, kw_only=True):
@@ -159,6 +161,8 @@ class QuotesRead(Reply, frozen=True, kw_only=True):
 
     quotes: tuple[QuoteReading, ...]
     source: str
+    specs: tuple[SymbolSpec, ...] = ()
+    """Specifications of all symbols asked for, as the terminal has them now."""
 
 
 class BrokerAccount(msgspec.Struct, frozen=True, kw_only=True):
@@ -174,12 +178,17 @@ class BrokerAccount(msgspec.Struct, frozen=True, kw_only=True):
     margin: float
     margin_free: float
     leverage: int
+    fifo_close: bool = False
+    """Whether positions of a symbol must be closed in the order in which they were opened."""
+    credit: float = 0.0
+    """What the broker lends: part of the equity, not of the balance."""
 
 
 class BrokerPosition(msgspec.Struct, frozen=True, kw_only=True):
     """One open position."""
 
     ticket: int
+    """The identifier that its deals name, which stays for its life."""
     symbol: str
     side: Side
     lots: float
@@ -191,6 +200,8 @@ class BrokerPosition(msgspec.Struct, frozen=True, kw_only=True):
     comment: str
     profit: float
     swap: float
+    broker_ticket: int = 0
+    """How a request names it since the broker has renamed it; 0 while `ticket` does."""
 
 
 class BrokerOrder(msgspec.Struct, frozen=True, kw_only=True):
@@ -202,6 +213,8 @@ class BrokerOrder(msgspec.Struct, frozen=True, kw_only=True):
     comment: str
     is_working: bool
     placed_ns: int
+    is_dead: bool = False
+    """Whether it was cancelled, rejected or has expired: what it has not filled it never will."""
 
 
 class BrokerDeal(msgspec.Struct, frozen=True, kw_only=True):
@@ -225,6 +238,9 @@ class BrokerDeal(msgspec.Struct, frozen=True, kw_only=True):
     magic: int
     comment: str
     made_ns: int
+    is_reversal: bool = False
+    """Whether it closed a position and opened the rest on the other side (netting accounts); then
+    `is_entry` is false, and profit and swap are those of the closed part."""
 
 
 class BrokerRead(Reply, frozen=True, kw_only=True):
@@ -234,10 +250,15 @@ class BrokerRead(Reply, frozen=True, kw_only=True):
     read_ns: int
     account: BrokerAccount
     deposits: float
-    """Sum of all balance deals ever made on the account."""
+    """Sum of all deals of balance and credit ever made on the account."""
     positions: tuple[BrokerPosition, ...]
     orders: tuple[BrokerOrder, ...]
     deals: tuple[BrokerDeal, ...]
+    peak_balance: float = 0.0
+    """Highest that balance and credit have been over all deals, moved by what was paid in and out
+    since; 0 where nobody has summed it."""
+    is_explained: bool = True
+    """Whether all deals together make the balance; the history has a hole otherwise."""
 
 
 class SendAnswered(Reply, frozen=True, kw_only=True):

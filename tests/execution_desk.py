@@ -76,7 +76,10 @@ class PlainBroker:
         self.fill_share = 1.0
         self.has_changed = False
         self.deposits = 10_000.0
+        self.ignores_stops = False
+        """Whether entries get neither stop nor target."""
         self._ticket = 1000
+        self._symbols: dict[int, str] = {}
 
     def send(self, order: SendOrder, now_ns: int) -> Reply:
         """Run one order the way the tongue says."""
@@ -128,8 +131,9 @@ class PlainBroker:
                 now_ns,
                 order.magic,
                 order.comment,
-                stop_price=order.stop_price,
-                target_price=order.target_price,
+                stop_price=0.0 if self.ignores_stops else order.stop_price,
+                target_price=0.0 if self.ignores_stops else order.target_price,
+                symbol=order.symbol,
             )
         if order.purpose is Purpose.EXIT:
             return self.close(
@@ -151,14 +155,16 @@ class PlainBroker:
         *,
         stop_price: float = 0.0,
         target_price: float = 0.0,
+        symbol: str = "EURUSD",
     ) -> BrokerDeal:
         """Open a position; without a magic number it is somebody else's."""
         self.has_changed = True
         self._ticket += 1
+        self._symbols[self._ticket] = symbol
         price = 1.1001 if side is Side.BUY else 1.1
         self.positions[self._ticket] = BrokerPosition(
             ticket=self._ticket,
-            symbol="EURUSD",
+            symbol=symbol,
             side=side,
             lots=lots,
             open_price=price,
@@ -231,7 +237,7 @@ class PlainBroker:
             ticket=5000 + len(self.deals),
             order_ticket=ticket,
             position_ticket=ticket,
-            symbol="EURUSD",
+            symbol=self._symbols[ticket],
             side=side,
             is_entry=is_entry,
             is_balance=False,
@@ -255,10 +261,16 @@ class PlainBroker:
 class ExecutionDesk:
     """Steps the agent, posts what it drafts, and hands its requests to the broker."""
 
-    def __init__(self, settings: Settings | None = None, *, says_hello: bool = True) -> None:
+    def __init__(
+        self,
+        settings: Settings | None = None,
+        *,
+        says_hello: bool = True,
+        start_ns: int = T0_NS,
+    ) -> None:
         self.settings = settings or live_settings()
         self.broker = PlainBroker()
-        self.now_ns = T0_NS
+        self.now_ns = start_ns
         kind = ExecutionAgent
         access = Access({kind.name: kind.declaration(), WORLD: declare(kind.reads, [])})
         self.board = Board(access, MemoryJournal())
@@ -274,7 +286,7 @@ class ExecutionDesk:
     def restart(self) -> None:
         """Kill the agent; its successor has not stepped yet and will get the whole journal."""
         self.agent = ExecutionAgent(self.settings)
-        self._epoch = self.board.join(ExecutionAgent.name).epoch
+        self.epoch = self.board.join(ExecutionAgent.name).epoch
         self._cursor = 0
         self.replies = []
         self._is_new = True
@@ -287,6 +299,10 @@ class ExecutionDesk:
             for place, fact in enumerate(facts, self.board.head)
         ]
         self._post(WORLD, self._world_epoch, drafts)
+
+    def say_as_agent(self, draft: Draft) -> None:
+        """Post what another instance of the agent has announced, in the agent's name."""
+        self._post(self.agent.name, self.epoch, [draft])
 
     def step(self, limit: int | None = None, *, hands_on: bool = True) -> bool:
         """Step once; return whether anything new came onto the board or is due.
@@ -301,11 +317,11 @@ class ExecutionDesk:
         replies, self.replies, self._is_new = tuple(self.replies), [], False
         inbox = Inbox(tuple(item.entry for item in batch), replies)
         outbox = self.agent.step(self.now_ns, inbox)
-        created = self._post(self.agent.name, self._epoch, outbox.drafts)
+        created = self._post(self.agent.name, self.epoch, outbox.drafts)
         self.requests = outbox.requests
         for request in outbox.requests if hands_on else ():
             if not request.needs or request.needs in created:
-                self._take(request)
+                self.take(request)
         return bool(self.replies) or self._has_more(wanted)
 
     def settle(self) -> None:
@@ -355,7 +371,8 @@ class ExecutionDesk:
         acks = self.board.post(post, self.now_ns)
         return {d.slot for d, ack in zip(drafts, acks, strict=True) if ack.created}
 
-    def _take(self, request: Request) -> None:
+    def take(self, request: Request) -> None:
+        """Hand a request to the world, whose answer comes with the next step."""
         match request:
             case Wake():
                 self.wake_ns = request.at_ns

@@ -6,6 +6,7 @@ logs into another account must never be traded on, nor let its balance move our 
 
 from typing import Final
 
+from agents.orders.reasons import Why
 from agents.requests import BrokerAccount, BrokerRead
 from blackboard.entry import Draft, Entry
 from blackboard.facts import (
@@ -17,9 +18,9 @@ from blackboard.facts import (
     Timeframe,
     TradeClosed,
 )
-from models.market.sessions import MINUTE_NS, bar_open_ns, was_open_before
+from models.market.sessions import MINUTE_NS, bar_open_ns, next_bar_close_ns, was_open_before
 
-IDENTITY: Final = "identity"
+IDENTITY: Final = Why.IDENTITY.value
 """First word of the reason of a comparison that failed because the account is not ours."""
 
 REAL: Final = 2
@@ -44,6 +45,7 @@ class Account:
 
     def __init__(self, timeframe: Timeframe, grace_ns: int, reconcile_ns: int) -> None:
         self.identity: AccountSnapshot | None = None
+        self._latest: AccountSnapshot | None = None
         self._started_ns = 0
         self.snapshot_ns = 0
         self.reconciled: Reconciled | None = None
@@ -62,6 +64,7 @@ class Account:
             case AccountSnapshot() as fact:
                 if self.identity is None:
                     self.identity, self._started_ns = fact, entry.now_ns
+                self._latest = fact
                 self.snapshot_ns, self._snapshot_seq = entry.ts_event_ns, entry.seq
             case Reconciled() as fact:
                 again = entry.ts_event_ns == self._reconciled_ns
@@ -77,6 +80,16 @@ class Account:
     def is_reconciled(self) -> bool:
         """Whether the last comparison with the broker's book left nothing open."""
         return self.reconciled is not None and self.reconciled.is_clean
+
+    @property
+    def is_netting(self) -> bool:
+        """Whether a symbol has one position at most: netting and exchange accounts."""
+        return self.identity is not None and self.identity.is_netting
+
+    @property
+    def is_fifo(self) -> bool:
+        """Whether the positions of a symbol must be closed first in, first out."""
+        return self._latest is not None and self._latest.fifo_close
 
     @property
     def foreign_reason(self) -> str:
@@ -106,9 +119,10 @@ class Account:
         return read_ns + 1 if self.identity is None else self._started_ns
 
     def due_ns(self, now_ns: int) -> int:
-        """Return the latest instant up to now that still lacks its snapshot, −1 if none does."""
+        """Return the latest instant up to now for which the broker is to be read, −1 if none is."""
         close_ns = self.close_ns(now_ns)
         due_ns = close_ns if close_ns > self.snapshot_ns else -1
+        due_ns = max(due_ns, self._comparison_ns(now_ns))
         if self.has_changed and self.change_due_ns <= now_ns:
             due_ns = max(due_ns, self.change_due_ns)
         return due_ns
@@ -122,6 +136,10 @@ class Account:
     def change_due_ns(self) -> int:
         """Return when a change of the book may have its snapshot."""
         return self.snapshot_ns + SNAPSHOT_GAP_NS
+
+    def next_comparison_ns(self, now_ns: int) -> int:
+        """Return the next instant at which the books are due to be compared."""
+        return next_bar_close_ns(now_ns, self._reconcile_ns)
 
     def snapshot_draft(self, reading: BrokerRead, *, has_news: bool) -> Draft | None:
         """Return the snapshot that a reading makes, None if none is due.
@@ -149,19 +167,33 @@ class Account:
             leverage=account.leverage,
             deposits=reading.deposits,
             open_positions=len(reading.positions),
+            fifo_close=account.fifo_close,
+            credit=account.credit,
+            peak_balance=reading.peak_balance,
+            is_explained=reading.is_explained,
         )
         return Draft(fact=fact, ts_event_ns=close_ns if is_close else read_ns)
 
     def reconciled_draft(self, fact: Reconciled, at_ns: int) -> Draft | None:
         """Return the statement that the books were compared, None if none is due.
 
-        Due are the first one, each that says something else than the last, and one a period, at a
-        close.
+        Due are the first one, each that says something else than the last, and one a period, soon
+        after its instant.
         """
         last = self.reconciled
-        if last is not None and (last.is_clean, last.reason) == (fact.is_clean, fact.reason):
+        if last is not None and _same(last, fact):
             is_period = at_ns >= self._reconciled_ns + self._reconcile_ns
-            if not (is_period and at_ns == self.close_ns(at_ns)):
+            is_soon = at_ns - self._comparison_ns(at_ns) <= self._grace_ns
+            if not (is_period and is_soon):
                 return None
         again = self._reconciled_count if at_ns == self._reconciled_ns else 0
         return Draft(fact=fact, ts_event_ns=at_ns, ordinal=str(again) if again else "")
+
+    def _comparison_ns(self, now_ns: int) -> int:
+        """Return the latest instant at which the books were due to be compared, −1 on weekends."""
+        due_ns = bar_open_ns(now_ns, self._reconcile_ns)
+        return due_ns if was_open_before(due_ns) else -1
+
+
+def _same(one: Reconciled, other: Reconciled) -> bool:
+    return (one.is_clean, one.reason, one.frozen) == (other.is_clean, other.reason, other.frozen)

@@ -5,20 +5,24 @@ deal ticket, positions by ticket, closed trades by ticket. Asked again with the 
 the board has answered, it gives the same drafts with the same slots.
 
 A position counts as closed only where the reading holds the deals that closed it. One that is gone
-without them is a suspect, not a closed trade: terminals do answer "nothing" while positions exist.
+without them is a question, not a closed trade: terminals do answer "nothing" while positions exist.
+
+On a netting account one deal may close a position and open the rest on the other side. It is told
+as two fills, and the position as two lives under one ticket: the first ends with its closed trade,
+and the state and the fills of the second follow after it.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from agents.orders.life import Order, Orders
-from agents.orders.positions import Positions, SeenFill
-from agents.orders.trades import EXPERT, Story
-from agents.requests import BrokerDeal, BrokerRead
+import msgspec
+
+from agents.orders.life import Orders
+from agents.orders.lives import NewFill, lives_of, order_behind
+from agents.orders.positions import Position, Positions
+from agents.orders.trades import Story
+from agents.requests import BrokerDeal, BrokerPosition, BrokerRead
 from blackboard.entry import Draft
-from blackboard.facts import Fill
-from blackboard.facts.execution import DealEntry, Purpose
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +32,27 @@ class Comparison:
     drafts: tuple[Draft, ...]
     adopted: int
     """Deals that the board did not know, and positions that came without any."""
-    suspects: frozenset[int]
-    """Tickets that are gone without the deals that would explain it."""
+    questions: dict[int, str]
+    """By ticket: what of a position no deal explains."""
+
+
+@dataclass(slots=True)
+class Findings:
+    """What a comparison has found so far, each kind apart."""
+
+    adopted: int
+    fills: list[NewFill] = field(default_factory=list)
+    changed: list[Draft] = field(default_factory=list)
+    closed: list[Draft] = field(default_factory=list)
+    reborn: list[Draft] = field(default_factory=list)
+    """States and fills of positions that turned round; they follow the trades that this closed."""
+    questions: dict[int, str] = field(default_factory=dict)
+
+    def comparison(self) -> Comparison:
+        """Return everything in its order."""
+        fills = sorted(self.fills, key=lambda fill: fill.fact.deal_ticket)
+        drafts = (*(f.draft for f in fills), *self.changed, *self.closed, *self.reborn)
+        return Comparison(drafts, self.adopted, self.questions)
 
 
 def compare(
@@ -54,34 +77,28 @@ def compare(
     now_open = {p.ticket: p for p in reading.positions if not positions.is_closed(p.ticket)}
     opened = {d.position_ticket for d in reading.deals if d.is_entry and d.made_ns >= started_ns}
     of_the_book = now_open.keys() | positions.by_ticket.keys() | opened
-    fills = [
-        _fill_draft(deal, orders, reading.read_ns)
+    news = [
+        deal
         for deal in sorted(reading.deals, key=lambda deal: deal.ticket)
         if _is_news(deal, reading, positions)
         and (
             deal.position_ticket in of_the_book
             or positions.is_closed(deal.position_ticket)
-            or _order_behind(deal, orders) is not None
+            or order_behind(deal, orders, is_entry=deal.is_entry) is not None
         )
     ]
-    fresh = _by_position(fills)
-    touched = {ticket for ticket in fresh if not positions.is_closed(ticket)}
-    changed: list[Draft] = []
-    closed: list[Draft] = []
-    suspects: set[int] = set()
-    adopted = len(fills)
-    for ticket in sorted(now_open.keys() | positions.by_ticket.keys() | touched):
-        known = positions.by_ticket.get(ticket)
-        story = Story(ticket, known, fresh.get(ticket, []), orders)
-        if ticket in now_open:
-            changed += story.changes(now_open[ticket], reading.read_ns)
-            adopted += known is None and ticket not in fresh
-        elif story.is_closed:
-            changed.append(story.end(reading.read_ns))
-            closed.append(story.trade())
+    found = Findings(adopted=len(news))
+    by_position: defaultdict[int, list[BrokerDeal]] = defaultdict(list)
+    for deal in news:
+        by_position[deal.position_ticket].append(deal)
+    for ticket in sorted({*now_open, *positions.by_ticket, *by_position}):
+        known, now = positions.by_ticket.get(ticket), now_open.get(ticket)
+        lives = lives_of(by_position[ticket], known, now, orders, reading.read_ns)
+        if positions.is_closed(ticket):
+            found.fills += [fill for fills in lives for fill in fills]
         else:
-            suspects.add(ticket)
-    return Comparison((*fills, *changed, *closed), adopted, frozenset(suspects))
+            _tell(found, ticket, known, now, lives, orders, reading.read_ns)
+    return found.comparison()
 
 
 def _is_news(deal: BrokerDeal, reading: BrokerRead, positions: Positions) -> bool:
@@ -93,47 +110,41 @@ def _is_news(deal: BrokerDeal, reading: BrokerRead, positions: Positions) -> boo
     )
 
 
-def _order_behind(deal: BrokerDeal, orders: Orders) -> Order | None:
-    """Return the order that made a deal; a close by the server only carries its opener's marks."""
-    order = orders.behind(deal.magic, deal.comment, deal.made_ns)
-    if order is None or order.symbol != deal.symbol:
-        return None
-    if deal.is_entry:
-        return order if order.purpose is Purpose.ENTRY else None
-    is_exit = order.purpose is Purpose.EXIT and order.position_ticket == deal.position_ticket
-    return order if is_exit and deal.reason == EXPERT else None
-
-
-def _fill_draft(deal: BrokerDeal, orders: Orders, read_ns: int) -> Draft:
-    order = _order_behind(deal, orders)
-    fact = Fill(
-        scope=deal.symbol,
-        intent_id=order.intent_id if order else "",
-        side=deal.side,
-        entry=DealEntry.IN if deal.is_entry else DealEntry.OUT,
-        lots=deal.lots,
-        price=deal.price,
-        profit=deal.profit,
-        commission=deal.commission,
-        swap=deal.swap,
-        fee=deal.fee,
-        reason=deal.reason,
-        deal_ticket=deal.ticket,
-        position_ticket=deal.position_ticket,
-    )
-    return Draft(
-        fact=fact,
-        # The broker's clock may be a little ahead of ours, and no fact may come from the future.
-        ts_event_ns=min(deal.made_ns, read_ns),
-        ordinal=str(deal.ticket),
-        causes=(order.submitting_seq,) if order else (),
-    )
-
-
-def _by_position(fills: Iterable[Draft]) -> dict[int, list[SeenFill]]:
-    found: defaultdict[int, list[SeenFill]] = defaultdict(list)
-    for draft in fills:
-        if isinstance(draft.fact, Fill):
-            seen = SeenFill(draft.fact, draft.ts_event_ns, draft.slot)
-            found[draft.fact.position_ticket].append(seen)
-    return dict(found)
+def _tell(
+    found: Findings,
+    ticket: int,
+    known: Position | None,
+    now: BrokerPosition | None,
+    lives: list[list[NewFill]],
+    orders: Orders,
+    read_ns: int,
+) -> None:
+    """Add what the lives of one position come to; all but the last have ended."""
+    states = known.changes if known is not None and known.changed_ns == read_ns else 0
+    first = known.turns if known is not None else 0
+    for life, fills in enumerate(lives):
+        before = known if life == 0 else None
+        seen = [fill.seen for fill in fills]
+        story = Story(ticket, before, seen, orders, turns=first + life, states=states)
+        is_now = now is not None and life == len(lives) - 1 and story.explains(now)
+        if not (is_now and life):
+            found.fills += fills
+        if is_now and now is not None:
+            drafts = story.changes(now, read_ns)
+            if life:
+                # Fills of a closed position would not be kept: the state opens it again first, and
+                # follows from the trade that the same deal has closed.
+                trade = found.closed[-1].slot
+                found.reborn += [msgspec.structs.replace(one, causes=(trade,)) for one in drafts]
+                found.reborn += [fill.draft for fill in fills]
+            else:
+                found.changed += drafts
+                found.adopted += known is None and not fills
+        elif story.is_closed:
+            found.changed.append(story.end(read_ns))
+            found.closed.append(story.trade())
+            states += 1
+        elif now is None:
+            found.questions[ticket] = f"position {ticket} is gone without a closing deal"
+        else:
+            found.questions[ticket] = f"position {ticket} has turned round without a deal"

@@ -54,7 +54,8 @@ class Dialogue:
         self._retry_gap_ns = retry_gap_ns
         self._heard: BrokerRead | None = None
         self._answers: dict[str, SendReply] = {}
-        self._sends: set[str] = set()
+        self._sends: dict[str, int] = {}
+        """When the reply to a send was asked for, market time."""
         self._suspects: frozenset[int] = frozenset()
         self._wants_read = True
         self._has_failed = False
@@ -98,10 +99,10 @@ class Dialogue:
             self.reading = msgspec.structs.replace(self._heard, read_ns=read_ns)
             self._heard, self.read_ns = None, read_ns
         self._sends = {
-            order.intent_id
-            for order in self._orders.submitted()
-            if order.intent_id in self._sends and now_ns <= self._patience.deadline_ns(order)
-        } | {intent_id for intent_id in self._sends if self._is_coming(intent_id)}
+            intent_id: asked_ns
+            for intent_id, asked_ns in self._sends.items()
+            if self._is_coming(intent_id) or now_ns <= self._deadline_ns(intent_id)
+        }
         self.drafted = {
             intent_id: fact
             for intent_id, fact in self.drafted.items()
@@ -133,19 +134,20 @@ class Dialogue:
             for order in self._orders.submitted()
         )
 
-    def needs_send(self, order: Order, now_ns: int) -> bool:
-        """Whether an announced send may still be carried out, and this instance has not asked."""
-        return (
-            order.is_unanswered
-            and order.intent_id not in self._sends
-            and not self.has_answer(order)
-            and now_ns <= self._patience.deadline_ns(order)
-        )
-
-    def send(self, intent_id: str) -> None:
+    def send(self, intent_id: str, now_ns: int) -> None:
         """Note that a send was asked for: what was read before says nothing of it."""
-        self._sends.add(intent_id)
+        self._sends[intent_id] = now_ns
         self.reading = None
+
+    def announced(self, intent_id: str, now_ns: int) -> None:
+        """Note that an announcement is on the board, made at a market time.
+
+        One that somebody else has made was not created by our post, so no host carries our request
+        out and no reply will come. In virtual time a successor asks at its predecessor's time, and
+        there the request is carried out.
+        """
+        if self._sends.get(intent_id, now_ns) != now_ns:
+            del self._sends[intent_id]
 
     def trusts(self, suspects: frozenset[int]) -> bool:
         """Whether a reading may be believed that positions are gone without a trace.
@@ -162,9 +164,7 @@ class Dialogue:
         """Whether the broker should be read now, given the latest time a reading was due for."""
         if self._is_asking or now_ns < self.retry_ns:
             return False
-        # A new instance asks once even if a send that it inherited may be under way: by the time of
-        # the answer it may have seen that it was not.
-        if self.is_sending() and not self.is_new:
+        if self.is_sending():
             return False
         return self._wants_read or due_ns > self.read_ns
 
@@ -183,6 +183,10 @@ class Dialogue:
             self._wants_read = True
         else:
             self._heard = reading
+
+    def _deadline_ns(self, intent_id: str) -> int:
+        order = self._orders.get(intent_id)
+        return self._patience.deadline_ns(order) if order and order.is_unanswered else -1
 
     def _is_coming(self, intent_id: str) -> bool:
         order = self._orders.get(intent_id)

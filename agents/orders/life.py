@@ -4,10 +4,11 @@ A fold over facts, entry by entry: nothing here depends on how entries were batc
 remembered that the board does not say. What to do about an order is decided elsewhere.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from agents.retries import RETCODE_TOO_MANY_REQUESTS
 from blackboard.entry import Draft, Entry
 from blackboard.facts import (
     AmendIntent,
@@ -56,6 +57,8 @@ class Order:
     quote: Quote | None = None
     """Latest quote when the permission was given, or the intent where none is needed."""
     quote_seq: int = 0
+    spec: SymbolSpec | None = None
+    """The symbol's terms at the same moment."""
     approval: RiskApproved | None = None
     approval_seq: int = 0
     submitting: OrderSubmitting | None = None
@@ -87,6 +90,11 @@ class Order:
     def position_ticket(self) -> int:
         """Position that it closes or amends, 0 for an entry."""
         return 0 if isinstance(self.intent, OrderIntent) else self.intent.position_ticket
+
+    @property
+    def is_uncertain(self) -> bool:
+        """Whether the broker may have done it, or may still do it, and nobody can say."""
+        return self.is_unanswered or self.is_unknown
 
     @property
     def valid_until_ns(self) -> int:
@@ -147,7 +155,9 @@ class Orders:
         """Permitted orders without a settled outcome, in the order of their permission."""
         self.sequence = 0
         """Highest sequence that any order's magic number has used."""
-        self.specs: dict[str, SymbolSpec] = {}
+        self.throttled_ns = -1
+        """Market time at which the broker last wanted a pause, −1 if it never did."""
+        self._specs: dict[str, SymbolSpec] = {}
         self._quotes: dict[str, tuple[Quote, int]] = {}
         self._by_id: dict[str, Order] = {}
         self._by_magic: dict[int, Order] = {}
@@ -159,7 +169,7 @@ class Orders:
             case Quote() as quote:
                 self._quotes[quote.scope] = (quote, entry.seq)
             case SymbolSpec() as spec:
-                self.specs[spec.scope] = spec
+                self._specs[spec.scope] = spec
             case OrderIntent() | ExitIntent() | AmendIntent() as intent:
                 self._want(intent, entry)
             case RiskApproved() as approval:
@@ -185,6 +195,33 @@ class Orders:
         """Yield what was submitted and is not settled."""
         return (order for order in self.open.values() if order.submitting is not None)
 
+    def frozen(self, found: Mapping[str, OrderOutcome] | None = None) -> tuple[str, ...]:
+        """Return the symbols in which the fate of an order is open, sorted.
+
+        `found` holds outcomes by intent id that the board does not know yet.
+        """
+        known = found or {}
+        uncertain = {
+            order.symbol
+            for order in self.submitted()
+            if order.is_uncertain
+            and (order.intent_id not in known or known[order.intent_id].outcome is Outcome.UNKNOWN)
+        }
+        return tuple(sorted(uncertain))
+
+    def first_attempt_of(self, order: Order) -> OrderIntent | None:
+        """Return the intent that an entry repeats, None if it is the first or not remembered."""
+        if not isinstance(order.intent, OrderIntent) or order.intent.attempt == 1:
+            return None
+        for other in self._by_id.values():
+            if (
+                isinstance(other.intent, OrderIntent)
+                and other.intent.attempt == 1
+                and (other.symbol, other.close_ns) == (order.symbol, order.close_ns)
+            ):
+                return other.intent
+        return None
+
     def behind(self, magic: int, comment: str, made_ns: int) -> Order | None:
         """Return the order that something at the broker came of: by magic, then by comment."""
         for order in (self._by_magic.get(magic), self._by_comment.get(comment)):
@@ -209,8 +246,9 @@ class Orders:
         self._open(order)
 
     def _open(self, order: Order) -> None:
-        # The quote as of this entry, not as of the step: batches must not change the prices.
+        # Quote and terms as of this entry, not as of the step: batches must not change the prices.
         order.quote, order.quote_seq = self._quotes.get(order.symbol, (None, 0))
+        order.spec = self._specs.get(order.symbol)
         self.open[order.intent_id] = order
 
     def _submit(self, submitting: OrderSubmitting, entry: Entry) -> None:
@@ -232,6 +270,8 @@ class Orders:
             return
         order.outcome, order.outcome_seq, order.outcome_ns = outcome, entry.seq, entry.now_ns
         order.outcome_count += 1
+        if outcome.retcode == RETCODE_TOO_MANY_REQUESTS:
+            self.throttled_ns = max(self.throttled_ns, entry.now_ns)
         if order.is_settled:
             self.open.pop(order.intent_id, None)
 

@@ -9,7 +9,9 @@ from typing import Final
 
 import msgspec
 
+from agents.orders.reasons import Why, first_word, told
 from agents.requests import SendAnswered
+from agents.retries import RETCODE_TOO_MANY_REQUESTS
 from blackboard.facts.control import TradingState
 from blackboard.facts.execution import Outcome
 
@@ -22,7 +24,8 @@ class Verdict(msgspec.Struct, frozen=True):
 
     outcome: Outcome
     reason: str
-    """Name of the code, as the terminal's documentation has it, in lower case."""
+    """Name of the code, as the terminal's documentation has it, in lower case, or why it has none:
+    it begins with a word of `VOCABULARY`."""
     may_retry: bool = False
     """Whether a new intent for the same decision makes sense."""
     restricts_to: TradingState = TradingState.ACTIVE
@@ -64,8 +67,8 @@ RETCODES: Final[dict[int, Verdict]] = {
     10021: _retryable("price_off"),
     10022: _final("invalid_expiration"),
     10023: _final("order_changed"),
-    10024: _retryable("too_many_requests"),
-    10025: _final("no_changes"),
+    RETCODE_TOO_MANY_REQUESTS: _retryable(Why.TOO_MANY_REQUESTS),
+    10025: _final(Why.NO_CHANGES),
     10026: _final("server_disables_at", TradingState.HALTED),
     10027: _final("client_disables_at", TradingState.HALTED),
     10028: Verdict(Outcome.UNKNOWN, "locked"),
@@ -76,7 +79,7 @@ RETCODES: Final[dict[int, Verdict]] = {
     10033: _final("limit_orders"),
     10034: _final("limit_volume"),
     10035: _final("invalid_order"),
-    POSITION_CLOSED: _final("position_closed"),
+    POSITION_CLOSED: _final(Why.POSITION_CLOSED),
     10038: _final("invalid_close_volume"),
     10039: _final("close_order_exist"),
     10040: _final("limit_positions"),
@@ -84,7 +87,7 @@ RETCODES: Final[dict[int, Verdict]] = {
     10042: _final("long_only"),
     10043: _final("short_only"),
     10044: _final("close_only"),
-    10045: _final("fifo_close"),
+    10045: _final(Why.FIFO_CLOSE),
 }
 """Return codes of a result. 10046 exists on servers but has no documented meaning: UNKNOWN."""
 
@@ -101,19 +104,25 @@ ERRORS: Final[dict[int, Verdict]] = {
 """Last errors after which there was no result and the order provably did not leave."""
 
 
+VOCABULARY: Final = frozenset({*Why, *(verdict.reason for verdict in (RETCODES | ERRORS).values())})
+"""Every word that the reason of an outcome may begin with."""
+
+
 def classify(reply: SendAnswered) -> Verdict:
     """Return what a reply to a send means."""
     known = verdict_on(reply.code, has_result=reply.has_result)
     if not reply.was_refused_before_send:
         return known
-    reason = reply.comment if known.outcome is Outcome.UNKNOWN else known.reason
-    return Verdict(
-        Outcome.NOT_SENT, reason or "refused_before_send", known.may_retry, known.restricts_to
-    )
+    reason = known.reason
+    if known.outcome is Outcome.UNKNOWN:
+        # No code: the comment begins with the name of the refusal, or it is all there is to say.
+        is_named = first_word(reply.comment) in VOCABULARY
+        reason = reply.comment if is_named else told(Why.REFUSED_BEFORE_SEND, reply.comment)
+    return Verdict(Outcome.NOT_SENT, reason, known.may_retry, known.restricts_to)
 
 
 def verdict_on(code: int, *, has_result: bool) -> Verdict:
     """Return what a return code means, or a last error where the send gave no result."""
     if has_result:
-        return RETCODES.get(code) or Verdict(Outcome.UNKNOWN, f"retcode_{code}")
-    return ERRORS.get(code) or Verdict(Outcome.UNKNOWN, f"error_{code}")
+        return RETCODES.get(code) or Verdict(Outcome.UNKNOWN, told(Why.UNLISTED_RETCODE, str(code)))
+    return ERRORS.get(code) or Verdict(Outcome.UNKNOWN, told(Why.UNLISTED_ERROR, str(code)))

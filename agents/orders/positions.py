@@ -39,7 +39,10 @@ class Position:
     changed_ns: int = 0
     changes: int = 0
     """States posted for `changed_ns`."""
-    lots_first: float = 0.0
+    lots_grown: float = 0.0
+    """Lots that its states have grown by, the first one from nothing."""
+    turns: int = 0
+    """How often it has turned round before: each time a trade was closed under its ticket."""
     order: Order | None = None
     """The order that opened it, none for an external position."""
     fills: list[SeenFill] = field(default_factory=list)
@@ -55,6 +58,8 @@ class Positions:
         self._deal_times: deque[tuple[int, int]] = deque()
         self._closed: set[int] = set()
         self._closed_times: deque[tuple[int, int]] = deque()
+        self._ended: dict[int, Position] = {}
+        """The latest life of every ticket that counts as closed, or was turned round since."""
 
     def see(self, entry: Entry) -> None:
         """Fold one entry; kinds that say nothing of positions pass."""
@@ -64,7 +69,9 @@ class Positions:
             case PositionChanged() as fact:
                 self._change(fact, entry)
             case TradeClosed() as trade:
-                self.by_ticket.pop(trade.ticket, None)
+                ended = self._of(trade.ticket, trade.scope)
+                ended.fills.clear()
+                self._ended[trade.ticket] = self.by_ticket.pop(trade.ticket)
                 self._closed.add(trade.ticket)
                 self._closed_times.append((entry.ts_event_ns, trade.ticket))
             case _:
@@ -74,13 +81,15 @@ class Positions:
         """Drop what the broker will not be asked about any more."""
         _drop(self._deals, self._deal_times, before_ns)
         _drop(self._closed, self._closed_times, before_ns)
+        kept = self._closed | self.by_ticket.keys()
+        self._ended = {ticket: ended for ticket, ended in self._ended.items() if ticket in kept}
 
     def has_deal(self, ticket: int) -> bool:
         """Whether a deal is on the board."""
         return ticket in self._deals
 
     def is_closed(self, ticket: int) -> bool:
-        """Whether the trade of a position is closed; a ticket is never opened again."""
+        """Whether the trade of a position is closed, and it was not turned round since."""
         return ticket in self._closed
 
     def open_state(self, ticket: int) -> PositionChanged | None:
@@ -89,6 +98,24 @@ class Positions:
         if position is None or position.fact is None or position.fact.lots == 0.0:
             return None
         return position.fact
+
+    def request_ticket(self, ticket: int) -> int:
+        """Return how a request names a position: as the broker has renamed it, if it has."""
+        state = self.open_state(ticket)
+        return state.broker_ticket or ticket if state else ticket
+
+    def elder_of(self, ticket: int) -> int:
+        """Return the oldest open position of the same symbol, 0 if it is this one or unknown."""
+        state = self.open_state(ticket)
+        if state is None:
+            return 0
+        oldest = min(self.open_in(state.scope), key=lambda one: (one.opened_ns, one.ticket))
+        return 0 if oldest.ticket == ticket else oldest.ticket
+
+    def open_in(self, symbol: str) -> list[PositionChanged]:
+        """Return the latest states of the open positions of a symbol."""
+        states = (self.open_state(ticket) for ticket in self.by_ticket)
+        return [state for state in states if state is not None and state.scope == symbol]
 
     def _fill(self, fill: Fill, entry: Entry) -> None:
         self._deals.add(fill.deal_ticket)
@@ -101,10 +128,13 @@ class Positions:
 
     def _change(self, fact: PositionChanged, entry: Entry) -> None:
         if self.is_closed(fact.ticket):
-            return
+            if fact.lots == 0.0:
+                return
+            # A netting position that turned round keeps its ticket; nothing else opens one again.
+            self._closed.discard(fact.ticket)
         position = self._of(fact.ticket, fact.scope)
-        if position.fact is None:
-            position.lots_first = fact.lots
+        before = position.fact.lots if position.fact else 0.0
+        position.lots_grown += max(fact.lots - before, 0.0)
         if fact.intent_id:
             position.order = self._orders.get(fact.intent_id) or position.order
         position.changes = position.changes + 1 if entry.ts_event_ns == position.changed_ns else 1
@@ -112,7 +142,13 @@ class Positions:
         position.fact, position.fact_seq = fact, entry.seq
 
     def _of(self, ticket: int, symbol: str) -> Position:
-        return self.by_ticket.setdefault(ticket, Position(ticket, symbol))
+        if ticket not in self.by_ticket:
+            position = self.by_ticket[ticket] = Position(ticket, symbol)
+            ended = self._ended.get(ticket)
+            if ended is not None:
+                position.turns = ended.turns + 1
+                position.changed_ns, position.changes = ended.changed_ns, ended.changes
+        return self.by_ticket[ticket]
 
 
 def filled_lots(fills: Iterable[SeenFill], entry: DealEntry) -> float:

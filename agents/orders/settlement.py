@@ -1,17 +1,24 @@
 """What a reading of the broker says of an order whose reply was lost.
 
 Never a resend. An order is adopted where the broker has it, and counts as not executed only after
-it was absent from several readings that lie further apart than a send can take. An amendment leaves
-neither order nor deal: the stop and target of its position tell.
+it was absent from several readings that lie further apart than a send can take, or where the broker
+says that it ended unfilled. An amendment leaves neither order nor deal: the stop and target of its
+position tell.
 """
 
+import math
 from dataclasses import dataclass
+from typing import Final
 
 from agents.orders.life import Order
 from agents.orders.positions import LOTS_TOLERANCE
+from agents.orders.reasons import Why, told
 from agents.requests import BrokerDeal, BrokerRead
 from blackboard.facts import OrderOutcome
 from blackboard.facts.execution import Outcome, Purpose
+
+PRICE_TOLERANCE: Final = 1e-9
+"""Share by which two prices may differ and still be the same; far below any point."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,30 +54,33 @@ def settle(order: Order, reading: BrokerRead, patience: Patience) -> OrderOutcom
         return None
     polls = 1 + (order.outcome.absent_polls if order.outcome else 0)
     if polls < patience.absence_polls:
-        reason = f"absent in reading {polls} of {patience.absence_polls}"
+        reason = told(Why.ABSENT, f"in reading {polls} of {patience.absence_polls}")
         return _outcome(order, Outcome.UNKNOWN, reason, absent_polls=polls)
-    reason = f"absent in {polls} readings"
+    reason = told(Why.ABSENT, f"in {polls} readings")
     return _outcome(order, Outcome.NOT_EXECUTED, reason, absent_polls=polls)
 
 
-def no_reply(order: Order, reason: str) -> OrderOutcome:
+def no_reply(order: Order, text: str) -> OrderOutcome:
     """Return the outcome of a send whose reply is lost."""
-    return _outcome(order, Outcome.UNKNOWN, reason)
+    return _outcome(order, Outcome.UNKNOWN, told(Why.NO_REPLY, text))
 
 
 def _found(order: Order, reading: BrokerRead) -> OrderOutcome | None:
     if order.purpose is Purpose.AMEND:
         return _found_amendment(order, reading)
     deals = _deals_of(order, reading)
-    working = [
-        o for o in reading.orders if o.is_working and order.owns(o.magic, o.comment, o.placed_ns)
-    ]
+    ours = [o for o in reading.orders if order.owns(o.magic, o.comment, o.placed_ns)]
+    working = [o for o in ours if o.is_working]
     if deals:
         return _executed(order, deals, is_working=bool(working))
     if working:
         ticket = working[0].ticket
-        return _outcome(order, Outcome.ACCEPTED, "adopted_order", order_ticket=ticket)
-    return _found_position(order, reading)
+        return _outcome(order, Outcome.ACCEPTED, Why.ADOPTED_ORDER, order_ticket=ticket)
+    adopted = _found_position(order, reading)
+    dead = next((o for o in ours if o.is_dead), None)
+    if adopted is None and dead is not None:
+        return _outcome(order, Outcome.NOT_EXECUTED, Why.ORDER_GONE, order_ticket=dead.ticket)
+    return adopted
 
 
 def _deals_of(order: Order, reading: BrokerRead) -> list[BrokerDeal]:
@@ -98,7 +108,7 @@ def _executed(order: Order, deals: list[BrokerDeal], *, is_working: bool) -> Ord
     return _outcome(
         order,
         outcome,
-        "adopted_deal",
+        Why.ADOPTED_DEAL,
         lots=lots,
         price=price,
         order_ticket=deals[-1].order_ticket,
@@ -117,7 +127,7 @@ def _found_position(order: Order, reading: BrokerRead) -> OrderOutcome | None:
             return _outcome(
                 order,
                 Outcome.FILLED if is_whole else Outcome.PARTIAL,
-                "adopted_position",
+                Why.ADOPTED_POSITION,
                 lots=held.lots,
                 price=held.open_price,
                 order_ticket=held.ticket,
@@ -131,10 +141,10 @@ def _found_amendment(order: Order, reading: BrokerRead) -> OrderOutcome | None:
         if (
             wanted is not None
             and held.ticket == order.position_ticket
-            and held.stop_price == wanted.stop_price
-            and held.target_price == wanted.target_price
+            and math.isclose(held.stop_price, wanted.stop_price, rel_tol=PRICE_TOLERANCE)
+            and math.isclose(held.target_price, wanted.target_price, rel_tol=PRICE_TOLERANCE)
         ):
-            return _outcome(order, Outcome.FILLED, "adopted_levels")
+            return _outcome(order, Outcome.FILLED, Why.ADOPTED_LEVELS)
     return None
 
 

@@ -1,7 +1,9 @@
 """From an intent to the order that leaves: its prices, its marks, or the reason why none can leave.
 
 Pure functions. A stop is rounded towards the entry, so that it is never wider than it was sized;
-an amendment is rounded the tighter way and never loosens what is there.
+an amendment is rounded the tighter way and never loosens what is there. One that the broker would
+refuse for its place is not sent, except where there is no stop at all: then it is set as near as
+the broker takes it.
 """
 
 import base64
@@ -10,6 +12,7 @@ import math
 from typing import Final
 
 from agents.orders.life import SEQUENCE_BITS, SEQUENCE_MAX, Order
+from agents.orders.reasons import Why
 from agents.requests import SendOrder
 from blackboard.facts import (
     AmendIntent,
@@ -35,6 +38,9 @@ GRID_TOLERANCE: Final = 1e-6
 
 class Unsendable(ValueError):
     """The order cannot leave; the message is the reason, for its outcome."""
+
+    def __init__(self, why: Why) -> None:
+        super().__init__(why.value)
 
 
 def magic_of(strategy_magic: int, sequence: int) -> int:
@@ -92,8 +98,14 @@ def submitting(
             return _amendment(order, intent, spec, _managed(position, intent.reason), magic)
 
 
-def send_of(fact: OrderSubmitting, slot: str, deviation_points: int) -> SendOrder:
-    """Return the request that carries out what `fact` announced; the same for every instance."""
+def send_of(
+    fact: OrderSubmitting, slot: str, ticket: int, spec: SymbolSpec | None, deviation_points: int
+) -> SendOrder:
+    """Return the request that carries out what `fact` announced; the same for every instance.
+
+    `ticket` is how the broker now names the position that is closed or amended, `spec` what the
+    broker must not have changed meanwhile.
+    """
     return SendOrder(
         needs=slot,
         intent_id=fact.intent_id,
@@ -103,10 +115,11 @@ def send_of(fact: OrderSubmitting, slot: str, deviation_points: int) -> SendOrde
         lots=fact.lots,
         stop_price=fact.stop_price,
         target_price=fact.target_price,
-        position_ticket=fact.position_ticket,
+        position_ticket=ticket,
         magic=fact.magic,
         comment=fact.comment,
         deviation_points=deviation_points,
+        spec=spec,
     )
 
 
@@ -128,9 +141,9 @@ def not_sent(order: Order, reason: str) -> OrderOutcome:
 
 def _managed(position: PositionChanged | None, reason: str) -> PositionChanged:
     if position is None:
-        raise Unsendable("position_closed")
+        raise Unsendable(Why.POSITION_CLOSED)
     if position.origin is Origin.EXTERNAL and reason != FLATTEN:
-        raise Unsendable("position_external")
+        raise Unsendable(Why.POSITION_EXTERNAL)
     return position
 
 
@@ -138,11 +151,11 @@ def _entry(
     order: Order, intent: OrderIntent, spec: SymbolSpec | None, magic: int
 ) -> OrderSubmitting:
     if order.approval is None:
-        raise Unsendable("not_approved")
+        raise Unsendable(Why.NOT_APPROVED)
     if spec is None:
-        raise Unsendable("no_symbol_spec")
+        raise Unsendable(Why.NO_SYMBOL_SPEC)
     if order.quote is None:
-        raise Unsendable("no_quote")
+        raise Unsendable(Why.NO_QUOTE)
     stop, target = protection(
         intent.side, order.quote, intent.stop_distance, intent.target_distance, spec.digits
     )
@@ -164,26 +177,37 @@ def _amendment(
     magic: int,
 ) -> OrderSubmitting:
     if spec is None:
-        raise Unsendable("no_symbol_spec")
+        raise Unsendable(Why.NO_SYMBOL_SPEC)
     side = position.side
     stop = round_tighter(intent.stop_price, side, spec.digits)
     # An intent without a target means to keep what is there: a 0 would delete it at the broker.
     target = intent.target_price or position.target_price
     if stop == position.stop_price and target == position.target_price:
-        raise Unsendable("no_changes")
+        raise Unsendable(Why.NO_CHANGES)
     if position.stop_price > 0.0 and (stop - position.stop_price) * side.sign < 0.0:
-        raise Unsendable("would_loosen")
+        raise Unsendable(Why.WOULD_LOOSEN)
     if order.quote is not None:
         nearest = max(spec.stops_level_points, spec.freeze_level_points) * spec.point
+        if position.stop_price == 0.0:
+            stop = _within_reach(side, order.quote, stop, nearest, spec.digits)
         _require_distance(side, order.quote, stop, nearest)
     return _fact(order, side, 0.0, stop, target, magic)
+
+
+def _within_reach(side: Side, quote: Quote, stop: float, nearest: float, digits: int) -> float:
+    """Return a stop that stays a spread further from the price than the broker asks for."""
+    close = quote.bid if side is Side.BUY else quote.ask
+    limit = close - side.sign * (nearest + quote.ask - quote.bid)
+    if (limit - stop) * side.sign >= 0.0:
+        return stop
+    return round_tighter(limit, side.opposite, digits)
 
 
 def _require_distance(side: Side, quote: Quote, stop: float, nearest: float) -> None:
     # The broker measures from the price at which the position would close.
     close = quote.bid if side is Side.BUY else quote.ask
     if (close - stop) * side.sign < nearest:
-        raise Unsendable("stops_level")
+        raise Unsendable(Why.STOPS_LEVEL)
 
 
 def _fact(

@@ -40,12 +40,24 @@ class Story:
         Deals that are not on the board yet.
     orders : Orders
         Where the order behind a deal is found.
+    turns : int
+        How often the position turned round before (netting accounts).
+    states : int
+        States of the position that were posted for the instant of the reading already.
     """
 
     def __init__(
-        self, ticket: int, known: Position | None, fresh: list[SeenFill], orders: Orders
+        self,
+        ticket: int,
+        known: Position | None,
+        fresh: list[SeenFill],
+        orders: Orders,
+        *,
+        turns: int = 0,
+        states: int = 0,
     ) -> None:
         self._ticket = ticket
+        self._turns, self._states = turns, states
         self._known = known or Position(ticket, fresh[0].fill.scope if fresh else "")
         self._fresh = fresh
         self._orders = orders
@@ -56,8 +68,20 @@ class Story:
 
     @property
     def opened_lots(self) -> float:
-        """Lots that the position had at its largest, as far as deals or states tell."""
-        return max(filled_lots(self._fills, DealEntry.IN), self._known.lots_first)
+        """Lots that were opened in all, as far as deals or states tell."""
+        # Deals that lie before the book are not known; of what opened and closed again between two
+        # readings the states do not tell.
+        return max(filled_lots(self._fills, DealEntry.IN), self._known.lots_grown)
+
+    @property
+    def held_lots(self) -> float:
+        """Lots that are left after all its deals."""
+        return max(self.opened_lots - filled_lots(self._fills, DealEntry.OUT), 0.0)
+
+    def explains(self, now: BrokerPosition) -> bool:
+        """Whether the position is on the side that its first deal or state put it on."""
+        is_told = self._known.fact is not None or bool(self._fills)
+        return not is_told or self._side is now.side
 
     @property
     def is_closed(self) -> bool:
@@ -81,6 +105,7 @@ class Story:
             opened_ns=now.opened_ns,
             origin=last.origin if last else origin,
             intent_id=last.intent_id if last else opener.intent_id if opener else "",
+            broker_ticket=now.broker_ticket,
         )
         return [] if fact == last else [self._state_draft(fact, read_ns, opener)]
 
@@ -130,7 +155,7 @@ class Story:
         return Draft(
             fact=fact,
             ts_event_ns=last.made_ns,
-            ordinal=str(self._ticket),
+            ordinal=f"{self._ticket}.{self._turns}" if self._turns else str(self._ticket),
             causes=(
                 *(seen.cause for seen in self._fills[-CAUSES_MAX:]),
                 *_parents(self._opener),
@@ -188,7 +213,7 @@ class Story:
         return order
 
     def _state_draft(self, fact: PositionChanged, read_ns: int, opener: Order | None) -> Draft:
-        again = self._known.changes if self._known.changed_ns == read_ns else 0
+        again = self._states
         if self._known.fact is not None:
             origins: tuple[int, ...] = (self._known.fact_seq,)
         else:

@@ -97,7 +97,7 @@ class Summary(Fact, frozen=True, kw_only=True):
     """A text for people: what happened and why."""
 
     event: str
-    """What it reports: day, week, state, trade, agent, limit, flatten, start, stop."""
+    """What it reports: day, week, state, trade, agent, limit, flatten, unprotected, start, stop."""
     title: str
     text: str
 

@@ -1,9 +1,13 @@
 """What happened at the broker: posted by the ExecutionAgent, who alone talks to it."""
 
 from enum import StrEnum
+from typing import Final
 
 from blackboard.facts.decision import Side
 from blackboard.facts.fact import Fact, above, within
+
+_HEDGING: Final = 2
+"""Margin mode of an account on which every entry makes a position of its own."""
 
 
 class Purpose(StrEnum):
@@ -123,10 +127,16 @@ class PositionChanged(Fact, frozen=True, kw_only=True):
     opened_ns: int
     origin: Origin
     intent_id: str
+    broker_ticket: int = 0
+    """How a request names it since the broker has renamed it; 0 while `ticket` does."""
 
     def __post_init__(self) -> None:
         within("lots", self.lots, 0.0, 1e9)
         above("open_price", self.open_price, 0.0)
+        within("open_price", self.open_price, 0.0, 1e12)
+        # A NaN would count as a stop, and as one that costs nothing when it is hit.
+        within("stop_price", self.stop_price, 0.0, 1e12)
+        within("target_price", self.target_price, 0.0, 1e12)
 
 
 class TradeClosed(Fact, frozen=True, kw_only=True):
@@ -170,12 +180,29 @@ class AccountSnapshot(Fact, frozen=True, kw_only=True):
     margin_free: float
     leverage: int
     deposits: float
-    """Sum of all balance deals so far: deposits less withdrawals."""
+    """Paid in less paid out so far, what the broker lends (credit) included, as in the equity."""
     open_positions: int
+    fifo_close: bool = False
+    """Whether positions of a symbol must be closed in the order in which they were opened."""
+    credit: float = 0.0
+    """Part of `equity` and `deposits` that the broker lends; the balance does not hold it."""
+    peak_balance: float = 0.0
+    """Highest that balance and credit have been over all deals, moved by what was paid in and out
+    since; 0 where nobody has summed it."""
+    is_explained: bool = True
+    """Whether the deals add up to the balance; `peak_balance` is worth nothing otherwise."""
 
     def __post_init__(self) -> None:
-        for name in ("balance", "equity", "margin", "margin_free", "deposits"):
+        for name in (
+            *("balance", "equity", "margin", "margin_free", "deposits"),
+            *("credit", "peak_balance"),
+        ):
             within(name, getattr(self, name), -1e12, 1e12)
+
+    @property
+    def is_netting(self) -> bool:
+        """Whether a symbol has one position at most: netting and exchange accounts."""
+        return self.margin_mode != _HEDGING
 
 
 class Reconciled(Fact, frozen=True, kw_only=True):
@@ -187,4 +214,7 @@ class Reconciled(Fact, frozen=True, kw_only=True):
     settled: int
     """Intents without an outcome that were settled by reading."""
     is_clean: bool
+    """Whether all that the broker has was explained; orders in `frozen` symbols aside."""
     reason: str
+    frozen: tuple[str, ...] = ()
+    """Symbols in which nothing is entered until the fate of an order is known."""

@@ -4,6 +4,12 @@ from enum import StrEnum
 
 from blackboard.facts.fact import Fact, above, within
 
+POINT_MIN = 1e-12
+STEP_MIN_LOTS = 1e-6
+FIGURE_MAX = 1e9
+"""Bounds beyond which a price, a size or a contract belongs to no market: with them every quotient
+of two figures stays finite, and every count of steps a number."""
+
 
 class Timeframe(StrEnum):
     """Length of a bar."""
@@ -53,11 +59,12 @@ class SymbolSpec(Fact, frozen=True, kw_only=True):
     swap_short_points: float
 
     def __post_init__(self) -> None:
-        above("point", self.point, 0.0)
-        above("pip", self.pip, 0.0)
+        within("point", self.point, POINT_MIN, FIGURE_MAX)
+        within("pip", self.pip, self.point, FIGURE_MAX)
         above("contract_size", self.contract_size, 0.0)
+        within("contract_size", self.contract_size, 0.0, FIGURE_MAX)
         above("volume_min_lots", self.volume_min_lots, 0.0)
-        above("volume_step_lots", self.volume_step_lots, 0.0)
+        within("volume_step_lots", self.volume_step_lots, STEP_MIN_LOTS, FIGURE_MAX)
         within("volume_max_lots", self.volume_max_lots, self.volume_min_lots, 1e9)
 
 
@@ -69,11 +76,15 @@ class Quote(Fact, frozen=True, kw_only=True):
     account_per_quote: float
     """Value in account currency of one unit of the symbol's profit currency at this instant."""
     source: str
+    tick_ns: int = 0
+    """When the terminal says that it was made, UTC; 0 where an older journal does not say."""
 
     def __post_init__(self) -> None:
         above("bid", self.bid, 0.0)
         above("ask", self.ask, self.bid)
+        within("ask", self.ask, 0.0, FIGURE_MAX)
         above("account_per_quote", self.account_per_quote, 0.0)
+        within("account_per_quote", self.account_per_quote, 0.0, FIGURE_MAX)
 
 
 class Bar(Fact, frozen=True, kw_only=True):

@@ -6,15 +6,12 @@ import pytest
 from agents.requests import BrokerAccount, ReadBroker, SendOrder
 from blackboard.facts import (
     AccountSnapshot,
-    AmendIntent,
-    ExitIntent,
     Fill,
     OperatorCommand,
     OrderOutcome,
     OrderSubmitting,
     PositionChanged,
     Reconciled,
-    RiskApproved,
     TradeClosed,
 )
 from blackboard.facts.control import Command, TradingState
@@ -23,78 +20,17 @@ from blackboard.facts.execution import DealEntry, Origin, Outcome
 from config.settings import Settings
 from models.market.sessions import MINUTE_NS, SECOND_NS
 from tests.builders import M15_NS, T0_NS, a_quote, a_state, an_intent
-from tests.execution_desk import LOST, LOST_DONE, PLACED, ExecutionDesk, live_settings
-
-TIMEOUT_NS = 20 * SECOND_NS
-"""Of a send, at market speed 1."""
-
-
-def an_approval(intent_id: str = "EURUSD-1", **changes: object) -> RiskApproved:
-    """Return the permission for 0.2 lots that risk 50."""
-    fields: dict[str, object] = {
-        "intent_id": intent_id,
-        "side": Side.BUY,
-        "lots": 0.2,
-        "risk_frac": 0.005,
-        "risk_account": 50.0,
-    }
-    return RiskApproved(scope="EURUSD", **{**fields, **changes})  # type: ignore[arg-type]
-
-
-def an_exit(ticket: int, reason: str = "time", **changes: object) -> ExitIntent:
-    """Return the wish to close 0.2 lots long."""
-    fields: dict[str, object] = {
-        "intent_id": f"exit-{ticket}",
-        "position_ticket": ticket,
-        "position_side": Side.BUY,
-        "position_lots": 0.2,
-        "side": Side.SELL,
-        "lots": 0.2,
-        "reason": reason,
-    }
-    return ExitIntent(scope="EURUSD", **{**fields, **changes})  # type: ignore[arg-type]
-
-
-def an_amendment(ticket: int, **changes: object) -> AmendIntent:
-    """Return the wish to move the stop of a long position up to 1.0990."""
-    fields: dict[str, object] = {
-        "intent_id": f"amend-{ticket}",
-        "position_ticket": ticket,
-        "position_side": Side.BUY,
-        "stop_price": 1.099,
-        "current_stop_price": 1.0981,
-        "target_price": 1.1061,
-        "reason": "chandelier",
-    }
-    return AmendIntent(scope="EURUSD", **{**fields, **changes})  # type: ignore[arg-type]
-
-
-def a_desk(**execution: object) -> ExecutionDesk:
-    """Return a desk whose agent has reconciled."""
-    desk = ExecutionDesk(live_settings(**execution))
-    desk.settle()
-    return desk
-
-
-def a_desk_with_position() -> tuple[ExecutionDesk, int]:
-    """Return a desk that is 0.2 lots long from 1.1001, stop 1.0981, target 1.1061."""
-    desk = a_desk()
-    desk.say(an_intent(), an_approval())
-    desk.settle()
-    (ticket,) = desk.broker.positions
-    return desk, ticket
-
-
-def outcomes(desk: ExecutionDesk) -> list[Outcome]:
-    """Return all outcomes, in order."""
-    return [fact.outcome for fact in desk.facts(OrderOutcome)]  # type: ignore[union-attr]
-
-
-def closed_trade(desk: ExecutionDesk) -> TradeClosed:
-    """Return the one closed trade."""
-    (trade,) = desk.facts(TradeClosed)
-    assert isinstance(trade, TradeClosed)
-    return trade
+from tests.execution_desk import LOST, LOST_DONE, PLACED, ExecutionDesk
+from tests.order_builders import (
+    TIMEOUT_NS,
+    a_desk,
+    a_desk_with_position,
+    an_amendment,
+    an_approval,
+    an_exit,
+    closed_trade,
+    outcomes,
+)
 
 
 def test_the_first_thing_asked_is_the_brokers_book() -> None:
@@ -279,8 +215,8 @@ def test_f4_an_ambiguous_code_is_searched_for(code: int) -> None:
     assert len(desk.broker.sends) == 1
 
 
-def test_entries_wait_while_an_order_is_unknown() -> None:
-    """Nothing raises risk before it is known what is there already."""
+def test_entries_of_a_symbol_wait_while_an_order_of_it_is_unknown() -> None:
+    """Nothing raises its risk before it is known what is there already."""
     desk = a_desk()
     desk.broker.tongue.append(LOST)
     desk.say(an_intent(), an_approval())
@@ -289,11 +225,11 @@ def test_entries_wait_while_an_order_is_unknown() -> None:
     desk.say(an_intent(intent_id="EURUSD-2"), an_approval("EURUSD-2"))
     desk.settle()
     assert len(desk.broker.sends) == 1
-    assert not desk.last(Reconciled).is_clean  # type: ignore[union-attr]
+    assert desk.last(Reconciled).frozen == ("EURUSD",)  # type: ignore[union-attr]
 
     desk.advance_to(T0_NS + 3 * TIMEOUT_NS)
     assert len(desk.broker.sends) == 2
-    assert desk.last(Reconciled).is_clean  # type: ignore[union-attr]
+    assert desk.last(Reconciled).frozen == ()  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize("steps_before", range(8))
@@ -864,6 +800,21 @@ def test_every_request_is_the_announced_one() -> None:
     assert isinstance(sent, SendOrder)
     names = ("intent_id", "side", "lots", "stop_price", "target_price", "magic", "comment")
     assert all(getattr(sent, name) == getattr(fact, name) for name in names)
+
+
+def test_nothing_is_read_while_the_reply_to_a_send_may_come() -> None:
+    """A reading taken meanwhile would tell half of it; the reply is waited for, or the timeout."""
+    desk = a_desk()
+    desk.say(an_intent(), an_approval())
+    desk.step()
+    desk.replies.clear()
+
+    desk.notice()
+    assert not any(isinstance(request, ReadBroker) for request in desk.requests)
+    assert outcomes(desk) == []
+
+    desk.advance_to(T0_NS + TIMEOUT_NS + SECOND_NS)
+    assert outcomes(desk) == [Outcome.UNKNOWN, Outcome.FILLED]
 
 
 def test_market_speed_scales_the_patience() -> None:

@@ -4,14 +4,16 @@ import pytest
 
 from agents.orders import life as orders_module
 from agents.orders.life import CLOCK_SKEW_NS, Order, Orders
+from agents.orders.positions import Positions
 from agents.orders.settlement import Patience, settle
 from agents.requests import BrokerDeal, BrokerOrder, BrokerRead, ReadBroker
 from blackboard.facts import AnyFact, RiskApproved
 from blackboard.facts.decision import Side
 from blackboard.facts.execution import Outcome
 from models.market.sessions import SECOND_NS
-from tests.builders import T0_NS, a_submission, an_entry, an_intent, an_outcome
+from tests.builders import T0_NS, a_position, a_submission, a_trade, an_entry, an_intent, an_outcome
 from tests.execution_desk import PlainBroker
+from tests.order_builders import an_exit
 
 PATIENCE = Patience(20 * SECOND_NS, 3)
 
@@ -93,6 +95,17 @@ def test_the_memory_of_settled_orders_is_bounded(monkeypatch: pytest.MonkeyPatch
     assert orders.get("EURUSD-1") is None
     assert orders.behind(1, "q1", T0_NS) is None
     assert orders.sequence == 1
+
+
+def test_no_order_that_is_open_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The bound gives way before an order does."""
+    orders, order = a_submitted_order()
+    monkeypatch.setattr(orders_module, "ORDERS_KEPT_MAX", 0)
+
+    orders.see(an_entry(an_exit(9), seq=9))
+
+    assert orders.get("EURUSD-1") is order
+    assert len(orders.open) == 2
 
 
 def test_facts_about_forgotten_intents_change_nothing() -> None:
@@ -177,3 +190,31 @@ def test_a_part_without_an_order_at_work_is_all_there_will_be() -> None:
 
     assert found is not None
     assert found.outcome is Outcome.PARTIAL
+
+
+def test_a_closed_ticket_is_open_again_only_with_lots() -> None:
+    """A netting position that turned round keeps its ticket; a late word of the end opens none."""
+    positions = Positions(Orders())
+    positions.see(an_entry(a_position(ticket=9)))
+    positions.see(an_entry(a_trade(ticket=9), seq=2))
+
+    positions.see(an_entry(a_position(ticket=9, lots=0.0), seq=3))
+    assert positions.is_closed(9)
+    assert positions.by_ticket == {}
+
+    positions.see(an_entry(a_position(ticket=9, side=Side.SELL), seq=4))
+    assert not positions.is_closed(9)
+    assert positions.by_ticket[9].turns == 1
+
+
+def test_what_the_broker_is_not_asked_about_any_more_is_forgotten() -> None:
+    """The memory of closed trades ends with the period that is read."""
+    positions = Positions(Orders())
+    positions.see(an_entry(a_position(ticket=9)))
+    positions.see(an_entry(a_trade(ticket=9), seq=2))
+
+    positions.forget(T0_NS)
+    assert positions.is_closed(9)
+    positions.forget(T0_NS + 1)
+
+    assert not positions.is_closed(9)

@@ -59,19 +59,19 @@ def a_reply(code: int, *, has_result: bool = True, refused: str = "") -> SendAns
 @pytest.mark.parametrize(
     ("outcome", "code"), [(o, c) for o, codes in CLASSES.items() for c in sorted(codes)]
 )
-def test_each_return_code_falls_into_its_class(outcome: Outcome, code: int) -> None:
+def test_f4_each_return_code_falls_into_its_class(outcome: Outcome, code: int) -> None:
     """A retcode gives the outcome of the contract, also one that nobody has listed (F4)."""
     assert classify(a_reply(code)).outcome is outcome
 
 
 @pytest.mark.parametrize("code", [-2, -3, -5, -6, -7, -8, -10003, -10004])
-def test_errors_before_the_wire_mean_not_sent(code: int) -> None:
+def test_f1_errors_before_the_wire_mean_not_sent(code: int) -> None:
     """These last errors prove that nothing left (F1)."""
     assert classify(a_reply(code, has_result=False)).outcome is Outcome.NOT_SENT
 
 
 @pytest.mark.parametrize("code", [-1, -4, -10000, -10001, -10002, -10005, -77, 0, 1])
-def test_every_other_error_means_unknown(code: int) -> None:
+def test_f2_f3_f4_every_other_error_means_unknown(code: int) -> None:
     """Whatever does not prove the opposite may have run (F2, F3, F4)."""
     assert classify(a_reply(code, has_result=False)).outcome is Outcome.UNKNOWN
 
@@ -80,7 +80,7 @@ def test_every_other_error_means_unknown(code: int) -> None:
     ("code", "has_result"),
     [(10004, True), (10020, True), (10021, True), (10024, True), (-10003, False), (-10004, False)],
 )
-def test_only_passing_causes_may_be_tried_anew(code: int, has_result: bool) -> None:
+def test_f9_only_passing_causes_may_be_tried_anew(code: int, has_result: bool) -> None:
     """Requotes, a full queue and a lost connection allow a new intent."""
     assert verdict_on(code, has_result=has_result).may_retry
 
@@ -92,7 +92,7 @@ def test_nothing_else_may_be_tried_anew() -> None:
     assert retried == {10004, 10020, 10021, 10024, -10003, -10004}
 
 
-def test_restrictions_are_those_of_the_contract() -> None:
+def test_f16_f18_restrictions_are_those_of_the_contract() -> None:
     """Switched-off trading halts, missing money reduces, and nothing else restricts (F16, F18)."""
     asked = {c: v.restricts_to for c, v in RETCODES.items() if v.restricts_to != "ACTIVE"}
 
@@ -100,7 +100,7 @@ def test_restrictions_are_those_of_the_contract() -> None:
     assert {c for c, v in ERRORS.items() if v.restricts_to is TradingState.HALTED} == {-8}
 
 
-def test_a_refusal_before_the_send_names_its_predicate() -> None:
+def test_f8_a_refusal_before_the_send_names_its_predicate() -> None:
     """The terminal process's own refusal is definitive and says which rule it was."""
     verdict = classify(a_reply(0, has_result=False, refused="stop_file: var/STOP exists"))
 

@@ -194,6 +194,15 @@ def test_an_amendment_that_has_nothing_to_tighten_is_not_sent(
         submitting(an_order(an_amendment()), a_spec(), position, 1)  # type: ignore[arg-type]
 
 
+def test_an_amendment_without_the_symbols_terms_is_not_sent() -> None:
+    """Nobody could say where its grid is; without a quote the broker judges the distance."""
+    with pytest.raises(Unsendable, match="no_symbol_spec"):
+        submitting(an_order(an_amendment()), None, a_position(), 1)
+
+    blind = an_order(an_amendment(), quote=None)
+    assert submitting(blind, a_spec(stops_level_points=999), a_position(), 1).stop_price == 1.099
+
+
 def test_an_amendment_too_close_to_the_market_is_skipped() -> None:
     """The old stop still protects; a refused request would only be repeated (F15)."""
     spec = a_spec(freeze_level_points=101)  # bid 1.1000 - 1.0990 = 100 points
