@@ -10,7 +10,6 @@ repeated and yields the same facts.
 """
 
 from collections import deque
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -23,8 +22,10 @@ from agents.bars.delivery import (
     Delivery,
     DeliveryLimits,
     FeedReading,
+    SymbolReading,
     judge_delivery,
 )
+from agents.bars.quotes import QuoteTracks, Requote, Requotes, Want
 from agents.requests import (
     BarsRead,
     QuotesRead,
@@ -36,11 +37,12 @@ from agents.requests import (
     Unanswered,
     Wake,
 )
+from agents.retries import quote_ordinal
 from blackboard.entry import Draft, Entry
-from blackboard.facts import Bar, BarHistory, FeedStatus, Quote, SymbolSpec
+from blackboard.facts import Bar, BarHistory, FeedStatus, OrderOutcome, Quote, SymbolSpec
 from blackboard.facts.market import FeedState
 from config.settings import Settings
-from models.market.bars import BAR_DTYPE
+from models.market.bars import BAR_DTYPE, BarArray
 from models.market.grid import last_bar_close_ns
 from models.market.sessions import (
     MINUTE_NS,
@@ -62,23 +64,12 @@ FACTS_BESIDE_BARS: Final = 4
 _BarRow = tuple[int, float, float, float, float, int, int]
 
 
-@dataclass(slots=True)
-class _SymbolReading:
-    """Reading the specifications: once in a life, then once a trading day."""
-
-    day_ns: int
-    """Start of the trading day in which it was asked."""
-    answer: SymbolsRead | Unanswered | None = None
-    heard_ns: int = 0
-    """Market time of the step that first used the answer: what it tells is dated so."""
-
-
 class DataAgent(Agent):
     """Posts every closed bar once, in order, with the quotes and the state of each feed."""
 
     name = "data"
     posts = (SymbolSpec, Quote, Bar, BarHistory, FeedStatus)
-    reads = (SymbolSpec, Quote, Bar, BarHistory, FeedStatus)
+    reads = (SymbolSpec, Quote, Bar, BarHistory, FeedStatus, OrderOutcome)
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
@@ -91,13 +82,16 @@ class DataAgent(Agent):
             quote_age_ns_max=settings.agents.risk.quote_age_max_min * MINUTE_NS,
         )
         self._specs: dict[str, SymbolSpec] = {}
+        self._specs_ns: dict[str, int] = {}
         self._feeds: dict[str, FeedStatus] = {}
         self._bars: dict[str, deque[_BarRow]] = {}
         self._named_ns: dict[str, int] = {}
         self._history_end_ns: dict[str, int] = {}
         self._posted_ns = 0
-        self._symbol_reading: _SymbolReading | None = None
+        self._symbol_reading: SymbolReading | None = None
         self._skipped: frozenset[str] = frozenset()
+        self._tracks = QuoteTracks()
+        self._requotes = Requotes(settings, self._limits)
         self._reading: CloseReading | None = None
 
     # What is on the board.
@@ -106,9 +100,10 @@ class DataAgent(Agent):
         """Note what is posted: from it follows what is still to be read."""
         if self._reading is not None and self._reading.unseen is not None:
             self._reading.unseen.pop(entry.key.partition("/")[2], None)
+        self._requotes.see(entry)
         match entry.fact:
             case SymbolSpec() as spec:
-                self._specs[spec.scope] = spec
+                self._specs[spec.scope], self._specs_ns[spec.scope] = spec, entry.ts_event_ns
             case FeedStatus() as status:
                 self._feeds[status.scope] = status
             case BarHistory() as history:
@@ -118,8 +113,10 @@ class DataAgent(Agent):
                 rows = self._bars.setdefault(bar.scope, deque(maxlen=CONTEXT_BARS))
                 rows.append(_row_of(bar, entry.ts_event_ns))
                 self._posted_ns = max(self._posted_ns, entry.ts_event_ns)
-            case Quote():
-                self._posted_ns = max(self._posted_ns, entry.ts_event_ns)
+            case Quote() as quote:
+                self._tracks.see(quote, entry.ts_event_ns)
+                if not quote_ordinal(entry):
+                    self._posted_ns = max(self._posted_ns, entry.ts_event_ns)
             case _:
                 pass
 
@@ -129,7 +126,9 @@ class DataAgent(Agent):
             isinstance(reply, Unanswered) and isinstance(reply.request, ReadSymbols)
         ):
             self._hear_symbols(reply)
-        elif isinstance(reply, BarsRead | QuotesRead | Unanswered) and self._reading is not None:
+        elif self._requotes.hear(reply) or self._reading is None:
+            return
+        elif isinstance(reply, BarsRead | QuotesRead | Unanswered):
             self._reading.hear(reply)
 
     def _hear_symbols(self, reply: SymbolsRead | Unanswered) -> None:
@@ -142,6 +141,7 @@ class DataAgent(Agent):
         """Read what is due, and post a close when all of it is here."""
         self._follow_symbols(now_ns, outbox)
         self._follow_close(now_ns, outbox)
+        self._follow_requotes(now_ns, outbox)
         self._declare_weekend(now_ns, outbox)
         outbox.requests.append(Wake(at_ns=self._wake_ns(now_ns)))
 
@@ -150,17 +150,17 @@ class DataAgent(Agent):
     def _follow_symbols(self, now_ns: int, outbox: Outbox) -> None:
         reading = self._symbol_reading
         if reading is None or self._symbols_are_due(reading, now_ns):
-            self._symbol_reading = _SymbolReading(trading_day_start_ns(now_ns))
+            self._symbol_reading = SymbolReading(trading_day_start_ns(now_ns))
             outbox.requests.append(ReadSymbols(symbols=self.settings.symbols))
         elif reading.answer is not None:
             reading.heard_ns = reading.heard_ns or now_ns
             outbox.drafts += self._symbol_drafts(reading.answer, reading.heard_ns)
 
-    def _symbols_are_due(self, reading: _SymbolReading, now_ns: int) -> bool:
-        """Whether to ask again: each trading day, or at the close after a failure."""
+    def _symbols_are_due(self, reading: SymbolReading, now_ns: int) -> bool:
+        """Whether to ask again: each trading day, or at the close after something was lacking."""
         if reading.answer is None or not is_open(now_ns) or not self._is_idle:
             return False
-        if isinstance(reading.answer, Unanswered):
+        if isinstance(reading.answer, Unanswered) or self._skipped:
             return last_bar_close_ns(now_ns, self._length_ns) > reading.heard_ns > 0
         return trading_day_start_ns(now_ns) > reading.day_ns
 
@@ -170,7 +170,9 @@ class DataAgent(Agent):
             drafts += [
                 Draft(fact=spec, ts_event_ns=heard_ns)
                 for spec in answer.specs
-                if spec.scope in self.settings.symbols and self._specs.get(spec.scope) != spec
+                if spec.scope in self.settings.symbols
+                and self._specs.get(spec.scope) != spec
+                and heard_ns >= self._specs_ns.get(spec.scope, 0)  # else a close told since
             ]
             reasons = dict(answer.skipped)
         else:
@@ -224,7 +226,9 @@ class DataAgent(Agent):
     @property
     def _may_begin(self) -> bool:
         # Drafts that never came back were taken by an earlier life; a new close goes on without.
-        return self._reading is None or self._reading.unseen is not None
+        # An answer about quotes does not say whose it is, so only one question is open at a time.
+        is_done = self._reading is None or self._reading.unseen is not None
+        return is_done and not self._requotes.is_open
 
     def _begin(self, close_ns: int, outbox: Outbox) -> CloseReading:
         symbols = self._tradable()
@@ -293,7 +297,26 @@ class DataAgent(Agent):
     def _wake_ns(self, now_ns: int) -> int:
         close_ns = next_bar_close_ns(now_ns, self._length_ns)
         retry_ns = self._reading.retry_ns if self._reading else 0
-        return min(close_ns, retry_ns) if retry_ns > now_ns else close_ns
+        at_ns = min(close_ns, self._requotes.next_ns(now_ns))
+        return min(at_ns, retry_ns) if retry_ns > now_ns else at_ns
+
+    # Quotes that a rejection asks for.
+
+    def _follow_requotes(self, now_ns: int, outbox: Outbox) -> None:
+        want = self._requotes.answered
+        if want is not None:
+            outbox.drafts += self._requotes.told(self._requote(want, now_ns))
+        if self._reading is None or self._reading.is_answered:
+            outbox.requests += self._requotes.ask(now_ns)
+
+    def _requote(self, want: Want, now_ns: int) -> Requote:
+        symbol, heard_ns = want.symbol, self._requotes.heard_ns or now_ns
+        point = self._specs[symbol].point if symbol in self._tradable() else 0.0
+        track = self._tracks.of(symbol, heard_ns)
+        return Requote(want, point, self._known_bars(symbol), track, heard_ns)
+
+    def _known_bars(self, symbol: str) -> BarArray:
+        return np.array(list(self._bars.get(symbol, ())), dtype=BAR_DTYPE)
 
     # What a close leads to.
 
@@ -303,6 +326,7 @@ class DataAgent(Agent):
             symbol: judge_delivery(self._delivery(symbol, reading), self._limits, now_ns)
             for symbol in reading.bars
         }
+        specs = self._changed_specs(reading)
         histories = [draft for each in judged.values() for draft in each.histories]
         prices = [draft for each in judged.values() for draft in each.prices]
         feeds = [
@@ -311,7 +335,16 @@ class DataAgent(Agent):
             if each.feed is not None
             for draft in self._feed_drafts(symbol, each.feed, reading.close_ns)
         ]
-        return histories + prices + feeds
+        return specs + histories + prices + feeds
+
+    def _changed_specs(self, reading: CloseReading) -> list[Draft]:
+        answer = reading.quotes_read  # terms change within a day, too
+        specs = answer.specs if isinstance(answer, QuotesRead) else ()
+        return [
+            Draft(fact=spec, ts_event_ns=reading.close_ns)
+            for spec in specs
+            if spec.scope in reading.bars and self._specs[spec.scope] != spec
+        ]
 
     def _delivery(self, symbol: str, reading: CloseReading) -> Delivery:
         history = reading.histories.get(symbol)
@@ -321,11 +354,12 @@ class DataAgent(Agent):
             symbol=symbol,
             close_ns=reading.close_ns,
             point=self._specs[symbol].point,
-            known=np.array(list(self._bars.get(symbol, ())), dtype=BAR_DTYPE),
+            known=self._known_bars(symbol),
             complete_to_ns=max(self._newest_ns(symbol), self._history_end_ns.get(symbol, 0)),
             history=None if history is None else reading.bars_read[history],
             bars=reading.bars_read[reading.bars[symbol]],
             quotes=answer,
+            track=self._tracks.of(symbol, reading.close_ns),
         )
 
     def _newest_ns(self, symbol: str) -> int:

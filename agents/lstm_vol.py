@@ -43,7 +43,7 @@ class LSTMVolAgent(Agent):
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
         self._section = settings.agents.lstm_vol
-        self._windows = Windows(settings.symbols, settings.timeframe)
+        self._windows = Windows(settings)
         self._forecasters: dict[str, _Forecaster] = {}
         self._answered_ns: dict[tuple[str, int], int] = {}
 

@@ -25,7 +25,7 @@ class PortfolioAgent(Agent):
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
         self._section = settings.agents.portfolio
-        self._windows = Windows(settings.symbols, settings.timeframe)
+        self._windows = Windows(settings)
         self._budgeted_ns: dict[str, int] = {}
 
     def see(self, entry: Entry) -> None:

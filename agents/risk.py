@@ -2,13 +2,16 @@
 
 It keeps the account's marks and counters as facts, so that no restart resets them, and judges the
 intents of a round in the order in which they were posted, each beside what the ones before it have
-reserved. Every rule stands in `agents.risk_rules`; there is no mode in which one is left out.
+reserved. Every rule stands in `agents/limits/rules.py`; there is no mode in which one is left out.
 """
+
+from math import isfinite
 
 from agents.agent import Agent, Outbox
 from agents.limits.account import AccountView, day_of
-from agents.limits.candidate import Candidate, Size, Views
+from agents.limits.candidate import Candidate, Views
 from agents.limits.locks import LockView
+from agents.limits.reasons import Reason
 from agents.limits.reservations import Commitment, OrderView, holdings
 from agents.limits.rules import Refusal, first_refusal
 from agents.limits.view import AdviceView, ControlView, MarketView, Seen
@@ -16,7 +19,6 @@ from agents.requests import Wake
 from blackboard.entry import Draft, Entry
 from blackboard.facts import (
     ACCOUNT,
-    FOREVER_NS,
     AccountSnapshot,
     AgentHealth,
     CalendarCoverage,
@@ -115,6 +117,9 @@ class RiskAgent(Agent):
     def act(self, now_ns: int, outbox: Outbox) -> None:
         """Post the locks that are due, the mark of the next reading, and the verdicts."""
         outbox.drafts += self._views.locks.due(now_ns)
+        unexplained = self._views.account.unexplained
+        if unexplained is not None:
+            outbox.drafts.append(_without_mark(unexplained))
         snapshot = self._views.account.next_snapshot
         if snapshot is not None:
             outbox.drafts += self._marked(snapshot, now_ns)
@@ -150,16 +155,16 @@ class RiskAgent(Agent):
             Draft(
                 fact=LimitBreached(
                     scope=ACCOUNT,
-                    limit=reading.limit,
+                    limit=reading.limit.value,
                     value=reading.value,
                     threshold=reading.threshold,
                     consequence=reading.consequence,
                 ),
                 ts_event_ns=seen.ts_ns,
-                ordinal=reading.limit,
+                ordinal=reading.limit.value,
                 causes=(seen.seq,),
             )
-            for reading in self._views.account.crossed(mark, counters)
+            for reading in self._views.account.crossed(mark, counters, seen.fact)
         ]
 
     def _exposure(self, equity: float, now_ns: int) -> Exposure:
@@ -187,26 +192,29 @@ class RiskAgent(Agent):
         waiting = []
         for intent_id, seen in self._views.orders.intents.items():
             if intent_id not in self._given:
-                if self._must_wait(seen, now_ns):
-                    waiting.append(seen.fact.valid_until_ns)
+                case = self._case(seen, now_ns)
+                if self._must_wait(case):
+                    waiting.append(case.valid_until_ns)
                     continue
-                self._given[intent_id] = self._verdict(seen, now_ns)
+                self._given[intent_id] = self._verdict(case)
             outbox.drafts.append(self._given[intent_id][0])
-        if waiting and min(waiting) < FOREVER_NS:
+        if waiting:
             outbox.requests.append(Wake(at_ns=min(waiting) + 1))
 
-    def _must_wait(self, seen: Seen[OrderIntent], now_ns: int) -> bool:
-        return seen.is_valid(now_ns) and not self._views.account.covers(seen.ts_ns)
-
-    def _verdict(self, seen: Seen[OrderIntent], now_ns: int) -> tuple[Draft, Commitment | None]:
+    def _case(self, seen: Seen[OrderIntent], now_ns: int) -> Candidate:
         mark = self._views.account.mark
         equity = 0.0 if mark is None else mark.fact.equity
-        case = Candidate(
-            seen, self._views, self._commitments(now_ns, equity), self._entries(seen), now_ns
-        )
+        held = self._commitments(now_ns, equity)
+        return Candidate(seen, self._views, held, self._entries(seen), now_ns)
+
+    def _must_wait(self, case: Candidate) -> bool:
+        covers = self._views.account.covers(case.seen.ts_ns)
+        return case.now_ns <= case.valid_until_ns and not covers
+
+    def _verdict(self, case: Candidate) -> tuple[Draft, Commitment | None]:
         refusal = first_refusal(case)
         if refusal is not None:
-            return self._draft(case, _refused(seen.fact, refusal)), None
+            return self._draft(case, _refused(case.intent, refusal)), None
         commitment = Commitment(
             symbol=case.symbol,
             side=case.intent.side.sign,
@@ -214,7 +222,7 @@ class RiskAgent(Agent):
             notional=case.size.notional,
             is_reserved=True,
         )
-        return self._draft(case, _approved(seen.fact, case.size)), commitment
+        return self._draft(case, _approved(case)), commitment
 
     def _entries(self, seen: Seen[OrderIntent]) -> int:
         """Return the entries approved in the intent's trading day so far."""
@@ -243,21 +251,40 @@ class RiskAgent(Agent):
         )
 
 
+def _without_mark(seen: Seen[AccountSnapshot]) -> Draft:
+    fact = LimitBreached(
+        scope=ACCOUNT,
+        limit=Reason.HIGH_WATER_MARK.value,
+        value=seen.fact.balance,
+        threshold=seen.fact.deposits,
+        consequence="HALTED",
+    )
+    return Draft(
+        fact=fact, ts_event_ns=seen.ts_ns, ordinal=Reason.HIGH_WATER_MARK.value, causes=(seen.seq,)
+    )
+
+
 def _refused(intent: OrderIntent, refusal: Refusal) -> RiskRefused:
     return RiskRefused(
         scope=intent.scope,
         intent_id=intent.intent_id,
-        reason=refusal.reason,
-        value=refusal.value,
+        reason=refusal.reason.value,
+        value=_told(refusal.value),
         limit=refusal.limit,
         detail=refusal.detail,
     )
 
 
-def _approved(intent: OrderIntent, size: Size) -> RiskApproved:
+def _told(value: float) -> float:
+    """Return a figure as a number that every reader can take."""
+    return value if isfinite(value) else FRAC_MAX
+
+
+def _approved(case: Candidate) -> RiskApproved:
+    intent, size = case.intent, case.size
     return RiskApproved(
         scope=intent.scope,
-        valid_until_ns=intent.valid_until_ns,
+        valid_until_ns=case.valid_until_ns,
         intent_id=intent.intent_id,
         side=intent.side,
         lots=size.lots,

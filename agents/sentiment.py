@@ -3,8 +3,9 @@
 At each close it reads new texts, and the calendar when that is due, waits for both answers, and
 votes on every symbol that has a bar. Whether the calendar is due follows from the last
 `CalendarCoverage` on the board, which is posted anew with each reading; so a rebuilt agent reads it
-exactly when its predecessor would have. A calendar that does not answer is unknown, which permits
-no entry; what was known of future events stays in force.
+exactly when its predecessor would have. The coverage holds until soon after the next reading is
+due, and all blackouts that begin until then are posted with it. A calendar that does not answer is
+unknown, which permits no entry; what was known of future events stays in force.
 """
 
 import math
@@ -26,6 +27,7 @@ from agents.requests import (
 )
 from blackboard.entry import Draft, Entry
 from blackboard.facts import (
+    FOREVER_NS,
     Bar,
     CalendarCoverage,
     EconomicEvent,
@@ -48,6 +50,8 @@ CAUSES_MAX: Final = 32
 """Newest texts that a score names as its causes."""
 SCORE_SWING: Final = 0.1
 """Farthest that texts move the probability from 0.5; they are weak evidence at best."""
+SLACK_BARS: Final = 2
+"""Bars beyond its next reading for which a calendar is relied on."""
 RANGE_BARS: Final = 15
 """True ranges behind the barrier distance."""
 RANGE_FALLBACK_FRAC: Final = 0.001
@@ -167,11 +171,17 @@ class SentimentAgent(Agent):
             at_ns=at_ns,
             calendar=calendar if is_due or self._reading is None else None,
             headlines=None if is_voted else headlines,
+            covers_until_ns=at_ns + section.calendar_refresh_min * MINUTE_NS + self._slack_ns,
             is_due=is_due,
         )
         asked = (reading.calendar, reading.headlines)
         outbox.requests += [request for request in asked if request is not None]
         return reading
+
+    @property
+    def _slack_ns(self) -> int:
+        # The next reading falls on the first close after it is due, and one may be late.
+        return SLACK_BARS * self._length_ns
 
     @property
     def _texts_max(self) -> int:
@@ -218,10 +228,16 @@ class SentimentAgent(Agent):
         return Draft(fact=fact, ts_event_ns=close_ns, causes=causes)
 
     def _blackout_drafts(self, close_ns: int, news: News) -> list[Draft]:
-        """Return the blackouts that begin by the next close, or hold already."""
-        next_ns = next_bar_close_ns(close_ns, self._length_ns)
+        """Return the blackouts that hold already, or begin while the calendar is relied on.
+
+        As long as the coverage is valid, every blackout of its time is on the board: nothing is
+        entered into an event because this agent died before it.
+        """
+        until_ns = next_bar_close_ns(close_ns, self._length_ns)
+        if news.coverage is not None and news.coverage.valid_until_ns < FOREVER_NS:
+            until_ns = max(until_ns, news.coverage.valid_until_ns)
         drafts = []
-        for key in sorted(self._near(news, close_ns, next_ns)):
+        for key in sorted(self._near(news, close_ns, until_ns)):
             event = news.events[key]
             for symbol in self.settings.symbols:
                 if event.fact.scope not in (*_currencies_of(symbol), GLOBAL):

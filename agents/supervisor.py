@@ -9,15 +9,13 @@ in the same post, so none of them is derived again from what is known later.
 
 from typing import Final
 
-import msgspec
-
 from agents.agent import Agent, Outbox
-from agents.intents import intent_id
 from agents.requests import Wake
 from agents.rounds.arbiter import ENTRY_STATES, Arbiter, Standing, Verdict
+from agents.rounds.attempts import Attempts, entry_id
 from agents.rounds.care import Care
 from agents.rounds.drawdown_path import DRAWDOWN
-from agents.rounds.holdings import Holdings, Wish
+from agents.rounds.holdings import Holdings
 from agents.rounds.restrictions import IDENTITY, UNFIT, Restrictions, change, strictest
 from agents.rounds.round import Awaited, Round, Rounds
 from agents.rounds.summaries import Summaries
@@ -62,6 +60,7 @@ from blackboard.facts.control import Command, TradingState
 from blackboard.facts.decision import Action, Side
 from config.agents import Mode
 from config.settings import Settings
+from models.market.sessions import MINUTE_NS
 
 ROUND_AGE_MAX_BARS = 2
 """Age in bars beyond which a round is not decided any more: its prices are history."""
@@ -126,6 +125,7 @@ class SupervisorAgent(Agent):
         self._arbiter = Arbiter(settings)
         self._holdings = Holdings()
         self._restrictions = Restrictions(settings)
+        self._attempts = Attempts(settings, self._arbiter, self._holdings)
         self._summaries = Summaries(settings)
         self._care = Care(settings, self._arbiter, self._holdings, self._restrictions)
         self._health: dict[str, AgentHealth] = {}
@@ -177,8 +177,8 @@ class SupervisorAgent(Agent):
         for place in self._rounds:
             if self._is_due(place, awaited, now_ns):
                 outbox.drafts += self._close(place, now_ns, state)
-        outbox.drafts += self._care.repairs(now_ns) if may_act else []
-        outbox.drafts += self._retries(now_ns) if may_act and state in ENTRY_STATES else []
+        outbox.drafts += self._care.repairs(state, now_ns) if may_act else []
+        outbox.drafts += self._attempts.due(now_ns) if may_act and state in ENTRY_STATES else []
         outbox.drafts += self._retrainings.values()
         outbox.drafts += self._retraining_of_drawdown()
         outbox.drafts += self._summaries.due()
@@ -282,6 +282,10 @@ class SupervisorAgent(Agent):
         return place.is_complete(awaited) or now_ns > place.begun_ns + self._deadline_ns
 
     @property
+    def _quote_age_ns(self) -> int:
+        return self.settings.agents.risk.quote_age_max_min * MINUTE_NS
+
+    @property
     def _length_ns(self) -> int:
         return self.settings.timeframe.length_ns
 
@@ -325,8 +329,9 @@ class SupervisorAgent(Agent):
         assert side is not None, "the gate of the confidence passed, so there is a side"
         intent = OrderIntent(
             scope=decision.scope,
-            valid_until_ns=close_ns + self._length_ns,
-            intent_id=self._entry_id(decision.scope, close_ns, 1),
+            # On a long timeframe its price grows too old before the next close.
+            valid_until_ns=close_ns + min(self._length_ns, self._quote_age_ns),
+            intent_id=entry_id(self.settings, decision.scope, close_ns, 1),
             timeframe=self.settings.timeframe,
             side=side,
             attempt=1,
@@ -337,32 +342,6 @@ class SupervisorAgent(Agent):
             expected_value_r=decision.expected_value_r,
         )
         return self._draft(intent, close_ns, "1", (decision_slot,))
-
-    def _entry_id(self, symbol: str, close_ns: int, attempt: int) -> str:
-        return intent_id(
-            self.settings.book, symbol, self.settings.timeframe, close_ns, "entry", attempt
-        )
-
-    def _retries(self, now_ns: int) -> list[Draft]:
-        drafts = [self._retry(wish, now_ns) for wish in self._holdings.repeatable(now_ns)]
-        return [draft for draft in drafts if draft is not None]
-
-    def _retry(self, wish: Wish, now_ns: int) -> Draft | None:
-        """Ask once more for what was rejected for a passing cause, at the latest quote."""
-        rejected, close_ns = wish.intent.fact, wish.intent.ts_event_ns
-        symbol, attempt = rejected.scope, rejected.attempt + 1
-        next_id = self._entry_id(symbol, close_ns, attempt)
-        quote = self._arbiter.quotes.get(symbol)
-        is_blocked = self._holdings.blocker(symbol, rejected.side, now_ns)[0]
-        if next_id in self._holdings.wishes or quote is None or is_blocked:
-            return None
-        price = quote.fact.ask if rejected.side is Side.BUY else quote.fact.bid
-        intent = msgspec.structs.replace(
-            rejected, intent_id=next_id, attempt=attempt, reference_price=price
-        )
-        outcome_seq = wish.outcome.seq if wish.outcome else wish.intent.seq
-        causes = (wish.intent.seq, outcome_seq, quote.seq)
-        return self._draft(intent, close_ns, str(attempt), causes)
 
     def _draft(
         self,
@@ -388,6 +367,7 @@ class SupervisorAgent(Agent):
         instants = [
             *deadlines,
             self._restrictions.next_change_ns(now_ns),
+            self._care.next_ns(),
             self._summaries.next_digest_ns(now_ns),
         ]
         at_ns = min((each for each in instants if each > now_ns), default=FOREVER_NS)

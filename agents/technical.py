@@ -50,7 +50,7 @@ class TechnicalAgent(Agent):
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
         self._rule_settings = rule_settings(settings.timeframe, settings.agents.technical)
-        self._windows = Windows(settings.symbols, settings.timeframe)
+        self._windows = Windows(settings)
         self._served: dict[str, _Served] = {}
         self._answered_ns: dict[str, int] = {}
         self._closes: dict[str, deque[_Close]] = {

@@ -3,7 +3,7 @@
 When a close is read, and what becomes of the drafts, is the DataAgent's business.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import Final
 
@@ -15,6 +15,7 @@ from agents.requests import (
     QuotesRead,
     ReadBars,
     ReadQuotes,
+    SymbolsRead,
     Unanswered,
 )
 from blackboard.entry import Draft
@@ -23,12 +24,35 @@ from blackboard.facts.market import FeedState
 from models.market.bars import BarArray, empty_bars
 from models.market.grid import closes_between
 from models.market.sessions import is_open
-from models.market.validation import QuoteDefect, Validation, quote_defect, validate_bars
+from models.market.validation import (
+    UNTRACKED,
+    QuoteDefect,
+    QuoteTrack,
+    Validation,
+    quote_defect,
+    validate_bars,
+)
+
+MISDATED: Final = frozenset({QuoteDefect.FUTURE, QuoteDefect.BACKWARDS, QuoteDefect.OLD})
+"""Defects of a quote beside which no bar is taken: theirs or ours, a clock may be wrong, and bars
+are dated by the same one. An hour off, the bar before is taken for this one, or one that has just
+begun for closed. They are read again at the next close."""
 
 SOURCE_UNKNOWN: Final = "terminal"
 """Named as the source where no answer says which one it was."""
 WEEKEND: Final = "weekend"
 """Why a feed is closed."""
+
+
+@dataclass(slots=True)
+class SymbolReading:
+    """Reading the specifications: once in a life, then once a trading day."""
+
+    day_ns: int
+    """Start of the trading day in which it was asked."""
+    answer: SymbolsRead | Unanswered | None = None
+    heard_ns: int = 0
+    """Market time of the step that first used the answer: what it tells is dated so."""
 
 
 @dataclass(slots=True)
@@ -98,6 +122,8 @@ class Delivery:
     """None where no history was asked for."""
     bars: BarsRead | Unanswered
     quotes: QuotesRead | Unanswered
+    track: QuoteTrack = UNTRACKED
+    """What the quotes before say of this one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,16 +157,20 @@ def judge_delivery(delivery: Delivery, limits: DeliveryLimits, now_ns: int) -> J
         histories = (_history_draft(delivery, delivery.history, len(past)),)
         context = context if len(context) else past
     outcome = _validate(delivery.bars, context, limits)
-    drafts = [_bar_draft(delivery, row, limits.timeframe) for row in outcome.kept]
     quote = _quote_of(delivery)
     defect = None
+    drafts: list[Draft] = []
     if quote is not None:
         known = np.concatenate((context, outcome.kept))
-        defect = _defect_of(quote, known, delivery.point, limits, now_ns)
+        defect = defect_of(quote, known, delivery.point, limits, delivery.track, now_ns)
         if defect is None:
-            drafts.append(_quote_draft(delivery, quote, limits, now_ns))
+            fact = quote_fact(quote, delivery.quotes, limits, now_ns)
+            drafts.append(Draft(fact=fact, ts_event_ns=delivery.close_ns))
+        elif defect in MISDATED:
+            outcome = replace(outcome, kept=empty_bars())
+    bars = [_bar_draft(delivery, row, limits.timeframe) for row in outcome.kept]
     feed = _read_feed(delivery, outcome, defect, limits)
-    return JudgedDelivery(histories, tuple(drafts), feed)
+    return JudgedDelivery(histories, (*bars, *drafts), feed)
 
 
 def _validate(answer: BarsRead | Unanswered, known: BarArray, limits: DeliveryLimits) -> Validation:
@@ -183,13 +213,24 @@ def _bar_draft(delivery: Delivery, row: np.void, timeframe: Timeframe) -> Draft:
 
 
 def _quote_of(delivery: Delivery) -> QuoteReading | None:
-    quotes = delivery.quotes.quotes if isinstance(delivery.quotes, QuotesRead) else ()
-    return next((each for each in quotes if each.symbol == delivery.symbol), None)
+    return quote_of(delivery.quotes, delivery.symbol)
 
 
-def _defect_of(
-    quote: QuoteReading, known: BarArray, point: float, limits: DeliveryLimits, now_ns: int
+def quote_of(answer: QuotesRead | Unanswered, symbol: str) -> QuoteReading | None:
+    """Return a symbol's quote in an answer, None if there is none."""
+    quotes = answer.quotes if isinstance(answer, QuotesRead) else ()
+    return next((each for each in quotes if each.symbol == symbol), None)
+
+
+def defect_of(
+    quote: QuoteReading,
+    known: BarArray,
+    point: float,
+    limits: DeliveryLimits,
+    track: QuoteTrack,
+    now_ns: int,
 ) -> QuoteDefect | None:
+    """Return what is wrong with a quote, None if nothing is."""
     return quote_defect(
         quote.bid,
         quote.ask,
@@ -200,22 +241,24 @@ def _defect_of(
         age_ns_max=limits.quote_age_ns_max,
         point=point,
         jump_atr_max=limits.jump_atr_max,
+        track=track,
     )
 
 
-def _quote_draft(
-    delivery: Delivery, quote: QuoteReading, limits: DeliveryLimits, now_ns: int
-) -> Draft:
-    fact = Quote(
-        scope=delivery.symbol,
+def quote_fact(
+    quote: QuoteReading, answer: QuotesRead | Unanswered, limits: DeliveryLimits, now_ns: int
+) -> Quote:
+    """Return a quote as a fact."""
+    return Quote(
+        scope=quote.symbol,
         # Its age counts from the tick, so a price that stands still grows old.
         valid_until_ns=min(quote.tick_ns, now_ns) + limits.quote_age_ns_max,
         bid=quote.bid,
         ask=quote.ask,
         account_per_quote=quote.account_per_quote,
-        source=delivery.quotes.source if isinstance(delivery.quotes, QuotesRead) else "",
+        source=answer.source if isinstance(answer, QuotesRead) else "",
+        tick_ns=quote.tick_ns,
     )
-    return Draft(fact=fact, ts_event_ns=delivery.close_ns)
 
 
 def _read_feed(
@@ -246,6 +289,8 @@ def _feed_verdict(
         return FeedState.STALE, outcome.summary
     if defect is not None and defect is not QuoteDefect.OLD:
         return FeedState.STALE, f"quote rejected: {defect.value}"
+    if defect is None and _quote_of(delivery) is None:
+        return FeedState.STALE, "no quote"
     if last_bar_ns == delivery.close_ns:
         return FeedState.LIVE, outcome.summary
     complete_to_ns = max(delivery.complete_to_ns, last_bar_ns)

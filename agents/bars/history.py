@@ -13,8 +13,10 @@ from agents.agent import Outbox
 from agents.requests import BarsRead, ReadBars, Reply, Unanswered
 from blackboard.entry import Entry
 from blackboard.facts import Bar, BarHistory, Timeframe
-from models.market.bars import BarArray, Window, one_bar, sound_bars
+from config.settings import Settings
+from models.market.bars import BarArray, Window, empty_bars, one_bar
 from models.market.sessions import WEEK_NS, week_open_ns
+from models.market.validation import validate_bars
 
 HISTORYLESS_WEEKS_MAX: Final = 2
 """Weeks of bars kept while the history before them never comes."""
@@ -23,9 +25,10 @@ HISTORYLESS_WEEKS_MAX: Final = 2
 class SymbolWindow:
     """One symbol's window, and how far it is complete."""
 
-    def __init__(self, symbol: str, timeframe: Timeframe) -> None:
+    def __init__(self, symbol: str, timeframe: Timeframe, jump_atr_max: float) -> None:
         self.symbol = symbol
         self.timeframe = timeframe
+        self._jump_atr_max = jump_atr_max
         self.bars = Window()
         """The history, once it is here, and the bars after it."""
         self.close_ns = 0
@@ -41,6 +44,7 @@ class SymbolWindow:
         self.failure = ""
         """Why the last reading of the history brought nothing; empty if none failed."""
         self._week_ns = -1
+        self._bar_count = 0
         self._request: ReadBars | None = None
         self._is_asked = False
         self._failed_close_ns = -1
@@ -58,6 +62,7 @@ class SymbolWindow:
         self.history_rows = 0
         self.failure = ""
         self._week_ns = week_open_ns(entry.ts_event_ns - 1)
+        self._bar_count = fact.bar_count
         self._request = ReadBars(
             symbol=self.symbol,
             timeframe=self.timeframe,
@@ -87,14 +92,17 @@ class SymbolWindow:
         if reply.request != self._request or self.has_history:
             return
         self._is_asked = False
-        if isinstance(reply, BarsRead):
-            history = _inside(sound_bars(reply.bars), reply.request)
-            self.bars = Window(np.concatenate((history, self.bars.bars())))
-            self.has_history = True
-            self.history_rows = len(history)
-        else:
-            self.failure = reply.reason or "history unanswered"
-            self._failed_close_ns = self.close_ns
+        if isinstance(reply, Unanswered):
+            self._fail(reply.reason or "history unanswered")
+            return
+        history = self._sound(reply)
+        if len(history) < self._bar_count:
+            # Half a history would give other columns than those that everybody else has.
+            self._fail(f"history has {len(history)} of {self._bar_count} bars")
+            return
+        self.bars = Window(np.concatenate((history, self.bars.bars())))
+        self.has_history = True
+        self.history_rows = len(history)
 
     def missing(self) -> ReadBars | None:
         """Return what has to be asked now: each history once, and again a bar after it failed."""
@@ -104,6 +112,21 @@ class SymbolWindow:
         self._is_asked = True
         return self._request
 
+    def _sound(self, reply: BarsRead) -> BarArray:
+        """Return the bars that the DataAgent kept of the same answer, by the same rules."""
+        outcome = validate_bars(
+            _inside(reply.bars, reply.request),
+            empty_bars(),
+            now_ns=reply.request.until_ns,
+            length_ns=self.timeframe.length_ns,
+            jump_atr_max=self._jump_atr_max,
+        )
+        return outcome.kept
+
+    def _fail(self, failure: str) -> None:
+        self.failure = failure
+        self._failed_close_ns = self.close_ns
+
     def _keep_from(self, row: int) -> None:
         self.bars = Window(self.bars.bars(row))
 
@@ -111,9 +134,13 @@ class SymbolWindow:
 class Windows:
     """The windows of all symbols."""
 
-    def __init__(self, symbols: tuple[str, ...], timeframe: Timeframe) -> None:
-        self.timeframe = timeframe
-        self.by_symbol = {symbol: SymbolWindow(symbol, timeframe) for symbol in symbols}
+    def __init__(self, settings: Settings) -> None:
+        self.timeframe = settings.timeframe
+        jump_atr_max = settings.agents.data.jump_atr_max
+        self.by_symbol = {
+            symbol: SymbolWindow(symbol, settings.timeframe, jump_atr_max)
+            for symbol in settings.symbols
+        }
 
     def see(self, entry: Entry) -> None:
         """Fold one entry; facts of other kinds, symbols and timeframes pass by."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import NamedTuple
 
+from agents.limits.reasons import Reason
 from agents.limits.view import ControlView, Seen
 from blackboard.entry import Entry
 from blackboard.facts import (
@@ -16,9 +17,11 @@ from blackboard.facts import (
     DayCounters,
     EquityMark,
     LimitBreached,
+    OperatorCommand,
     RiskApproved,
     TradeClosed,
 )
+from blackboard.facts.control import Command
 from blackboard.facts.execution import Origin
 from config.agents import RiskSection
 from models.decision.drawdown import (
@@ -28,19 +31,20 @@ from models.decision.drawdown import (
     first_mark,
     shifted_start,
 )
+from models.decision.exposure import share_of_equity
 from models.market.sessions import trading_day
 
 SNAPSHOTS_WAITING_MAX = 10_000
 """Readings of the account that wait for their mark; beyond it the oldest is passed over."""
 
-DRAWDOWN_LIMITS = ("drawdown_halted", "drawdown_reducing")
+DRAWDOWN_LIMITS = (Reason.DRAWDOWN_HALTED, Reason.DRAWDOWN_REDUCING)
 """Limits whose breach the supervisor must answer before anything is entered; strictest first."""
 
 
 class Reading(NamedTuple):
     """One limit beside its value now."""
 
-    limit: str
+    limit: Reason
     value: float
     threshold: float
     consequence: str
@@ -92,6 +96,8 @@ class AccountView:
         self.tally = Tally()
         self.raised: dict[str, int] = {}
         """Seq of the latest breach of each limit that has been exceeded since."""
+        self._may_begin_anew = False
+        """Whether a person resumed after hearing that the mark cannot be rebuilt."""
         self._unhealed: set[str] = set()
         """Drawdown limits breached since the drawdown from the high-water mark was last below."""
 
@@ -111,13 +117,28 @@ class AccountView:
                 self._count_entry(day_of(entry.ts_event_ns))
             case TradeClosed() as closed:
                 self._count_trade(closed, day_of(entry.ts_event_ns))
+            case OperatorCommand(command=Command.RESUME):
+                self._may_begin_anew = Reason.HIGH_WATER_MARK in self.raised
             case _:
                 pass
 
     @property
     def next_snapshot(self) -> Seen[AccountSnapshot] | None:
-        """The oldest reading without a mark."""
-        return next(iter(self._snapshots.values()), None)
+        """The oldest reading without a mark that a mark can be made of."""
+        return next((seen for seen in self._snapshots.values() if self._can_mark(seen.fact)), None)
+
+    @property
+    def unexplained(self) -> Seen[AccountSnapshot] | None:
+        """The oldest reading that no mark can be made of, if that has not been posted yet."""
+        if Reason.HIGH_WATER_MARK in self.raised:
+            return None
+        oldest = next(iter(self._snapshots.values()), None)
+        return None if oldest is None or self._can_mark(oldest.fact) else oldest
+
+    def _can_mark(self, snapshot: AccountSnapshot) -> bool:
+        # The first mark rests on the deals. Where they do not make the balance, what the account
+        # once had is unknown, and only a person may have the mark begin with what it has now.
+        return self.mark is not None or snapshot.is_explained or self._may_begin_anew
 
     def covers(self, close_ns: int) -> bool:
         """Whether a reading of the account at or after a close has its mark."""
@@ -127,7 +148,7 @@ class AccountView:
         """Return the mark after a reading."""
         now = seen.fact
         if self.mark is None:
-            mark = first_mark(now.equity, now.deposits)
+            mark = first_mark(now.equity, now.deposits, now.peak_balance)
         else:
             paid_in = now.deposits - self.mark.fact.deposits
             mark = advance_mark(self.mark.fact.high_water_mark, paid_in, now.equity)
@@ -162,29 +183,39 @@ class AccountView:
             consecutive_losses=self.tally.consecutive_losses,
         )
 
-    def readings(self, mark: EquityMark, counters: DayCounters) -> tuple[Reading, ...]:
+    @property
+    def margin_use_frac(self) -> float:
+        """Share of equity that is bound as margin, as of the latest reading with a mark."""
+        return 0.0 if self.snapshot is None else margin_use_frac(self.snapshot.fact)
+
+    def readings(
+        self, mark: EquityMark, counters: DayCounters, margin_use: float
+    ) -> tuple[Reading, ...]:
         """Return every watched limit beside its value."""
         limits = self._limits
         day_loss = drawdown_frac(mark.equity, counters.start_equity)
         week_loss = drawdown_frac(mark.equity, counters.week_start_equity)
         return (
-            self._breaker("drawdown_halted", mark, limits.drawdown_halted, "HALTED"),
-            self._breaker("drawdown_reducing", mark, limits.drawdown_reducing, "REDUCING"),
-            Reading("daily_loss_max", day_loss, limits.daily_loss_max, "no entry this day"),
-            Reading("weekly_loss_max", week_loss, limits.weekly_loss_max, "no entry this week"),
+            self._breaker(Reason.DRAWDOWN_HALTED, mark, limits.drawdown_halted, "HALTED"),
+            self._breaker(Reason.DRAWDOWN_REDUCING, mark, limits.drawdown_reducing, "REDUCING"),
+            Reading(Reason.DAILY_LOSS, day_loss, limits.daily_loss_max, "no entry this day"),
+            Reading(Reason.WEEKLY_LOSS, week_loss, limits.weekly_loss_max, "no entry this week"),
             Reading(
-                "consecutive_losses_max",
+                Reason.LOSSES_IN_A_ROW,
                 float(counters.consecutive_losses),
                 float(limits.consecutive_losses_max),
                 f"no entry for {limits.losses_cooldown_min} min",
             ),
+            Reading(Reason.MARGIN_USE, margin_use, limits.margin_use_max, "no entry this day"),
         )
 
-    def crossed(self, mark: EquityMark, counters: DayCounters) -> list[Reading]:
+    def crossed(
+        self, mark: EquityMark, counters: DayCounters, snapshot: AccountSnapshot
+    ) -> list[Reading]:
         """Return the limits that are exceeded and have no breach since they were last below."""
         return [
             reading
-            for reading in self.readings(mark, counters)
+            for reading in self.readings(mark, counters, margin_use_frac(snapshot))
             if reading.is_exceeded and reading.limit not in self.raised
         ]
 
@@ -197,8 +228,7 @@ class AccountView:
 
     def sizing_drawdown_frac(self, control: ControlView) -> float:
         """Return the drawdown that shrinks risk: on probation against its own mark."""
-        if self.mark is None:
-            return 1.0
+        assert self.mark is not None, "the first rule makes sure that there is one"
         mark = self.mark.fact
         if control.is_probation and mark.probation_mark > 0.0:
             return float(drawdown_frac(mark.equity, mark.probation_mark))
@@ -211,15 +241,23 @@ class AccountView:
 
     def _take_mark(self, seen: Seen[EquityMark]) -> None:
         self.snapshot = self._snapshots.pop((seen.ts_ns, seen.ordinal), self.snapshot)
+        if self.mark is None:
+            self.raised.pop(Reason.HIGH_WATER_MARK, None)
+            self._pass_over(seen)
         self.mark = seen
         if self.counters is None:
             return
-        for reading in self.readings(seen.fact, self.counters.fact):
+        for reading in self.readings(seen.fact, self.counters.fact, self.margin_use_frac):
             if not reading.is_exceeded:
                 self.raised.pop(reading.limit, None)
         for limit in DRAWDOWN_LIMITS:
             if seen.fact.drawdown_frac < getattr(self._limits, limit):
                 self._unhealed.discard(limit)
+
+    def _pass_over(self, first: Seen[EquityMark]) -> None:
+        # What was read before the first mark adds nothing to it.
+        waiting = self._snapshots.items()
+        self._snapshots = {key: seen for key, seen in waiting if seen.ts_ns >= first.ts_ns}
 
     def _count_entry(self, day: str) -> None:
         self.tally.roll_to(day)
@@ -234,7 +272,9 @@ class AccountView:
             lost = closed.pnl < 0.0
             self.tally.consecutive_losses = self.tally.consecutive_losses + 1 if lost else 0
 
-    def _breaker(self, limit: str, mark: EquityMark, threshold: float, consequence: str) -> Reading:
+    def _breaker(
+        self, limit: Reason, mark: EquityMark, threshold: float, consequence: str
+    ) -> Reading:
         # Once a breach has led back to trading, the high-water mark would either trip at once
         # again or never; the mark of the new beginning trips after as deep a fall from there.
         value = mark.drawdown_frac
@@ -257,6 +297,11 @@ class AccountView:
 
     def _may_enter_again(self, control: ControlView) -> bool:
         return control.may_enter and not self.unanswered_breach(control)
+
+
+def margin_use_frac(snapshot: AccountSnapshot) -> float:
+    """Return the share of equity that is bound as margin: 1 over the terminal's margin level."""
+    return float(share_of_equity(snapshot.margin, snapshot.equity)) if snapshot.margin else 0.0
 
 
 def _week(day: str) -> tuple[int, int]:

@@ -7,7 +7,7 @@ matters.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from math import isfinite
+from math import inf, nan
 from typing import NamedTuple
 
 from agents.limits.account import AccountView
@@ -82,6 +82,15 @@ class Candidate:
         """The symbol's contract; a rule before its first use makes sure that there is one."""
         return self.views.market.specs[self.symbol].fact
 
+    @property
+    def valid_until_ns(self) -> int:
+        """When an order of it may leave last: an intent lives as long as a bar, at the most.
+
+        It is the supervisor's word, and a word that nobody renews must not bind for longer.
+        """
+        length_ns = self.views.settings.timeframe.length_ns
+        return min(self.intent.valid_until_ns, self.seen.ts_ns + length_ns)
+
     @cached_property
     def budget(self) -> Seen[PortfolioBudget] | None:
         """The symbol's budget in force."""
@@ -91,6 +100,8 @@ class Candidate:
     def kelly_frac(self) -> float:
         """Kelly fraction that the expected value implies; 0 or less means no edge."""
         reward_risk = self.intent.target_distance / self.intent.stop_distance
+        if not 0.0 < reward_risk < inf:
+            return nan
         probability = sizing.target_probability(self.intent.expected_value_r, reward_risk)
         return float(sizing.kelly_frac(probability, reward_risk))
 
@@ -112,9 +123,8 @@ class Candidate:
         )
 
     @cached_property
-    def size(self) -> Size:
-        """The lots whose loss at the stop, costs included, is within the budget; perhaps 0."""
-        equity, spec, quote = self.mark.equity, self.spec, self.quote
+    def budget_frac(self) -> float:
+        """Share of equity that may be lost at the stop."""
         chain = dict(self.factors)
         budget_frac = sizing.risk_budget_frac(
             chain["base"],
@@ -126,19 +136,39 @@ class Candidate:
             self.limits.risk_frac_min,
             self.limits.risk_frac_max,
         )
+        return float(budget_frac)
+
+    @cached_property
+    def loss_per_lot(self) -> float:
+        """What one lot loses at the stop, costs included, in account currency."""
+        quote = self.quote
         loss = sizing.loss_per_lot(
             self.intent.stop_distance,
             quote.ask - quote.bid,
-            spec.contract_size,
+            self.spec.contract_size,
             quote.account_per_quote,
             self.views.settings.terminal.commission_per_lot,
         )
-        for name, value in (("equity", equity), ("risk_frac", budget_frac), ("loss", loss)):
-            if not isfinite(value):
-                raise ValueError(f"{name} of {self.intent.intent_id} must be finite, was {value}")
+        return float(loss) if loss > 0.0 else nan
+
+    @property
+    def figures(self) -> tuple[tuple[str, float], ...]:
+        """Everything that a size is made of, by name; a rule makes sure that it is finite."""
+        return (
+            ("equity", self.mark.equity),
+            ("expected_value_r", self.intent.expected_value_r),
+            ("kelly_frac", self.kelly_frac),
+            ("risk_frac", self.budget_frac),
+            ("loss_per_lot", self.loss_per_lot),
+        )
+
+    @cached_property
+    def size(self) -> Size:
+        """The lots whose loss at the stop, costs included, is within the budget; perhaps 0."""
+        equity, spec, loss = self.mark.equity, self.spec, self.loss_per_lot
         lots = sizing.lots_at_risk(
             equity,
-            budget_frac,
+            self.budget_frac,
             loss,
             spec.volume_step_lots,
             spec.volume_min_lots,
@@ -147,7 +177,7 @@ class Candidate:
         return Size(
             lots=lots,
             # The quotient may exceed the budget by the last bit of a float.
-            risk_frac=min(share_of_equity(lots * loss, equity), budget_frac),
+            risk_frac=min(share_of_equity(lots * loss, equity), self.budget_frac),
             risk_account=lots * loss,
             notional=notional_of(self.symbol, lots, self.views.market),
             factors=self.factors,

@@ -5,6 +5,7 @@ that of the account.
 """
 
 from agents.limits.account import AccountView
+from agents.limits.reasons import Reason
 from agents.limits.view import Seen
 from blackboard.entry import Draft, Entry
 from blackboard.facts import ACCOUNT, Lock, LockReleased, OperatorCommand, TradeClosed
@@ -14,10 +15,6 @@ from blackboard.facts.execution import Origin
 from blackboard.facts.permission import LockSide
 from config.agents import RiskSection
 from models.market.sessions import MINUTE_NS
-
-ENTRY_COOLDOWN = "entry_cooldown_min"
-STOP_COOLDOWN = "stop_cooldown_min"
-LOSSES = "consecutive_losses_max"
 
 _STOP_REASONS = frozenset({"stop", "stop_out"})
 
@@ -70,20 +67,20 @@ class LockView:
             slot: draft for slot, draft in self._due.items() if entry.now_ns < _until_ns(draft)
         }
         if closed.reason in _STOP_REASONS:
-            self._ask(closed.scope, STOP_COOLDOWN, limits.stop_cooldown_min, closed, entry)
+            self._ask(closed.scope, Reason.STOP_COOLDOWN, limits.stop_cooldown_min, closed, entry)
         else:
-            self._ask(closed.scope, ENTRY_COOLDOWN, limits.entry_cooldown_min, closed, entry)
+            self._ask(closed.scope, Reason.ENTRY_COOLDOWN, limits.entry_cooldown_min, closed, entry)
         losses = self._account.tally.consecutive_losses
         if losses >= limits.consecutive_losses_max:
-            self._ask(ACCOUNT, LOSSES, limits.losses_cooldown_min, closed, entry)
+            self._ask(ACCOUNT, Reason.LOSSES_IN_A_ROW, limits.losses_cooldown_min, closed, entry)
 
     def _ask(
-        self, scope: str, reason: str, minutes: int, closed: TradeClosed, entry: Entry
+        self, scope: str, reason: Reason, minutes: int, closed: TradeClosed, entry: Entry
     ) -> None:
         if minutes == 0:
             return
         until_ns = entry.ts_event_ns + minutes * MINUTE_NS
-        lock = Lock(scope=scope, side=LockSide.BOTH, reason=reason, valid_until_ns=until_ns)
+        lock = Lock(scope=scope, side=LockSide.BOTH, reason=reason.value, valid_until_ns=until_ns)
         self._add(lock, entry, str(closed.ticket), (entry.seq,))
 
     def _lift_after(self, resume: OperatorCommand, entry: Entry) -> None:

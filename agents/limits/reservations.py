@@ -4,12 +4,15 @@ Heat belongs to an approval from the moment it is given until its outcome is set
 filled, the position is known; from there on it belongs to the position. An intent is counted once.
 """
 
+from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Final
 
 from agents.limits.view import MarketView, Seen
 from blackboard.entry import Entry
 from blackboard.facts import (
+    AccountSnapshot,
     OrderIntent,
     OrderOutcome,
     OrderSubmitting,
@@ -26,6 +29,9 @@ from models.decision.exposure import (
     risk_at_stop,
     share_of_equity,
 )
+
+JUDGED_MAX: Final = 1024
+"""Latest intents with a verdict; an older one that is said again has expired long ago."""
 
 _FILLED = frozenset({Outcome.FILLED, Outcome.PARTIAL})
 
@@ -85,17 +91,19 @@ class OrderView:
         self.positions: dict[int, Position] = {}
         self._approvals: dict[str, Approval] = {}
         self._unsettled: dict[str, str] = {}
+        self._judged: deque[str] = deque(maxlen=JUDGED_MAX)
+        self._is_netting = False
 
     def see(self, entry: Entry) -> None:
         """Fold one entry into the view."""
         match entry.fact:
             case OrderIntent() as intent:
-                self.intents[intent.intent_id] = Seen(intent, entry)
+                self._want(Seen(intent, entry))
             case RiskApproved() as approved:
-                self.intents.pop(approved.intent_id, None)
+                self._judge(approved.intent_id)
                 self._reserve(Seen(approved, entry))
             case RiskRefused() as refused:
-                self.intents.pop(refused.intent_id, None)
+                self._judge(refused.intent_id)
             case OrderSubmitting() as submitting:
                 self._submit(submitting)
             case OrderOutcome() as outcome:
@@ -105,6 +113,8 @@ class OrderView:
             case TradeClosed() as closed:
                 self.positions.pop(closed.ticket, None)
                 self._approvals.pop(closed.intent_id, None)
+            case AccountSnapshot() as snapshot:
+                self._is_netting = snapshot.is_netting
             case _:
                 pass
 
@@ -123,6 +133,15 @@ class OrderView:
         ]
         return (*positions, *(_of_approval(a.seen.fact, market) for a in approvals))
 
+    def _want(self, seen: Seen[OrderIntent]) -> None:
+        # Under one id there is one intent, the first: what is said again is not judged again.
+        if seen.fact.intent_id not in self._judged:
+            self.intents.setdefault(seen.fact.intent_id, seen)
+
+    def _judge(self, intent_id: str) -> None:
+        self.intents.pop(intent_id, None)
+        self._judged.append(intent_id)
+
     def _reserve(self, seen: Seen[RiskApproved]) -> None:
         for intent_id, old in list(self._approvals.items()):
             if not old.may_lead_to_order(seen.entry.now_ns):
@@ -135,7 +154,10 @@ class OrderView:
             self._approvals[submitting.intent_id].is_submitted = True
 
     def _settle(self, outcome: OrderOutcome) -> None:
-        if outcome.outcome is not Outcome.UNKNOWN:
+        if outcome.outcome is Outcome.UNKNOWN:
+            # Again, where it was accepted before: nobody can say any more what became of it.
+            self._unsettled[outcome.intent_id] = outcome.scope
+        else:
             self._unsettled.pop(outcome.intent_id, None)
         approval = self._approvals.get(outcome.intent_id)
         if approval is None or not outcome.outcome.is_settled:
@@ -156,6 +178,18 @@ class OrderView:
             approval.has_position = True
             if approval.is_done:
                 del self._approvals[fact.intent_id]
+        if self._is_netting:
+            self._release_merged(fact.scope)
+
+    def _release_merged(self, symbol: str) -> None:
+        # A symbol has one position: what was filled has become part of it, whoever opened it.
+        merged = [
+            intent_id
+            for intent_id, approval in self._approvals.items()
+            if approval.is_filled and approval.seen.fact.scope == symbol
+        ]
+        for intent_id in merged:
+            del self._approvals[intent_id]
 
 
 def holdings(commitments: Iterable[Commitment], market: MarketView) -> list[Holding]:

@@ -16,6 +16,7 @@ from blackboard.facts import (
     EntryBlackout,
     Fact,
     FeedStatus,
+    OperatorCommand,
     ParametersChanged,
     PortfolioBudget,
     Quote,
@@ -23,7 +24,7 @@ from blackboard.facts import (
     SymbolSpec,
     TradingStateChanged,
 )
-from blackboard.facts.control import Health, TradingState
+from blackboard.facts.control import Command, Health, TradingState
 from blackboard.facts.news import Coverage
 from config.agents import Mode
 from config.settings import Settings
@@ -187,6 +188,7 @@ class ControlView:
     def __init__(self) -> None:
         self.state: Seen[TradingStateChanged] | None = None
         self.reconciled: Seen[Reconciled] | None = None
+        self._command: Seen[OperatorCommand] | None = None
         self._health: dict[str, AgentHealth] = {}
 
     @property
@@ -215,14 +217,25 @@ class ControlView:
                 self.state = Seen(state, entry)
             case Reconciled() as reconciled:
                 self.reconciled = Seen(reconciled, entry)
+            case OperatorCommand(command=Command.PAUSE | Command.FLATTEN) as command:
+                self._command = Seen(command, entry)
+            case OperatorCommand(command=Command.RESUME):
+                self._command = None
             case AgentHealth() as health if health.scope in ORDER_PATH:
                 self._health[health.scope] = health
             case _:
                 pass
 
-    def has_answered(self, breach_seq: int) -> bool:
-        """Whether the trading state was set by somebody who had seen a breach."""
-        return self.state is not None and self.state.entry.read_to >= breach_seq
+    def has_answered(self, seq: int) -> bool:
+        """Whether the trading state was set by somebody who had seen an entry."""
+        return self.state is not None and self.state.entry.read_to >= seq
+
+    @property
+    def unanswered_command(self) -> Seen[OperatorCommand] | None:
+        """An operator's stop that the trading state does not yet reflect, if there is one."""
+        if self._command is None or self.has_answered(self._command.seq):
+            return None
+        return self._command
 
     def causes(self) -> tuple[int, ...]:
         """Return the seqs of what a verdict uses."""

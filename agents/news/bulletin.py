@@ -18,7 +18,7 @@ from agents.requests import (
     Unanswered,
 )
 from blackboard.entry import Draft
-from blackboard.facts import MARKET, CalendarCoverage, EconomicEvent, Headline
+from blackboard.facts import FOREVER_NS, MARKET, CalendarCoverage, EconomicEvent, Headline
 from blackboard.facts.news import TEXT_LENGTH_MAX, Coverage
 from models.opinion.sentiment import clean_text, score_text
 
@@ -40,6 +40,8 @@ class NewsReading:
     """The close; the moment of the start where the market is closed."""
     calendar: ReadCalendar | None
     headlines: ReadHeadlines | None
+    covers_until_ns: int
+    """How long an answer about the calendar is relied on: a source that falls silent is unknown."""
     is_due: bool
     """Whether the board's coverage asks for this reading; if not, it only notes a new source."""
     calendar_read: CalendarRead | Unanswered | None = None
@@ -87,7 +89,7 @@ def _calendar_drafts(
     news: News,
     currencies: frozenset[str],
 ) -> list[Draft]:
-    coverage, known = _coverage_of(answer, news), news.coverage
+    coverage, known = _coverage_of(answer, reading, news), news.coverage
     if known is not None and not reading.is_due:
         is_other = (coverage.state, coverage.source) != (known.state, known.source)
         if coverage.state is Coverage.UNKNOWN or not is_other:
@@ -104,7 +106,9 @@ def _calendar_drafts(
     return drafts
 
 
-def _coverage_of(answer: CalendarRead | Unanswered, news: News) -> CalendarCoverage:
+def _coverage_of(
+    answer: CalendarRead | Unanswered, reading: NewsReading, news: News
+) -> CalendarCoverage:
     if isinstance(answer, Unanswered):
         source = news.coverage.source if news.coverage else SOURCE_UNKNOWN
         return _coverage(Coverage.UNKNOWN, source, f"unanswered: {answer.reason}", 0)
@@ -112,12 +116,30 @@ def _coverage_of(answer: CalendarRead | Unanswered, news: News) -> CalendarCover
     if count > EVENTS_PER_READ_MAX:
         reason = f"more than {EVENTS_PER_READ_MAX} events"
         return _coverage(Coverage.UNKNOWN, answer.source, reason, count)
-    return _coverage(answer.coverage, answer.source, answer.reason, count)
+    lost = 0 if count else _known_of(answer, news)
+    if lost and answer.coverage is Coverage.COVERED:
+        reason = f"empty, but {lost} events of this time are known from it"
+        return _coverage(Coverage.UNKNOWN, answer.source, reason, 0)
+    until_ns = reading.covers_until_ns if answer.coverage is Coverage.COVERED else FOREVER_NS
+    return _coverage(answer.coverage, answer.source, answer.reason, count, until_ns)
 
 
-def _coverage(state: Coverage, source: str, reason: str, event_count: int) -> CalendarCoverage:
+def _known_of(answer: CalendarRead, news: News) -> int:
+    """Return how many events of the period asked for the same source has told before."""
+    period = answer.request
+    source = clean_text(answer.source, FIGURE_LENGTH_MAX)
+    return sum(
+        event.fact.source == source and period.from_ns <= event.fact.scheduled_ns <= period.until_ns
+        for event in news.events.values()
+    )
+
+
+def _coverage(
+    state: Coverage, source: str, reason: str, event_count: int, until_ns: int = FOREVER_NS
+) -> CalendarCoverage:
     return CalendarCoverage(
         scope=MARKET,
+        valid_until_ns=until_ns,
         state=state,
         source=clean_text(source, FIGURE_LENGTH_MAX),
         reason=clean_text(reason, TEXT_LENGTH_MAX),

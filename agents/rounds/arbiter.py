@@ -8,6 +8,7 @@ absence must not permit what a forecast might forbid.
 """
 
 from collections import deque
+from math import inf
 from typing import Final
 
 import msgspec
@@ -43,7 +44,7 @@ from models.market.sessions import MINUTE_NS
 REVERSAL_VOTER: Final = "technical.reversion"
 """The voter who bets on a reversal, which a storm vetoes."""
 
-BLACKOUTS_MAX: Final = 64
+BLACKOUTS_MAX: Final = 512
 """Latest blackouts kept of one symbol."""
 
 ENTRY_STATES: Final = frozenset({TradingState.ACTIVE, TradingState.SAFE})
@@ -78,7 +79,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     side: Side | None
     """Side the votes speak for, whether or not a gate blocked it; None without a lean."""
     plan: Plan | None
-    """None where quote, specification or average true range is missing."""
+    """None where quote, specification or average true range is missing, or no distance follows."""
     causes: tuple[int, ...]
 
 
@@ -228,6 +229,9 @@ class Arbiter:
         if forecast is not None and not forecast.fact.abstains:
             scale = forecast.fact.atr_scale
         stop_distance = parameters.atr_multiplier * stop.fact.atr * scale
+        target_distance = parameters.min_rr_ratio * stop_distance
+        if not (0.0 < stop_distance < inf and 0.0 < target_distance < inf):
+            return None
         cost = arbitration.round_trip_cost(
             quote.fact.ask - quote.fact.bid,
             self._settings.terminal.commission_per_lot,
@@ -238,7 +242,7 @@ class Arbiter:
             bid=quote.fact.bid,
             ask=quote.fact.ask,
             stop_distance=stop_distance,
-            target_distance=parameters.min_rr_ratio * stop_distance,
+            target_distance=target_distance,
             cost_r=cost / stop_distance,
             causes=(quote.seq, spec.seq, stop.seq),
         )

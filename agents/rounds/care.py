@@ -2,7 +2,8 @@
 
 Whatever comes out only reduces risk; the facts' constructors refuse anything else. Positions that
 are not ours are left alone. What may be done in HALTED is to set a missing stop, and to close what
-a flatten asked for.
+a flatten asked for. A stop that was refused for its place is asked for anew at a younger price, the
+stops level and the spread away; after three refusals the position is closed instead.
 """
 
 from typing import Final
@@ -16,6 +17,7 @@ from agents.rounds.restrictions import FLATTEN, Restrictions
 from agents.rounds.round import Round
 from blackboard.entry import Draft, Entry
 from blackboard.facts import (
+    FOREVER_NS,
     AmendIntent,
     ExitIntent,
     PositionChanged,
@@ -33,6 +35,8 @@ TRAILING: Final = "trailing"
 REPAIR: Final = "missing stop"
 WEEKEND: Final = "weekend"
 REVERSAL: Final = "reversal"
+UNPROTECTED: Final = "unprotected"
+"""Why a position is closed to which no stop could be given."""
 
 POSITION_GATE: Final = GATES[POSITION]
 """Gate that a reversal fails: everything else speaks for the other side."""
@@ -57,6 +61,7 @@ class Slot(msgspec.Struct, frozen=True, kw_only=True):
 
     ts_event_ns: int
     valid_until_ns: int
+    attempt: int = 1
 
 
 class Care:
@@ -99,18 +104,63 @@ class Care:
             if holding.exited_ns < order.since_ns and not holding.is_leaving(now_ns)
         ]
 
-    def repairs(self, now_ns: int) -> list[Draft]:
-        """Return the stop of every own position that was found without one, at once."""
+    def repairs(self, state: TradingState, now_ns: int) -> list[Draft]:
+        """Return what own positions without a stop need: the stop, or, if none can be set, an exit.
+
+        The first stop is asked for at once, each further one at a price younger than the answer to
+        the one before, so that nothing is repeated that was refused.
+        """
         drafts = []
         for holding in self._holdings.own():
-            position = holding.position
-            slot = Slot(ts_event_ns=position.ts_event_ns, valid_until_ns=self._until_ns(now_ns))
-            prices = self._prices(position.fact.scope, None)
-            if holding.amended_ns < slot.ts_event_ns and prices is not None:
-                intent = self._repair(holding, prices, slot, now_ns)
-                if intent is not None:
-                    drafts.append(self._draft(intent, slot, (position.seq,)))
+            if holding.is_naked and not holding.is_leaving(now_ns):
+                drafts += self._protection(holding, state, now_ns)
         return drafts
+
+    def next_ns(self) -> int:
+        """Return when a position that could not be given a stop is closed, if nothing happens."""
+        length_ns = self._settings.timeframe.length_ns
+        naked = [each for each in self._holdings.own() if each.is_naked and not each.repairs]
+        return min((each.naked_ns + length_ns for each in naked), default=FOREVER_NS)
+
+    def _protection(self, holding: Holding, state: TradingState, now_ns: int) -> list[Draft]:
+        is_lost = self._is_beyond_repair(holding, now_ns) and state is not TradingState.HALTED
+        if holding.repairs == 0 or not is_lost:
+            repairs = self._repair(holding, now_ns)
+            if repairs or not is_lost:
+                return repairs
+        if holding.exited_ns >= holding.naked_ns:
+            return []  # asked for already; what failed is asked again at the next close
+        since_ns = max(holding.naked_ns, holding.amend_outcome_ns)
+        slot = Slot(ts_event_ns=since_ns, valid_until_ns=self._until_ns(now_ns))
+        intent = leave(self._settings, holding, UNPROTECTED, slot)
+        return [self._draft(intent, slot, (holding.position.seq,))]
+
+    def _repair(self, holding: Holding, now_ns: int) -> list[Draft]:
+        position = holding.position
+        prices = self._prices(position.fact.scope, None)
+        quote = self._arbiter.quotes.get(position.fact.scope)
+        if prices is None or quote is None or holding.is_amending(now_ns):
+            return []
+        answer = holding.amend_outcome
+        is_again = holding.repairs > 0
+        if is_again and (answer is None or quote.seq <= answer.seq):
+            return []
+        slot = Slot(
+            ts_event_ns=max(position.ts_event_ns, quote.ts_event_ns if is_again else 0),
+            valid_until_ns=self._until_ns(now_ns),
+            attempt=holding.repairs + 1,
+        )
+        atr_multiplier = self._arbiter.parameters(now_ns).fact.atr_multiplier
+        intent = repair(self._settings, holding, prices, atr_multiplier, slot)
+        return [] if intent is None else [self._draft(intent, slot, (position.seq,))]
+
+    def _is_beyond_repair(self, holding: Holding, now_ns: int) -> bool:
+        """Whether enough stops were refused, or none could even be asked for in a whole bar."""
+        if holding.is_amending(now_ns):
+            return False
+        if holding.repairs == 0:
+            return now_ns >= holding.naked_ns + self._settings.timeframe.length_ns
+        return holding.repairs >= ATTEMPTS_MAX
 
     def tend(
         self, place: Round, verdict: Verdict, decision_slot: str, state: TradingState, now_ns: int
@@ -121,18 +171,23 @@ class Care:
         for holding in self._holdings.own(verdict.decision.scope):
             if holding.is_leaving(now_ns) or holding.exited_ns >= place.close_ns:
                 continue
-            reason = self._reason_to_leave(holding, verdict, state, place.close_ns)
+            reason = self._reason_to_leave(holding, verdict, state, place.close_ns, now_ns)
             intent: ExitIntent | AmendIntent | None
             if reason:
                 intent = leave(self._settings, holding, reason, slot)
             else:
-                intent = self._amendment(place, holding, state, slot, now_ns)
+                intent = self._amendment(place, holding, state, slot)
             if intent is not None:
                 drafts.append(self._draft(intent, slot, (decision_slot, holding.position.seq)))
         return drafts
 
     def _reason_to_leave(
-        self, holding: Holding, verdict: Verdict, state: TradingState, close_ns: int
+        self,
+        holding: Holding,
+        verdict: Verdict,
+        state: TradingState,
+        close_ns: int,
+        now_ns: int,
     ) -> str:
         """Return why a position is closed at a close, empty if it is kept.
 
@@ -142,6 +197,8 @@ class Care:
             return FLATTEN_REASON if holding.flattenings < ATTEMPTS_MAX else ""
         if state is TradingState.HALTED:
             return ""
+        if holding.is_naked and self._is_beyond_repair(holding, now_ns):
+            return UNPROTECTED
         if self._settings.agents.supervisor.friday_flat and is_last_chance(
             self._settings, close_ns
         ):
@@ -151,23 +208,13 @@ class Care:
         return REVERSAL if is_opposite and is_barred_by_position else ""
 
     def _amendment(
-        self, place: Round, holding: Holding, state: TradingState, slot: Slot, now_ns: int
+        self, place: Round, holding: Holding, state: TradingState, slot: Slot
     ) -> AmendIntent | None:
         prices = self._prices(holding.position.fact.scope, place)
-        was_asked_at_once = holding.amended_ns >= holding.position.ts_event_ns
-        if prices is None or holding.amended_ns >= slot.ts_event_ns:
-            return None
-        if holding.position.fact.stop_price == 0.0:
-            return self._repair(holding, prices, slot, now_ns) if was_asked_at_once else None
-        if state is TradingState.HALTED:
+        is_asked = holding.amended_ns >= slot.ts_event_ns
+        if prices is None or is_asked or state is TradingState.HALTED:
             return None
         return trail(self._settings, holding, prices, slot)
-
-    def _repair(
-        self, holding: Holding, prices: Prices, slot: Slot, now_ns: int
-    ) -> AmendIntent | None:
-        atr_multiplier = self._arbiter.parameters(now_ns).fact.atr_multiplier
-        return repair(self._settings, holding, prices, atr_multiplier, slot)
 
     def _prices(self, symbol: str, place: Round | None) -> Prices | None:
         quotes, spec = self._arbiter.quotes, self._arbiter.specs.get(symbol)
@@ -186,11 +233,12 @@ class Care:
     def _draft(
         self, intent: ExitIntent | AmendIntent, slot: Slot, causes: tuple[int | str, ...]
     ) -> Draft:
+        suffix = f".{slot.attempt}" if slot.attempt > 1 else ""
         return Draft(
             fact=intent,
             ts_event_ns=slot.ts_event_ns,
             timeframe=self._settings.timeframe.value,
-            ordinal=str(intent.position_ticket),
+            ordinal=f"{intent.position_ticket}{suffix}",
             causes=causes,
         )
 
@@ -212,7 +260,7 @@ def trail(settings: Settings, holding: Holding, prices: Prices, slot: Slot) -> A
         prices.gap,
         prices.spec.point,
     )
-    if stop_price == position.stop_price:
+    if stop_price == position.stop_price or not stop_price > 0.0:
         return None
     return _amend(settings, position, float(stop_price), TRAILING, slot)
 
@@ -220,7 +268,7 @@ def trail(settings: Settings, holding: Holding, prices: Prices, slot: Slot) -> A
 def repair(
     settings: Settings, holding: Holding, prices: Prices, atr_multiplier: float, slot: Slot
 ) -> AmendIntent | None:
-    """Return the wish to set a missing stop, None where one is set or no distance is known.
+    """Return the wish to set a missing stop, None where one is set or none can be computed.
 
     The distance is the intent's; for a position whose intent is not known it is `atr_multiplier`
     average true ranges.
@@ -240,6 +288,8 @@ def repair(
         prices.gap,
         prices.spec.point,
     )
+    if not stop_price > 0.0:
+        return None  # so far away that no price lies there
     return _amend(settings, position, float(stop_price), REPAIR, slot)
 
 
@@ -249,7 +299,7 @@ def leave(settings: Settings, holding: Holding, reason: str, slot: Slot) -> Exit
     return ExitIntent(
         scope=position.scope,
         valid_until_ns=slot.valid_until_ns,
-        intent_id=_id(settings, position, "exit", slot.ts_event_ns),
+        intent_id=_id(settings, position, "exit", slot),
         position_ticket=position.ticket,
         position_side=position.side,
         position_lots=position.lots,
@@ -278,7 +328,7 @@ def _amend(
     return AmendIntent(
         scope=position.scope,
         valid_until_ns=slot.valid_until_ns,
-        intent_id=_id(settings, position, "amend", slot.ts_event_ns),
+        intent_id=_id(settings, position, "amend", slot),
         position_ticket=position.ticket,
         position_side=position.side,
         stop_price=stop_price,
@@ -288,13 +338,13 @@ def _amend(
     )
 
 
-def _id(settings: Settings, position: PositionChanged, purpose: str, ts_event_ns: int) -> str:
+def _id(settings: Settings, position: PositionChanged, purpose: str, slot: Slot) -> str:
     # Several positions of one symbol may be amended at one close; the ticket tells them apart.
     return intent_id(
         settings.book,
         position.scope,
         settings.timeframe,
-        ts_event_ns,
+        slot.ts_event_ns,
         f"{purpose}:{position.ticket}",
-        1,
+        slot.attempt,
     )

@@ -39,6 +39,8 @@ class Wish:
     intent: Known[OrderIntent]
     is_refused: bool = False
     outcome: Known[OrderOutcome] | None = None
+    outcome_ns: int = 0
+    """Market time at which the outcome was posted."""
 
     def is_in_flight(self, now_ns: int) -> bool:
         """Whether it may still open a position that is not seen yet."""
@@ -66,8 +68,15 @@ class Holding:
     position: Known[PositionChanged]
     stop_distance: float = 0.0
     """As its intent planned it; 0 where no intent of ours is known."""
+    naked_ns: int = 0
+    """Since when the board has known it without a stop, 0 while it has one."""
+    repairs: int = 0
+    """Stops that were asked for since then."""
     amended_ns: int = -1
     """Event time of the latest AmendIntent, −1 before the first; likewise of the ExitIntent."""
+    amend_intent: AmendIntent | None = None
+    amend_outcome: Known[OrderOutcome] | None = None
+    amend_outcome_ns: int = 0
     exited_ns: int = -1
     exit_intent: ExitIntent | None = None
     exit_outcome: OrderOutcome | None = None
@@ -84,13 +93,29 @@ class Holding:
         """Whether we may manage it."""
         return self.position.fact.origin is Origin.OWN
 
+    @property
+    def is_naked(self) -> bool:
+        """Whether nothing at the broker protects it."""
+        return self.is_open and self.position.fact.stop_price == 0.0
+
     def is_leaving(self, now_ns: int) -> bool:
         """Whether an exit may still be carried out."""
-        if self.exit_intent is None:
-            return False
-        if self.exit_outcome is None:
-            return now_ns <= self.exit_intent.valid_until_ns
-        return not self.exit_outcome.outcome.is_settled
+        return _may_happen(self.exit_intent, self.exit_outcome, now_ns)
+
+    def is_amending(self, now_ns: int) -> bool:
+        """Whether an amendment may still be carried out."""
+        outcome = self.amend_outcome.fact if self.amend_outcome else None
+        return _may_happen(self.amend_intent, outcome, now_ns)
+
+
+def _may_happen(
+    intent: ExitIntent | AmendIntent | None, outcome: OrderOutcome | None, now_ns: int
+) -> bool:
+    if intent is None:
+        return False
+    if outcome is None:
+        return now_ns <= intent.valid_until_ns
+    return not outcome.outcome.is_settled
 
 
 class Holdings:
@@ -108,11 +133,11 @@ class Holdings:
             case RiskRefused(intent_id=intent_id) if intent_id in self.wishes:
                 self.wishes[intent_id].is_refused = True
             case OrderOutcome() as outcome:
-                self._settle(known(outcome, entry))
+                self._settle(known(outcome, entry), entry.now_ns)
             case PositionChanged() as position:
-                self._change(known(position, entry))
-            case AmendIntent(position_ticket=ticket) if ticket in self._holdings:
-                self._holdings[ticket].amended_ns = entry.ts_event_ns
+                self._change(known(position, entry), entry.now_ns)
+            case AmendIntent() as amend if amend.position_ticket in self._holdings:
+                self._amend(amend, entry.ts_event_ns)
             case ExitIntent() as exit_intent if exit_intent.position_ticket in self._holdings:
                 self._leave(exit_intent, entry.ts_event_ns)
             case _:
@@ -165,32 +190,47 @@ class Holdings:
         if len(self.wishes) > INTENTS_MAX:
             del self.wishes[next(iter(self.wishes))]
 
-    def _settle(self, outcome: Known[OrderOutcome]) -> None:
+    def _settle(self, outcome: Known[OrderOutcome], now_ns: int) -> None:
         intent_id = outcome.fact.intent_id
         if outcome.fact.purpose is Purpose.ENTRY and intent_id in self.wishes:
-            self.wishes[intent_id].outcome = outcome
+            wish = self.wishes[intent_id]
+            wish.outcome, wish.outcome_ns = outcome, now_ns
         for holding in self._holdings.values():
+            if holding.amend_intent is not None and holding.amend_intent.intent_id == intent_id:
+                holding.amend_outcome, holding.amend_outcome_ns = outcome, now_ns
             if holding.exit_intent is not None and holding.exit_intent.intent_id == intent_id:
                 holding.exit_outcome = outcome.fact
 
-    def _change(self, position: Known[PositionChanged]) -> None:
+    def _change(self, position: Known[PositionChanged], now_ns: int) -> None:
         # A closed position stays known: should the broker show it again, what was asked for it
         # before is not asked again in the same slot.
-        ticket = position.fact.ticket
-        if ticket in self._holdings:
-            self._holdings[ticket].position = position
-            return
+        holding = self._holdings.get(position.fact.ticket) or self._hold(position)
+        holding.position = position
+        if not holding.is_naked:
+            holding.naked_ns = holding.repairs = 0
+        elif holding.naked_ns == 0:
+            holding.naked_ns = now_ns
+
+    def _hold(self, position: Known[PositionChanged]) -> Holding:
         wish = self.wishes.get(position.fact.intent_id)
         distance = 0.0 if wish is None else wish.intent.fact.stop_distance
-        self._holdings[ticket] = Holding(position, stop_distance=distance)
+        holding = Holding(position, stop_distance=distance)
+        self._holdings[position.fact.ticket] = holding
         if len(self._holdings) > HOLDINGS_MAX:
             self._forget_a_closed_one()
+        return holding
 
     def _forget_a_closed_one(self) -> None:
         closed = (ticket for ticket, each in self._holdings.items() if not each.is_open)
         oldest = next(closed, None)
         if oldest is not None:
             del self._holdings[oldest]
+
+    def _amend(self, amend: AmendIntent, ts_event_ns: int) -> None:
+        holding = self._holdings[amend.position_ticket]
+        holding.amended_ns = ts_event_ns
+        holding.amend_intent, holding.amend_outcome = amend, None
+        holding.repairs += holding.is_naked
 
     def _leave(self, exit_intent: ExitIntent, ts_event_ns: int) -> None:
         holding = self._holdings[exit_intent.position_ticket]

@@ -9,10 +9,13 @@ cause              state     way in                                  way out
 =================  ========  ======================================  ============================
 identity           HALTED    Reconciled, unclean, reason "identity"  a person's resume
 drawdown_halted    HALTED    LimitBreached                           a person's resume
+high_water_mark    HALTED    LimitBreached: no mark can be rebuilt   the first EquityMark, or resume
 terminal           HALTED    OrderOutcome 10017, 10026, 10027, −8    a person's resume
 flatten            HALTED    OperatorCommand                         a person's resume
 pause              REDUCING  OperatorCommand                         a person's resume
 no_money           REDUCING  OrderOutcome 10019                      next trading day, or resume
+margin_use_max     REDUCING  LimitBreached                           next trading day, or resume
+stop_out           REDUCING  TradeClosed, reason "stop_out"          next trading day, or resume
 daily_loss_max     REDUCING  LimitBreached                           next trading day
 weekly_loss_max    REDUCING  LimitBreached                           next trading week
 reconciliation     REDUCING  Reconciled, unclean, any other reason   a clean Reconciled
@@ -42,12 +45,14 @@ from blackboard.entry import Entry
 from blackboard.facts import (
     FOREVER_NS,
     AgentHealth,
+    EquityMark,
     GateReport,
     LimitBreached,
     OperatorCommand,
     OrderOutcome,
     Reconciled,
     RetrainRequested,
+    TradeClosed,
     TradingStateChanged,
     TrainingSkipped,
 )
@@ -63,8 +68,10 @@ from models.market.sessions import (
 )
 
 DRAWDOWN_HALTED: Final = "drawdown_halted"
+HIGH_WATER_MARK: Final = "high_water_mark"
 FLATTEN: Final = "flatten"
 IDENTITY: Final = "identity"
+MARGIN_USE: Final = "margin_use_max"
 RECONCILIATION: Final = "reconciliation"
 
 RETCODES_HALTING: Final = frozenset({10017, 10026, 10027, -8})
@@ -97,12 +104,17 @@ class Rule(msgspec.Struct, frozen=True):
 RULES: Final[dict[str, Rule]] = {
     IDENTITY: Rule(TradingState.HALTED, "check login, server and modes, then resume", True),
     DRAWDOWN_HALTED: Rule(TradingState.HALTED, "a person judges the losses, then resume", True),
+    HIGH_WATER_MARK: Rule(
+        TradingState.HALTED, "deals that make the balance, or resume from the equity as it is", True
+    ),
     "terminal": Rule(TradingState.HALTED, "allow trading in the terminal, then resume", True),
     FLATTEN: Rule(TradingState.HALTED, "resume", True),
     "pause": Rule(TradingState.REDUCING, "resume", True),
     "no_money": Rule(TradingState.REDUCING, "the next trading day, or resume", True),
     "daily_loss_max": Rule(TradingState.REDUCING, "the next trading day"),
     "weekly_loss_max": Rule(TradingState.REDUCING, "the next trading week"),
+    MARGIN_USE: Rule(TradingState.REDUCING, "the next trading day, or resume", True),
+    "stop_out": Rule(TradingState.REDUCING, "the next trading day, or resume", True),
     RECONCILIATION: Rule(TradingState.REDUCING, "a clean comparison with the broker's book"),
     **{
         f"agent.{name}": Rule(state, f"{name} is healthy again")
@@ -192,21 +204,30 @@ class Restrictions:
                 self._obey(order, entry)
             case LimitBreached() as breach:
                 self._breached(breach, entry)
+            case EquityMark():
+                self._lift(HIGH_WATER_MARK)
             case AgentHealth() as report:
                 self._heed(report, entry)
             case Reconciled() as comparison:
                 self._compared(comparison, entry)
             case OrderOutcome() as outcome:
                 self._answered(outcome, entry)
-            case RetrainRequested(reason=reason):
-                self._asked(reason, entry.ts_event_ns)
-            case GateReport(is_promoted=promoted):
-                verdict = "candidate promoted" if promoted else "candidate refused"
-                self._judge(verdict, entry.ts_event_ns)
-            case TrainingSkipped(reason=reason):
-                self._judge(f"no candidate: {reason}", entry.ts_event_ns)
+            case TradeClosed(reason="stop_out") as trade:
+                evidence = f"the broker closed {trade.scope} {trade.ticket} for lack of margin"
+                self._open("stop_out", entry, evidence, next_trading_day_ns(entry.ts_event_ns))
+            case RetrainRequested() | GateReport() | TrainingSkipped() as step:
+                self._retrained(step, entry.ts_event_ns)
             case _:
                 pass
+
+    def _retrained(self, step: RetrainRequested | GateReport | TrainingSkipped, at_ns: int) -> None:
+        match step:
+            case RetrainRequested(reason=reason):
+                self._asked(reason, at_ns)
+            case GateReport(is_promoted=promoted):
+                self._judge("candidate promoted" if promoted else "candidate refused", at_ns)
+            case TrainingSkipped(reason=reason):
+                self._judge(f"no candidate: {reason}", at_ns)
 
     def _open(self, cause: str, entry: Entry, evidence: str, ends_ns: int = FOREVER_NS) -> None:
         earlier = self._incidents.get(cause)
@@ -236,9 +257,9 @@ class Restrictions:
         evidence = f"{breach.limit} {breach.value:.4f} against {breach.threshold:.4f}"
         if breach.limit in {DRAWDOWN, DRAWDOWN_HALTED}:
             self._enter_drawdown(entry, evidence)
-        if breach.limit == DRAWDOWN_HALTED:
-            self._open(DRAWDOWN_HALTED, entry, evidence)
-        elif breach.limit == "daily_loss_max":
+        if breach.limit in {DRAWDOWN_HALTED, HIGH_WATER_MARK}:
+            self._open(breach.limit, entry, evidence)
+        elif breach.limit in {"daily_loss_max", MARGIN_USE}:
             self._open(breach.limit, entry, evidence, next_trading_day_ns(at_ns))
         elif breach.limit == "weekly_loss_max":
             self._open(breach.limit, entry, evidence, next_week_open_ns(at_ns))

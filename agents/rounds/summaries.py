@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
+from agents.rounds.care import UNPROTECTED
 from agents.rounds.drawdown_path import DRAWDOWN
 from agents.rounds.restrictions import RULES, UNFIT
 from blackboard.entry import Draft, Entry
@@ -21,9 +22,11 @@ from blackboard.facts import (
     AgentHealth,
     Decision,
     EquityMark,
+    ExitIntent,
     LimitBreached,
     OrderOutcome,
     PortfolioBudget,
+    PositionChanged,
     RiskRefused,
     Summary,
     TradeClosed,
@@ -31,7 +34,7 @@ from blackboard.facts import (
     VoterWeights,
 )
 from blackboard.facts.decision import Action
-from blackboard.facts.execution import Outcome, Purpose
+from blackboard.facts.execution import Origin, Outcome, Purpose
 from config.settings import Settings
 from models.market.sessions import (
     DAY_NS,
@@ -92,6 +95,7 @@ class Summaries:
         self._currency = ""
         self._drawdown_frac = 0.0
         self._unfit: set[str] = set()
+        self._naked: set[int] = set()
         self._budgets: dict[str, float] = {}
 
     def see(self, entry: Entry) -> None:
@@ -106,6 +110,12 @@ class Summaries:
                 self._tell_trade(trade, entry)
             case AgentHealth() as report:
                 self._tell_health(report, entry)
+            case PositionChanged() as position if position.origin is Origin.OWN:
+                self._tell_position(position, entry)
+            case ExitIntent(reason=reason) as intent if reason == UNPROTECTED:
+                title = f"{intent.scope} {intent.position_ticket} is closed: no stop could be set"
+                text = "every stop that was asked for was refused, or none could be asked for"
+                self.note(entry, "unprotected", title, text)
             case LimitBreached() as breach if breach.limit not in {*RULES, DRAWDOWN}:
                 text = f"{breach.value:g} against {breach.threshold:g}: {breach.consequence}"
                 self.note(entry, "limit", f"Limit {breach.limit}", text)
@@ -182,6 +192,16 @@ class Summaries:
             f"by {trade.reason}, {trade.origin.value}"
         )
         self.note(entry, "trade", title, text, str(trade.ticket))
+
+    def _tell_position(self, position: PositionChanged, entry: Entry) -> None:
+        is_naked = position.lots > 0.0 and position.stop_price == 0.0
+        if is_naked and position.ticket not in self._naked:
+            self._naked.add(position.ticket)
+            title = f"{position.scope} {position.ticket} has no stop at the broker"
+            text = "a stop is asked for at once; if none can be set, the position is closed"
+            self.note(entry, "unprotected", title, text)
+        elif not is_naked:
+            self._naked.discard(position.ticket)
 
     def _tell_health(self, report: AgentHealth, entry: Entry) -> None:
         was_unfit, is_unfit = report.scope in self._unfit, report.health in UNFIT

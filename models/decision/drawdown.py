@@ -17,11 +17,11 @@ FRAC_MAX = 1e6
 
 
 @njit(cache=True)
-def first_mark(equity: float, deposits: float) -> float:
-    """Return the mark of an account that has none yet, rebuilt from its balance deals.
+def first_mark(equity: float, deposits: float, peak_balance: float) -> float:
+    """Return the mark of an account that has none yet, rebuilt from its deals.
 
-    What was paid in and not withdrawn is the equity of a record without profit, so an account that
-    has lost before it is first seen starts below its mark.
+    The highest balance is the highest equity of which a record exists, and without profit it is
+    what was paid in, so an account that has lost before it is first seen starts below its mark.
 
     Parameters
     ----------
@@ -29,13 +29,15 @@ def first_mark(equity: float, deposits: float) -> float:
         Equity now.
     deposits : float
         Sum of all deposits less withdrawals, of either sign.
+    peak_balance : float
+        Highest balance so far, moved by the payments since; 0 where it is not known.
 
     Returns
     -------
     float
-        At least `equity`, `deposits` and `MARK_MIN`.
+        At least `equity`, `deposits`, `peak_balance` and `MARK_MIN`.
     """
-    return max(equity, deposits, MARK_MIN)
+    return max(equity, deposits, peak_balance, MARK_MIN)
 
 
 @njit(cache=True)

@@ -52,26 +52,6 @@ def one_bar(
     return np.array([(close_ns, open, high, low, close, tick_volume, spread_points)], BAR_DTYPE)
 
 
-def sound_bars(bars: BarArray) -> BarArray:
-    """Return the bars that can be used: consistent prices above zero, each later than all before.
-
-    What an unchecked source delivers goes through here; a bar that is dropped leaves a gap.
-    """
-    lowest = np.minimum(bars["open"], bars["close"])
-    highest = np.maximum(bars["open"], bars["close"])
-    is_sound = (
-        (bars["low"] > 0.0)
-        & (bars["low"] <= lowest)
-        & (highest <= bars["high"])
-        & np.isfinite(bars["high"])
-    )  # a NaN fails every comparison
-    sound: BarArray = bars[is_sound]
-    is_later = np.ones(len(sound), dtype=np.bool_)
-    is_later[1:] = sound["close_ns"][1:] > np.maximum.accumulate(sound["close_ns"])[:-1]
-    later: BarArray = sound[is_later]
-    return later
-
-
 class Window:
     """One symbol's closed bars from an anchor on, growing at the end only.
 

@@ -9,7 +9,7 @@ import math
 from collections import Counter
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,12 +29,16 @@ CONFIRMING_BARS: Final = 2
 SCALE_FACTOR_MAX: Final = 3.0
 """Factor from the median close beyond which a price belongs to something else."""
 SPREAD_FACTOR_MAX: Final = 50.0
-"""Factor from the median spread of known bars beyond which a quote is garbage."""
+"""Factor from the median spread of known bars at which a quote is garbage."""
 TICK_AHEAD_NS_MAX: Final = 5 * SECOND_NS
 """How far a tick may lie in the future; two honest clocks differ a little."""
+TICK_BEHIND_NS_MAX: Final = 5 * SECOND_NS
+"""How far a tick may lie before one that is known; sources may deliver a little out of order."""
+RATE_FACTOR_MAX: Final = 1.2
+"""Factor from the usual rate into account currency beyond which a rate is garbage."""
 COUNT_MAX: Final = 2**31
 """Largest believable tick volume or spread."""
-_PRECHECK_SLACK: Final = 1.0 - 1e-9  # sums are rounded differently there; never find fewer
+_PRECHECK_SLACK: Final = 1.0 - 1e-9  # sums and differences are rounded; never find fewer
 
 
 class Defect(StrEnum):
@@ -289,6 +293,19 @@ def _missing_bars(known: BarArray, kept: BarArray, length_ns: int) -> int:
     return int(numbers[-1] - numbers[0]) - (len(numbers) - 1)
 
 
+class QuoteTrack(NamedTuple):
+    """What the quotes before say of the next one; 0 where nothing is known."""
+
+    tick_ns: int
+    """Time of the newest tick so far."""
+    account_per_quote: float
+    """Usual value in account currency of one unit of the quote currency."""
+
+
+UNTRACKED: Final = QuoteTrack(tick_ns=0, account_per_quote=0.0)
+"""Before the first quote."""
+
+
 class QuoteDefect(StrEnum):
     """Why a quote is rejected."""
 
@@ -298,12 +315,16 @@ class QuoteDefect(StrEnum):
     """The bid is not below the ask."""
     FUTURE = "future"
     """The tick was made after now."""
+    BACKWARDS = "backwards"
+    """The tick was made before one that is known."""
     OLD = "old"
     """The tick is older than a quote may be; nothing is wrong with it otherwise."""
     JUMP = "jump"
     """Too far from the last close."""
     WIDE = "wide"
     """The spread is a large multiple of the usual one."""
+    RATE = "rate"
+    """The value in account currency is far from the usual one: lots would be counted wrong."""
 
 
 def quote_defect(
@@ -317,6 +338,7 @@ def quote_defect(
     age_ns_max: int,
     point: float,
     jump_atr_max: float,
+    track: QuoteTrack = UNTRACKED,
 ) -> QuoteDefect | None:
     """Return what is wrong with a quote, None if nothing is.
 
@@ -336,6 +358,8 @@ def quote_defect(
         Smallest price step, in which the spreads of bars are counted.
     jump_atr_max : float
         Largest distance from the last close, in average true ranges.
+    track : QuoteTrack
+        What the quotes before say.
     """
     values = (bid, ask, account_per_quote)
     if not all(math.isfinite(value) and value > 0.0 for value in values):
@@ -344,8 +368,13 @@ def quote_defect(
         return QuoteDefect.CROSSED
     if tick_ns > now_ns + TICK_AHEAD_NS_MAX:
         return QuoteDefect.FUTURE
+    if tick_ns < track.tick_ns - TICK_BEHIND_NS_MAX:
+        return QuoteDefect.BACKWARDS
     if tick_ns + age_ns_max <= now_ns:
         return QuoteDefect.OLD
+    usual = track.account_per_quote
+    if usual > 0.0 and not usual / RATE_FACTOR_MAX <= account_per_quote <= usual * RATE_FACTOR_MAX:
+        return QuoteDefect.RATE
     return _distance_defect(bid, ask, known[-CONTEXT_BARS:], point, jump_atr_max)
 
 
@@ -361,6 +390,6 @@ def _distance_defect(
         return QuoteDefect.JUMP
     usual_spread = float(np.median(known["spread_points"])) * point
     # Sources without spreads deliver 0, which says nothing of what is usual.
-    if usual_spread > 0.0 and ask - bid > SPREAD_FACTOR_MAX * usual_spread:
+    if usual_spread > 0.0 and ask - bid >= SPREAD_FACTOR_MAX * usual_spread * _PRECHECK_SLACK:
         return QuoteDefect.WIDE
     return None
