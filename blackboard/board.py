@@ -13,6 +13,7 @@ from typing import TypeVar
 import msgspec
 
 from blackboard.access import Access
+from blackboard.admission import Admission, Pulse
 from blackboard.entry import (
     Ack,
     Draft,
@@ -24,7 +25,7 @@ from blackboard.entry import (
     encode_entries,
     store,
 )
-from blackboard.errors import JournalCorrupt, PostRefused, StaleEpoch
+from blackboard.errors import JournalCorrupt, PostRefused
 from blackboard.facts import (
     AmendIntent,
     ExitIntent,
@@ -35,7 +36,7 @@ from blackboard.facts import (
     RiskApproved,
     kind_of,
 )
-from blackboard.journal import GENESIS, Block, Durability, Journal, seal, verify
+from blackboard.journal import GENESIS, UNDECODABLE, Block, Durability, Journal, seal, verify
 
 T = TypeVar("T")
 
@@ -58,6 +59,8 @@ class BoardLimits(msgspec.Struct, frozen=True, kw_only=True):
     """Entries kept in memory; a reader that lags further is served from the journal."""
     drafts_per_post_max: int = 10_000
     causes_per_draft_max: int = 256
+    author_entries_per_min_max: int = 20_000
+    """Entries of one author in a minute of `known_at_ns`."""
 
 
 class Filter(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,13 +91,6 @@ class Joined(msgspec.Struct, frozen=True, kw_only=True):
     """Market time of that commit, 0 if there was none."""
 
 
-class Pulse(msgspec.Struct, frozen=True, kw_only=True):
-    """How much an author has said, and when last."""
-
-    entries: int
-    last_known_ns: int
-
-
 class _Turn(msgspec.Struct, frozen=True):
     """How far an author had come at its last commit."""
 
@@ -123,12 +119,18 @@ class Board:
         self.limits = limits or BoardLimits()
         self._journal = journal
         self._durability = durability
+        self._synced = Durability.FULL if durability else durability
+        """For orders, and for epochs: the terminal remembers the highest, whatever we forget."""
         self._head = 0
         self._hash = GENESIS
         self._tail: deque[Stored] = deque(maxlen=self.limits.tail_entries_max)
         self._seqs: dict[str, int] = {}
         self._latest: dict[tuple[str, str], Entry] = {}
-        self._pulses: dict[str, Pulse] = {}
+        self._admission = Admission(
+            access,
+            drafts_per_post_max=self.limits.drafts_per_post_max,
+            author_entries_per_min_max=self.limits.author_entries_per_min_max,
+        )
         self._epochs: dict[str, int] = self._load("epochs", dict[str, int], {})
         self._turns: dict[str, _Turn] = self._load("turns", dict[str, _Turn], {})
         self._now_ns: int = self._load("now", int, 0)
@@ -151,14 +153,14 @@ class Board:
 
     @property
     def pulses(self) -> dict[str, Pulse]:
-        """How much each author has said, and when last."""
-        return dict(self._pulses)
+        """How much each author has said, when last, and how often it was refused."""
+        return self._admission.pulses
 
     def join(self, author: str) -> Joined:
         """Admit a new instance of an author; older ones can no longer post."""
         self.access.require_author(author)
         epochs = {**self._epochs, author: self._epochs.get(author, 0) + 1}
-        self._journal.append(None, {"epochs": msgspec.msgpack.encode(epochs)}, self._durability)
+        self._journal.append(None, {"epochs": msgspec.msgpack.encode(epochs)}, self._synced)
         self._epochs = epochs
         turn = self._turns.get(author, _Turn(0, 0))
         return Joined(epoch=epochs[author], read_to=turn.read_to, now_ns=turn.now_ns)
@@ -186,6 +188,7 @@ class Board:
                 answers.append(self._admit(post, fresh, known_at_ns))
                 turns[post.author] = _Turn(post.read_to, post.now_ns)
             except PostRefused as refusal:
+                self._admission.count_refusal(post.author)
                 answers.append(refusal)
         self._write(fresh, {"turns": msgspec.msgpack.encode(turns)})
         self._turns = turns
@@ -264,7 +267,7 @@ class Board:
         }
 
     def _admit(self, post: Post, fresh: dict[str, Entry], known_at_ns: int) -> tuple[Ack, ...]:
-        self._check(post)
+        self._admission.require_sound(post, self._epochs.get(post.author, 0))
         mine: dict[str, Entry] = {}
         acks = []
         for draft in post.drafts:
@@ -286,23 +289,9 @@ class Board:
                     causes=causes,
                 )
             acks.append(Ack(taken or mine[key].seq, taken is None))
+        self._admission.require_room(post.author, fresh.values(), mine.values(), known_at_ns)
         fresh.update(mine)
         return tuple(acks)
-
-    def _check(self, post: Post) -> None:
-        self.access.require_author(post.author)
-        if post.epoch != self._epochs.get(post.author, 0):
-            current = self._epochs.get(post.author, 0)
-            raise StaleEpoch(f"epoch of {post.author} must be {current}, was {post.epoch}")
-        if len(post.drafts) > self.limits.drafts_per_post_max:
-            most = self.limits.drafts_per_post_max
-            raise PostRefused(f"a post holds at most {most} drafts, was {len(post.drafts)}")
-        for draft in post.drafts:
-            self.access.require_post(post.author, kind_of(draft.fact))
-            if draft.ts_event_ns > post.now_ns:
-                raise PostRefused(
-                    f"ts_event_ns of {draft.slot} must not be after {post.now_ns}: it is the future"
-                )
 
     def _causes(
         self, author: str, draft: Draft, fresh: dict[str, Entry], seq: int
@@ -325,13 +314,11 @@ class Board:
     def _write(self, fresh: dict[str, Entry], states: dict[str, bytes]) -> None:
         stored = [store(entry) for entry in fresh.values()]
         block: Block | None = None
-        durability = self._durability
+        about_orders = any(entry.kind in ORDER_KINDS for entry in fresh.values())
+        durability = self._synced if about_orders else self._durability
         if stored:
             last_seq = self._head + len(stored)
             block = seal(self._head + 1, last_seq, encode_entries(stored), self._hash)
-            about_orders = any(entry.kind in ORDER_KINDS for entry in fresh.values())
-            if about_orders and durability is not Durability.UNSYNCED:
-                durability = Durability.FULL
         self._journal.append(block, states, durability)
         if block is not None:
             self._apply(block, stored)
@@ -342,10 +329,7 @@ class Board:
             self._tail.append(item)
             self._seqs[entry.key] = entry.seq
             self._latest[entry.kind, entry.fact.scope] = entry
-            said = self._pulses.get(entry.author)
-            self._pulses[entry.author] = Pulse(
-                entries=said.entries + 1 if said else 1, last_known_ns=entry.known_at_ns
-            )
+            self._admission.count_entry(entry)
         self._head = block.last_seq
         self._hash = block.hash
 
@@ -354,15 +338,15 @@ class Board:
             verify(block, self._head + 1, self._hash)
             try:
                 stored = decode_stored(block.payload)
-            except msgspec.DecodeError as error:
+            except UNDECODABLE as error:
                 where = f"block {block.first_seq}..{block.last_seq}"
                 raise JournalCorrupt(f"{where} cannot be decoded: {error}") from error
             self._apply(block, stored)
 
     def _stored_after(self, after: int) -> Iterator[Stored]:
-        oldest = self._head - len(self._tail)
-        if after >= oldest:
-            return islice(self._tail, after - oldest, None)
+        if (count := self._head - after) <= len(self._tail):
+            # A reader is mostly a few entries behind: from the end it costs only those.
+            return reversed(list(islice(reversed(self._tail), count)))
         return (
             item
             for block in self._journal.blocks(after)
@@ -374,7 +358,7 @@ class Board:
         raw = self._journal.state(name)
         try:
             return default if raw is None else msgspec.msgpack.decode(raw, type=shape)
-        except msgspec.DecodeError as error:
+        except UNDECODABLE as error:
             raise JournalCorrupt(f"state {name} cannot be decoded: {error}") from error
 
 

@@ -16,6 +16,8 @@ from blackboard.errors import JournalCorrupt
 
 GENESIS = b"\x00" * 32
 """Hash before the first block."""
+UNDECODABLE = (msgspec.DecodeError, UnicodeDecodeError)
+"""What decoding of changed bytes can raise: a text that is no UTF-8 has an error of its own."""
 
 
 class Durability(IntEnum):

@@ -17,7 +17,7 @@ from diskcache.core import MODE_RAW, UNKNOWN
 
 from blackboard.entry import Entry, decode_entries
 from blackboard.errors import JournalCorrupt
-from blackboard.journal import Block, Durability
+from blackboard.journal import UNDECODABLE, Block, Durability
 
 _STATE_PREFIX = "state/"
 _BUSY_TIMEOUT_S = 5.0
@@ -108,7 +108,7 @@ class DiskcacheJournal:
                 raw = self._cache.disk.fetch(mode, filename, value, False)
                 try:
                     block = decoder.decode(raw)
-                except msgspec.DecodeError as error:
+                except UNDECODABLE as error:
                     raise JournalCorrupt(f"block {key} cannot be decoded: {error}") from error
                 if block.last_seq > after_seq:
                     yield block
