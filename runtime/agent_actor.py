@@ -17,36 +17,23 @@ import ray
 import structlog
 from ray.exceptions import RayError
 
-from agents.agent import Agent, Inbox, Outbox
-from agents.requests import (
-    AwaitBroker,
-    BrokerChanged,
-    Reply,
-    Request,
-    SendOrder,
-    Unanswered,
-    Wake,
-    Woken,
-)
-from blackboard.board import Filter
-from blackboard.entry import Entry, Post
-from blackboard.errors import QuorumError, StaleEpoch
+from agents.agent import Agent
+from blackboard.errors import QuorumError
 from config.settings import Settings
 from runtime.board_client import BoardClient
+from runtime.board_port import read_all
 from runtime.clock import ScaledClock, process_s
-from runtime.council import class_name, load_agent
+from runtime.council import class_name
+from runtime.live_loop import LiveLoop, reside, wanted_by
 from runtime.log_setup import set_up_logs
-from runtime.seat import STANDING, Seat
-from runtime.step import guarded_step
+from runtime.seat import Seat
 from runtime.supersteps import Turn
-from runtime.terminal_world import READ_TRIES, WorldPlan, open_world
+from runtime.terminal_world import WorldPlan, open_world
 from runtime.world import World
 
+_log = structlog.get_logger()
 TURN_DEADLINE_S = 3600.0
 """Longest wait for a turn in virtual time: a dead agent stops the time while it is dead."""
-BROKER_POLL_S = 0.25
-"""Process seconds between two looks at the broker's book while following the clock."""
-_FAULT_PAUSE_S = 1.0
 _TIME_OUT_JITTER = 0.2
 
 
@@ -67,65 +54,55 @@ class AgentActor:
 
     def __init__(self, plan: bytes) -> None:
         self.plan = msgspec.msgpack.decode(plan, type=AgentPlan)
-        self._settings = Settings.model_validate_json(self.plan.settings)
-        set_up_logs(self.plan.name, Path(self.plan.log_folder), self._settings.log)
-        self._log = structlog.get_logger().bind(agent=self.plan.name)
+        self.name = self.plan.name
+        self.clock = self.plan.clock
+        self.settings = Settings.model_validate_json(self.plan.settings)
+        set_up_logs(
+            self.name,
+            Path(self.plan.log_folder),
+            self.settings.log,
+            profile=self.settings.profile,
+        )
+        self.board = BoardClient(self.settings.board.call_deadline_s)
+        self.poll_timeout_s = self.settings.board.poll_timeout_s * (1.0 + _time_out_jitter())
+        self.has_ended = False
         self._beat_s = process_s()
         self._faults = 0
         self._fault = ""
-        self._has_ended = False
-        self._board = BoardClient(self._settings.board.call_deadline_s)
-        self._task = asyncio.create_task(self._live())
+        self._task = asyncio.create_task(
+            reside(self, self._follow, errors=(QuorumError, RayError, OSError))
+        )
         self._task.add_done_callback(self._loop_ended)
 
     def _loop_ended(self, task: asyncio.Task[None]) -> None:
         # Nobody else looks at a task. Ray starts the process again, and the watch counts it.
         if not task.cancelled() and (error := task.exception()) is not None:
-            self._log.error("agent_loop_ended", reason=repr(error)[:500])
+            _log.error("agent_loop_ended", agent=self.name, reason=repr(error)[:500])
             os._exit(1)
 
-    async def _live(self) -> None:
-        while not self._has_ended:
-            world: World | None = None
-            try:
-                world = await asyncio.to_thread(open_world, self.plan.world)
-                agent = load_agent(self.plan.name, self._settings)
-                if self.plan.is_virtual:
-                    await self._take_turns(agent, world)
-                else:
-                    await LiveLoop(self, agent, world).run()
-            except StaleEpoch as error:
-                # A younger instance has taken over; joining again would fence that one in turn.
-                self._has_ended = True
-                self._fault = str(error)[:500]
-                self._log.error("agent_fenced_off", reason=str(error)[:500])
-            except (QuorumError, RayError, OSError) as error:
-                self._faults += 1
-                self._fault = str(error)[:500]
-                self._log.error("agent_rebuilding", reason=self._fault, faults=self._faults)
-                await asyncio.sleep(_FAULT_PAUSE_S * min(self._faults, 10))
-            finally:
-                if world is not None:
-                    await asyncio.to_thread(world.close)
+    async def _follow(self, agent: Agent, world: World) -> None:
+        if self.plan.is_virtual:
+            await self._take_turns(agent, world)
+        else:
+            await LiveLoop(self, agent, world).run()
 
     async def _take_turns(self, agent: Agent, world: World) -> None:
         seat = Seat(agent, world)
-        limit = self._settings.board.read_batch_max
-        joined = await self._board.join(agent.name)
-        wanted = self.wanted(agent)
-        past = await self._board.read_all(wanted, limit, up_to=joined.read_to)
+        limit = self.settings.board.read_batch_max
+        joined = await self.board.join(agent.name)
+        past = await read_all(self.board, wanted_by(agent), limit, up_to=joined.read_to)
         turn: Turn = await asyncio.to_thread(seat.rejoin, joined, past.entries)
-        while not self._has_ended:
+        while not self.has_ended:
             self.beat()
-            told = await self._board.turn(turn, TURN_DEADLINE_S)
-            self._has_ended = told.has_ended
+            told = await self.board.turn(turn, TURN_DEADLINE_S)
+            self.has_ended = told.has_ended
             if not told.has_ended:
                 turn = await asyncio.to_thread(seat.turn, told)
-                self._fault = ""
+                self.well()
 
-    def wanted(self, agent: Agent) -> Filter:
-        """Return what the agent reads, its own entries included."""
-        return Filter(kinds=agent.declaration().reads, author=agent.name)
+    def open_world(self) -> World:
+        """Open the way to the terminal process and the feeds."""
+        return open_world(self.plan.world)
 
     def beat(self) -> None:
         """Note that the loop is alive."""
@@ -135,176 +112,41 @@ class AgentActor:
         """Note that the agent has worked since its last fault."""
         self._fault = ""
 
-    @property
-    def board(self) -> BoardClient:
-        """The way to the board."""
-        return self._board
+    def failed(self, reason: str) -> int:
+        """Note a fault after which the agent is rebuilt; return how many there were."""
+        self._faults += 1
+        self._fault = reason
+        return self._faults
 
-    @property
-    def settings(self) -> Settings:
-        """The settings of the run, without secrets."""
-        return self._settings
+    def fenced(self, reason: str) -> None:
+        """Note that a younger instance has taken over."""
+        self.has_ended = True
+        self._fault = reason
 
     async def stop(self) -> None:
         """End the loop; what the agent has at the broker stays protected there."""
-        self._has_ended = True
+        self.has_ended = True
         self._task.cancel()
 
     @ray.method(concurrency_group="ctl")
     async def health(self) -> Mapping[str, Any]:
         """Return process id, age of the last turn, faults so far, and the open fault if any."""
-        died = self._task.done() and not self._task.cancelled() and not self._has_ended
+        died = self._task.done() and not self._task.cancelled() and not self.has_ended
         return {
             "pid": os.getpid(),
             "loop_age_s": process_s() - self._beat_s,
             "faults": self._faults,
             "fault": repr(self._task.exception()) if died else self._fault,
-            "has_ended": self._has_ended,
+            "has_ended": self.has_ended,
         }
 
     def __repr__(self) -> str:
         return self.plan.name
 
 
-class LiveLoop:
-    """The loop of an agent that follows the real clock by long poll."""
-
-    def __init__(self, host: AgentActor, agent: Agent, world: World) -> None:
-        self._host = host
-        self._agent = agent
-        self._world = world
-        self._epoch = 0
-        self._cursor = 0
-        self._at_work: dict[asyncio.Task[Reply], Request] = {}
-        self._sends = asyncio.Lock()
-        self._mark: tuple[object, ...] | None = None
-
-    async def run(self) -> None:
-        """Rebuild, then follow until cancelled."""
-        host, board = self._host, self._host.board
-        wanted, limit = host.wanted(self._agent), host.settings.board.read_batch_max
-        self._epoch = (await board.join(self._agent.name)).epoch
-        past = await board.read_all(wanted, limit)
-        self._cursor, entries = past.read_to, past.entries
-        replies: list[Reply] = []
-        now_ns = 0
-        reading: asyncio.Task[Any] | None = None
-        try:
-            while True:
-                host.beat()
-                # Never before what was seen, whichever clock has stepped back or lags.
-                seen_ns = max((entry.now_ns for entry in entries), default=0)
-                now_ns = max(now_ns, host.plan.clock.now_ns(), seen_ns)
-                inbox = Inbox(entries=tuple(entries), replies=tuple(replies))
-                outbox = await asyncio.to_thread(guarded_step, self._agent, now_ns, inbox)
-                posted = await self._post(outbox, now_ns)
-                host.well()
-                if posted:
-                    # Own entries are seen before the next step, or it would want them again.
-                    await _cancelled(reading)
-                    reading = None
-                    answer = await board.read(self._cursor, wanted, limit)
-                    self._cursor, entries, replies = answer.read_to, answer.entries, []
-                    continue
-                reading = reading or asyncio.create_task(
-                    board.read(self._cursor, wanted, limit, self._poll_timeout_s())
-                )
-                entries, replies, reading = await self._wait(reading)
-        finally:
-            await _cancelled(reading)
-            for task in self._at_work:
-                task.cancel()
-
-    async def _post(self, outbox: Outbox, now_ns: int) -> bool:
-        created: set[str] = set()
-        if outbox.drafts:
-            post = Post(
-                author=self._agent.name,
-                epoch=self._epoch,
-                drafts=tuple(outbox.drafts),
-                read_to=self._cursor,
-                now_ns=now_ns,
-            )
-            acks = await self._host.board.post(post)
-            created = {
-                draft.slot for draft, ack in zip(outbox.drafts, acks, strict=True) if ack.created
-            }
-        for request in outbox.requests:
-            if not request.needs or request.needs in created:
-                self._start(request)
-        return bool(created)
-
-    def _start(self, request: Request) -> None:
-        under_way = list(self._at_work.items())
-        if any(other == request for _, other in under_way):
-            return
-        for task, other in under_way:
-            is_replaced = isinstance(request, STANDING) and type(other) is type(request)
-            if is_replaced and not task.done():  # one that is done is still to be heard
-                task.cancel()
-                del self._at_work[task]
-        self._at_work[asyncio.create_task(self._ask(request))] = request
-
-    async def _ask(self, request: Request) -> Reply:
-        if isinstance(request, SendOrder):
-            last_s = process_s() + self._host.settings.terminal.send_timeout_s
-            async with self._sends:  # in the order in which the agent asked
-                if process_s() >= last_s:
-                    # Its author has given it up by now; sent late it would surprise everybody.
-                    return Unanswered(request=request, reason="its turn came too late: not sent")
-                return await self._perform(request)
-        return await self._perform(request)
-
-    async def _perform(self, request: Request) -> Reply:
-        clock, terminal = self._host.plan.clock, self._host.settings.terminal
-        if isinstance(request, Wake):
-            await asyncio.sleep(clock.wait_s(request.at_ns))
-            return Woken(request=request)
-        if isinstance(request, AwaitBroker):
-            return await self._await_broker(request)
-        sends = isinstance(request, SendOrder)
-        deadline_s = terminal.send_timeout_s if sends else terminal.read_timeout_s * READ_TRIES
-        call = asyncio.to_thread(
-            self._world.perform, request, now_ns=clock.now_ns(), epoch=self._epoch
-        )
-        try:
-            return (await asyncio.wait_for(call, deadline_s)).reply
-        except TimeoutError:
-            return Unanswered(request=request, reason=f"no answer within {deadline_s:g} s")
-
-    async def _await_broker(self, request: AwaitBroker) -> Reply:
-        # The mark is kept over renewals: what changes between two of them is noticed too.
-        while (wait_s := self._host.plan.clock.wait_s(request.until_ns)) > 0.0:
-            mark = await asyncio.to_thread(self._world.broker_mark)
-            changed, self._mark = self._mark not in (None, mark), mark
-            if changed:
-                break
-            await asyncio.sleep(min(wait_s, BROKER_POLL_S))
-        return BrokerChanged(request=request)
-
-    async def _wait(
-        self, reading: asyncio.Task[Any]
-    ) -> tuple[list[Entry], list[Reply], asyncio.Task[Any] | None]:
-        done, _ = await asyncio.wait({reading, *self._at_work}, return_when=asyncio.FIRST_COMPLETED)
-        replies = []
-        for task in [task for task in self._at_work if task in done]:
-            del self._at_work[task]
-            replies.append(task.result())
-        if reading not in done:
-            return [], replies, reading
-        answer = reading.result()
-        self._cursor = answer.read_to
-        return answer.entries, replies, None
-
-    def _poll_timeout_s(self) -> float:
-        # Jitter, from the process id so that no randomness is needed: agents must not poll in step.
-        share = (os.getpid() % 100) / 100.0
-        return self._host.settings.board.poll_timeout_s * (1.0 + _TIME_OUT_JITTER * share)
-
-
-async def _cancelled(task: asyncio.Task[Any] | None) -> None:
-    if task is not None and not task.done():
-        task.cancel()
+def _time_out_jitter() -> float:
+    # From the process id so that no randomness is needed: agents must not poll in step.
+    return _TIME_OUT_JITTER * (os.getpid() % 100) / 100.0
 
 
 def spawn(plan: AgentPlan, **options: Any) -> Any:

@@ -23,6 +23,7 @@ from blackboard.errors import JournalCorrupt, PostRefused
 from blackboard.journal import Durability
 from config.system import LogSection
 from runtime.board_plan import BoardPlan, BoardPulse
+from runtime.board_service import BoardService
 from runtime.clock import process_s
 from runtime.journals.diskcache import DiskcacheJournal
 from runtime.log_setup import set_up_logs
@@ -42,9 +43,9 @@ class Blackboard:
     def __init__(self, plan: bytes) -> None:
         self.plan = msgspec.msgpack.decode(plan, type=BoardPlan)
         log = LogSection.model_validate_json(self.plan.log)
-        set_up_logs("blackboard", Path(self.plan.log_folder), log)
+        set_up_logs("blackboard", Path(self.plan.log_folder), log, profile=self.plan.profile)
         durability = Durability.UNSYNCED if self.plan.is_virtual else Durability.SAFE
-        self._board = Board(
+        self._board = board = Board(
             Access(self.plan.declarations),
             DiskcacheJournal(Path(self.plan.folder), bytes_max=self.plan.bytes_max),
             durability=durability,
@@ -54,19 +55,15 @@ class Blackboard:
             name: Filter(kinds=self.plan.declarations[name].reads, author=name)
             for name in self.plan.order
         }
-        self._news = asyncio.Event()
-        self._queue: list[tuple[Post, asyncio.Future[Any]]] = []
+        self._service = BoardService(board, self.plan.clock.now_ns)
         self._held: deque[asyncio.Future[Any]] = deque()
-        self._draining: asyncio.Task[None] | None = None
         self._supersteps: Supersteps | None = None
         self._released: dict[str, asyncio.Future[bytes]] = {}
         self._jumping: asyncio.Task[None] | None = None
         self._has_ended = False
-        self._failure = ""
-        self._beat_s = process_s()
         if self.plan.is_virtual:
             self._supersteps = Supersteps(
-                self._board, self._filters, self.plan.start_ns, self.plan.end_ns
+                board, self._filters, self.plan.start_ns, self.plan.end_ns
             )
 
     async def join(self, author: str) -> bytes:
@@ -80,13 +77,9 @@ class Blackboard:
     async def post(self, post: bytes) -> bytes:
         """Take a post; concurrent ones share one journal block."""
         decoded = msgspec.msgpack.decode(post, type=Post)
-        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self._queue.append((decoded, future))
-        if self._supersteps is not None:
-            self._run_supersteps()
-        elif self._draining is None or self._draining.done():
-            self._draining = asyncio.create_task(self._drain())
-        answer = await future
+        if self._supersteps is None:
+            return msgspec.msgpack.encode(await self._service.post(decoded))
+        answer = await self._injected(self._supersteps, decoded)
         if isinstance(answer, PostRefused):
             raise answer
         return msgspec.msgpack.encode(answer)
@@ -94,15 +87,7 @@ class Blackboard:
     async def read(self, after: int, wanted: bytes, limit: int, timeout_s: float) -> bytes:
         """Return entries after a cursor; wait for the first one if there is none."""
         decoded = msgspec.msgpack.decode(wanted, type=Filter)
-        end_s = process_s() + timeout_s
-        head, stored = self._board.read(after, decoded, limit)
-        while not stored and (left_s := end_s - process_s()) > 0:
-            news = self._news
-            try:
-                await asyncio.wait_for(news.wait(), left_s)
-            except TimeoutError:
-                break
-            head, stored = self._board.read(head, decoded, limit)
+        head, stored = await self._service.read(after, decoded, limit, timeout_s)
         answer = Answer(read_to=head, entries=msgspec.Raw(encode_entries(stored)))
         return msgspec.msgpack.encode(answer)
 
@@ -111,7 +96,7 @@ class Blackboard:
         if self._supersteps is None:
             raise PostRefused("turn is for runs in virtual time, this one follows the clock")
         decoded = msgspec.msgpack.decode(turn, type=Turn)
-        self._beat_s = process_s()
+        self._service.beat_s = process_s()
         release = self._supersteps.hand_in(decoded)
         if release is not None:
             return release.encoded()
@@ -119,7 +104,7 @@ class Blackboard:
         if (repeated := self._released.get(decoded.author)) is not None:
             repeated.cancel()
         self._released[decoded.author] = future
-        self._run_supersteps()
+        self._run_supersteps(self._supersteps)
         return await future
 
     async def pulse(self) -> bytes:
@@ -130,7 +115,7 @@ class Blackboard:
                 now_ns=self._board.now_ns if self.plan.is_virtual else self.plan.clock.now_ns(),
                 supersteps=self._supersteps.count if self._supersteps else 0,
                 has_ended=self._has_ended,
-                failure=self._failure,
+                failure=self._service.failure,
                 authors=self._board.pulses,
             )
         )
@@ -138,42 +123,23 @@ class Blackboard:
     @ray.method(concurrency_group="ctl")
     async def health(self) -> Mapping[str, float | int]:
         """Return the process id and the age of the last turn, from a thread of its own."""
-        return {"pid": os.getpid(), "loop_age_s": process_s() - self._beat_s}
+        return {"pid": os.getpid(), "loop_age_s": process_s() - self._service.beat_s}
 
     def __repr__(self) -> str:
         return "blackboard"
 
-    async def _drain(self) -> None:
-        # One turn of the loop later, so that posts which arrived together share a block.
-        await asyncio.sleep(0)
-        waiting, self._queue = self._queue, []
-        self._beat_s = process_s()
-        try:
-            answers = self._board.commit(
-                [post for post, _ in waiting], max(self.plan.clock.now_ns(), 0)
-            )
-        except (OSError, JournalCorrupt) as error:
-            self._failure = str(error)
-            answers = [PostRefused(str(error))] * len(waiting)
-        for (_, future), answer in zip(waiting, answers, strict=True):
-            if not future.done():
-                future.set_result(answer)
-        self._wake_readers()
+    def _injected(self, supersteps: Supersteps, post: Post) -> "asyncio.Future[Any]":
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        supersteps.inject(post)
+        self._held.append(future)
+        self._run_supersteps(supersteps)
+        return future
 
-    def _wake_readers(self) -> None:
-        woken, self._news = self._news, asyncio.Event()
-        woken.set()
-
-    def _run_supersteps(self) -> None:
-        assert self._supersteps is not None
-        for post, future in self._queue:
-            self._supersteps.inject(post)
-            self._held.append(future)
-        self._queue = []
+    def _run_supersteps(self, supersteps: Supersteps) -> None:
         if self._jumping is not None:
             self._jumping.cancel()
         try:
-            self._settle(self._supersteps)
+            self._settle(supersteps)
         except (OSError, JournalCorrupt) as error:
             self._fail(error)
 
@@ -184,7 +150,7 @@ class Blackboard:
             if not future.done():
                 future.set_result(answer)
         if answers or released:
-            self._wake_readers()
+            self._service.wake_readers()
         if jump_ns is not None and self.plan.is_paced:
             self._jumping = asyncio.create_task(self._paced_jump(supersteps, jump_ns))
             return
@@ -200,7 +166,7 @@ class Blackboard:
 
     def _fail(self, error: OSError | JournalCorrupt) -> None:
         # Nothing was stored and time stands still; everybody who waits is told why.
-        self._failure = str(error)
+        self._service.failure = str(error)
         for future in [*self._held, *self._released.values()]:
             if not future.done():
                 future.set_exception(PostRefused(f"the journal cannot be written: {error}"))
@@ -216,4 +182,4 @@ class Blackboard:
             if future is not None and not future.done():
                 future.set_result(release.encoded())
         if self._has_ended:
-            self._wake_readers()
+            self._service.release_readers()

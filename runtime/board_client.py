@@ -13,21 +13,15 @@ import ray
 from ray.exceptions import ActorDiedError, ActorUnavailableError
 
 from blackboard.board import Filter, Joined
-from blackboard.entry import Ack, Entry, Post
+from blackboard.entry import Ack, Post
 from blackboard.errors import BoardUnavailable
 from runtime.board_plan import BoardPulse
+from runtime.board_port import ReadAnswer
 from runtime.clock import process_s
 from runtime.supersteps import Told, Turn
 
 BOARD_NAME = "blackboard"
 _PAUSE_S_MIN, _PAUSE_S_MAX = 0.05, 1.0
-
-
-class ReadAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """Entries after a cursor, and the cursor to go on from."""
-
-    read_to: int
-    entries: list[Entry]
 
 
 _acks = msgspec.msgpack.Decoder(tuple[Ack, ...])
@@ -59,20 +53,6 @@ class BoardClient:
         """Read after a cursor, waiting up to `timeout_s` for something new."""
         encoded = msgspec.msgpack.encode(wanted)
         return _read.decode(await self._call("read", after, encoded, limit, timeout_s))
-
-    async def read_all(self, wanted: Filter, limit: int, up_to: int | None = None) -> ReadAnswer:
-        """Read from the beginning, batch by batch, to the head or to a seq."""
-        cursor, entries = 0, list[Entry]()
-        while True:
-            answer = await self.read(cursor, wanted, limit)
-            entries += answer.entries
-            done = len(answer.entries) < limit or (up_to is not None and answer.read_to >= up_to)
-            cursor = answer.read_to
-            if done:
-                break
-        if up_to is not None:
-            entries = [entry for entry in entries if entry.seq <= up_to]
-        return ReadAnswer(read_to=cursor, entries=entries)
 
     async def turn(self, turn: Turn, deadline_s: float) -> Told:
         """Wait for the next turn in virtual time."""

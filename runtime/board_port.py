@@ -1,0 +1,50 @@
+"""The way from an agent to the board, whatever lies between them."""
+
+from typing import Protocol
+
+import msgspec
+
+from blackboard.board import Filter, Joined
+from blackboard.entry import Ack, Entry, Post
+
+
+class ReadAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """Entries after a cursor, and the cursor to go on from."""
+
+    read_to: int
+    entries: list[Entry]
+
+
+class BoardPort(Protocol):
+    """A client of the board; each call raises BoardUnavailable where the board stays away.
+
+    Then a post may have been taken all the same: the same post again tells.
+    """
+
+    async def join(self, author: str) -> Joined:
+        """Admit this instance of an author."""
+
+    async def post(self, post: Post) -> tuple[Ack, ...]:
+        """Post; raises PostRefused if the board says no."""
+
+    async def read(
+        self, after: int, wanted: Filter, limit: int, timeout_s: float = 0.0
+    ) -> ReadAnswer:
+        """Read after a cursor, waiting up to `timeout_s` for something new."""
+
+
+async def read_all(
+    board: BoardPort, wanted: Filter, limit: int, up_to: int | None = None
+) -> ReadAnswer:
+    """Read from the beginning, batch by batch, to the head or to a seq."""
+    cursor, entries = 0, list[Entry]()
+    while True:
+        answer = await board.read(cursor, wanted, limit)
+        entries += answer.entries
+        done = len(answer.entries) < limit or (up_to is not None and answer.read_to >= up_to)
+        cursor = answer.read_to
+        if done:
+            break
+    if up_to is not None:
+        entries = [entry for entry in entries if entry.seq <= up_to]
+    return ReadAnswer(read_to=cursor, entries=entries)

@@ -1,0 +1,95 @@
+"""A live board with many clients: concurrent posts in one commit, readers that wait for news.
+
+Whatever stands around it, an actor on Ray or the simulation of the whole system, calls it from one
+event loop. Guarantees are those of `blackboard.board.Board`; it adds only the waiting.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+from blackboard.board import Board, Filter
+from blackboard.entry import Ack, Post, Stored
+from blackboard.errors import JournalCorrupt, PostRefused
+from runtime.clock import process_s
+
+
+class BoardService:
+    """A board, its queue of posts and its waiting readers."""
+
+    def __init__(self, board: Board, now_ns: Callable[[], int]) -> None:
+        self.board = board
+        self.failure = ""
+        """Why the last commit could not be stored; empty before the first that could not."""
+        self.beat_s = process_s()
+        """Process time of the latest commit."""
+        self._now_ns = now_ns
+        self._queue: list[tuple[Post, asyncio.Future[tuple[Ack, ...] | PostRefused]]] = []
+        self._draining: asyncio.Task[None] | None = None
+        self._waiting: dict[asyncio.Future[None], Filter] = {}
+        self._told_to = board.head
+
+    async def post(self, post: Post) -> tuple[Ack, ...]:
+        """Take a post; those that arrive together share one journal block."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[tuple[Ack, ...] | PostRefused] = loop.create_future()
+        self._queue.append((post, future))
+        if self._draining is None or self._draining.done():
+            self._draining = asyncio.create_task(self._drain())
+        answer = await future
+        if isinstance(answer, PostRefused):
+            raise answer
+        return answer
+
+    async def read(
+        self, after: int, wanted: Filter, limit: int, timeout_s: float
+    ) -> tuple[int, list[Stored]]:
+        """Return what a reader wants after its cursor; wait for the first of it if need be."""
+        head, stored = self.board.read(after, wanted, limit)
+        if stored or timeout_s <= 0.0:
+            return head, stored
+        loop = asyncio.get_running_loop()
+        news: asyncio.Future[None] = loop.create_future()
+        timer = loop.call_later(timeout_s, _release, news)
+        self._waiting[news] = wanted
+        try:
+            await news
+        finally:
+            timer.cancel()
+            self._waiting.pop(news, None)
+        return self.board.read(head, wanted, limit)
+
+    def wake_readers(self) -> None:
+        """Let the readers go on for whom something is new."""
+        told_to, self._told_to = self._told_to, self.board.head
+        if not self._waiting or told_to == self._told_to:
+            return
+        _, fresh = self.board.read(told_to)
+        for news, wanted in list(self._waiting.items()):
+            if any(wanted.passes(item.entry) for item in fresh):
+                _release(news)
+
+    def release_readers(self) -> None:
+        """Let all readers go on, news or none: the run is over."""
+        for news in list(self._waiting):
+            _release(news)
+
+    async def _drain(self) -> None:
+        # One turn of the loop later, so that posts which arrived together share a block.
+        await asyncio.sleep(0)
+        waiting, self._queue = self._queue, []
+        self.beat_s = process_s()
+        answers: list[tuple[Ack, ...] | PostRefused]
+        try:
+            answers = self.board.commit([post for post, _ in waiting], max(self._now_ns(), 0))
+        except (OSError, JournalCorrupt) as error:
+            self.failure = str(error)
+            answers = [PostRefused(str(error))] * len(waiting)
+        for (_, future), answer in zip(waiting, answers, strict=True):
+            if not future.done():
+                future.set_result(answer)
+        self.wake_readers()
+
+
+def _release(news: asyncio.Future[None]) -> None:
+    if not news.done():
+        news.set_result(None)

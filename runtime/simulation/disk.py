@@ -1,0 +1,107 @@
+"""The disk under a simulated board: a journal that fails, and that a power cut leaves behind.
+
+It keeps the contract of `blackboard.journal.Journal`: an append stores a block with its states or
+raises and stores neither. What it adds is the difference between written and synced. The death of
+the process loses nothing; a power cut may lose what was appended after the last full sync, from
+any append on, as a disk that writes its queue in order would.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+
+import msgspec
+
+from blackboard.journal import Block, Durability
+
+
+class _Append(msgspec.Struct, frozen=True):
+    block: Block | None
+    states: dict[str, bytes]
+
+
+class SimulatedDisk:
+    """A journal that outlives its board.
+
+    Parameters
+    ----------
+    refusal : callable
+        Returns why the next append fails, empty if it does not.
+    told : callable
+        Given every block whose append returns.
+    """
+
+    def __init__(self, refusal: Callable[[], str], told: Callable[[Block], None]) -> None:
+        self._refusal = refusal
+        self._told = told
+        self._blocks: list[Block] = []
+        self._states: dict[str, bytes] = {}
+        self._unsynced: list[_Append] = []
+        self._synced_states: dict[str, bytes] = {}
+        self._synced_blocks = 0
+
+    def append(
+        self, block: Block | None, states: Mapping[str, bytes], durability: Durability
+    ) -> None:
+        """Store a block and the named states."""
+        if reason := self._refusal():
+            raise OSError(reason)
+        if block is not None:
+            self._blocks.append(block)
+        self._states.update(states)
+        if durability is Durability.FULL:
+            self._unsynced.clear()
+            self._synced_states = dict(self._states)
+            self._synced_blocks = len(self._blocks)
+        else:
+            self._unsynced.append(_Append(block, dict(states)))
+        if block is not None:
+            self._told(block)
+
+    def blocks(self, after_seq: int = 0) -> Iterator[Block]:
+        """Yield the blocks that hold a seq greater than `after_seq`, in order."""
+        first = len(self._blocks)
+        while first and self._blocks[first - 1].last_seq > after_seq:
+            first -= 1
+        return iter(self._blocks[first:])
+
+    def state(self, name: str) -> bytes | None:
+        """Return a named state, None if it was never stored."""
+        return self._states.get(name)
+
+    @property
+    def head(self) -> int:
+        """Last seq that is written, 0 in an empty journal."""
+        return self._blocks[-1].last_seq if self._blocks else 0
+
+    def close(self) -> None:
+        """Keep everything: the next board opens the same disk."""
+
+    def cut_power(self, kept_frac: float) -> int:
+        """Lose what was not synced but for the first `kept_frac` of it; return how many appends."""
+        kept = self._unsynced[: int(len(self._unsynced) * kept_frac)]
+        lost = len(self._unsynced) - len(kept)
+        del self._blocks[self._synced_blocks :]
+        self._states = dict(self._synced_states)
+        for append in kept:
+            if append.block is not None:
+                self._blocks.append(append.block)
+            self._states.update(append.states)
+        # What is left was read back from the disk, so it is on the disk.
+        self._unsynced = []
+        self._synced_states, self._synced_blocks = dict(self._states), len(self._blocks)
+        return lost
+
+    def damage(self, back: int) -> int:
+        """Flip a bit in the payload of a block, `back` from the newest; return its first seq."""
+        place = max(0, len(self._blocks) - 1 - back)
+        block = self._blocks[place]
+        payload = bytearray(block.payload)
+        payload[len(payload) // 2] ^= 0x40
+        self._blocks[place] = msgspec.structs.replace(block, payload=bytes(payload))
+        return block.first_seq
+
+    def truncate(self, first_seq: int) -> None:
+        """Give up the blocks from one seq on, as a repair does that quarantines them."""
+        while self._blocks and self._blocks[-1].first_seq >= first_seq:
+            self._blocks.pop()
+        self._unsynced = []
+        self._synced_states, self._synced_blocks = dict(self._states), len(self._blocks)
