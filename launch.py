@@ -18,7 +18,17 @@ os.umask(0o077)
 import typer  # noqa: E402 - the environment comes first
 
 from blackboard.errors import ConfigError, QuorumError  # noqa: E402
-from runtime.commands import configuration, doctor, explain, running, start, terminal  # noqa: E402
+from runtime.commands import (  # noqa: E402
+    configuration,
+    doctor,
+    explain,
+    kill_switch,
+    repair,
+    running,
+    simulate,
+    start,
+    terminal,
+)
 
 EXIT_FAILURE, EXIT_CONFIGURATION, EXIT_INTERRUPTED = 1, 3, 130
 
@@ -28,7 +38,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     help="Quorum: nine agents, one blackboard, every order explained.",
 )
-for _group in (start, running, explain, doctor):
+for _group in (start, running, kill_switch, explain, repair, simulate, doctor):
     _group.mount(app)
 app.add_typer(configuration.app, name="config")
 app.add_typer(terminal.app, name="terminal")

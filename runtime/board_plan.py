@@ -3,7 +3,8 @@
 import msgspec
 
 from blackboard.access import Declaration
-from blackboard.board import BoardLimits, Pulse
+from blackboard.admission import Pulse
+from blackboard.board import BoardLimits
 from runtime.clock import ScaledClock
 
 
@@ -26,6 +27,8 @@ class BoardPlan(msgspec.Struct, frozen=True, kw_only=True):
     log_folder: str
     log: str
     """Settings of the log as JSON."""
+    profile: str
+    """Of the run; every line of the log says it."""
 
 
 class BoardPulse(msgspec.Struct, frozen=True, kw_only=True):

@@ -21,7 +21,7 @@ from ray.exceptions import ActorDiedError, GetTimeoutError, RayActorError, RayEr
 from blackboard.access import DRIVER
 from blackboard.board import BoardLimits
 from blackboard.entry import Draft, Post
-from blackboard.errors import BoardUnavailable, TerminalUnavailable, UnrecoverableError
+from blackboard.errors import BoardUnavailable, UnrecoverableError
 from blackboard.facts import AgentHealth
 from blackboard.facts.control import Health
 from runtime.agent_actor import AgentPlan, spawn
@@ -31,9 +31,12 @@ from runtime.board_plan import BoardPlan
 from runtime.clock import process_s
 from runtime.council import agent_order, declarations
 from runtime.ray_session import RaySession, start_ray
+from runtime.restart_budget import RestartBudget
 from runtime.run_plan import RunPlan
-from runtime.terminal_process import TerminalProcess
-from runtime.terminal_world import WorldPlan
+from runtime.self_check import once_running, require_safe
+from runtime.terminal_process import terminal_of
+from runtime.terminal_watch import TerminalWatch
+from runtime.terminal_world import WorldPlan, with_broker_names
 
 _log = structlog.get_logger()
 _READY_TIMEOUT_S = 90.0
@@ -41,8 +44,6 @@ HEALTH_MISSES_MAX = 5
 """Health checks in a row that an agent may miss before its process is ended as frozen."""
 BOARD_MISSES_MAX = 30
 """The same for the board."""
-_TERMINAL_FAILURES_MAX = 3
-"""Health checks in a row that a terminal process may miss before it is ended as hung."""
 
 
 class AgentView(msgspec.Struct, kw_only=True):
@@ -76,27 +77,31 @@ class Cluster:
         self.session: RaySession | None = None
         # Short, because a Unix socket's path below it may have 107 bytes at most.
         self._temporary = Path(tempfile.gettempdir()) / f"quorum-{plan.run_id}"
-        self.terminal = TerminalProcess(plan)
+        self.terminal = terminal_of(plan)
+        self._terminal_watch: TerminalWatch | None = None
         self.board = BoardClient(self.settings.board.call_deadline_s)
         self.agents: dict[str, AgentView] = {}
         self.board_pid = 0
         self.has_ended = False
         """Whether every agent has been told that the market's time is over."""
         self._board_handle: Any = None
-        self._board_restarts: deque[float] = deque()
+        self._board_restarts = RestartBudget(self.settings.cluster, "the board")
         self._board_misses = 0
         self._epoch = 0
         self._health_posts = 0
-        self._terminal_failures = 0
-        self._terminal_restarts: deque[float] = deque()
 
     async def start(self) -> None:
         """Start everything and return when every agent answers."""
         self._temporary.mkdir(mode=0o700, exist_ok=True)
         self.terminal.launch()  # it loads its market while Ray starts
         self.session = start_ray(self.settings.cluster, self.address, self._temporary)
+        if self.settings.terminal.kind == "metatrader":
+            await asyncio.to_thread(_examine, self.session)
         self._start_board()
-        await asyncio.to_thread(self._await_terminal)
+        await asyncio.to_thread(self.terminal.await_answer)
+        self.plan = await asyncio.to_thread(with_broker_names, self.plan, self.terminal.url)
+        self.settings = self.plan.settings
+        self._terminal_watch = TerminalWatch(self.terminal, self.settings)
         for name in agent_order(self.settings):
             self._spawn(name)
         await self._ready([self._board_handle, *(view.handle for view in self.agents.values())])
@@ -104,7 +109,8 @@ class Cluster:
 
     async def watch(self) -> None:
         """Look at everything once; raises UnrecoverableError where the run cannot go on."""
-        await asyncio.to_thread(self._watch_terminal)
+        if self._terminal_watch is not None:
+            await asyncio.to_thread(self._terminal_watch.look)
         await self._watch_board()
         await asyncio.gather(*(self._watch_agent(view) for view in self.agents.values()))
         if self.plan.is_virtual and all(view.has_ended for view in self.agents.values()):
@@ -156,6 +162,7 @@ class Cluster:
             limits=BoardLimits(
                 tail_entries_max=board.tail_entries_max,
                 drafts_per_post_max=board.drafts_per_post_max,
+                author_entries_per_min_max=board.author_entries_per_min_max,
             ),
             bytes_max=board.journal_bytes_max,
             clock=plan.clock,
@@ -165,6 +172,7 @@ class Cluster:
             is_paced=plan.is_paced,
             log_folder=str(plan.book.logs),
             log=self.settings.log.model_dump_json(),
+            profile=self.settings.profile,
         )
         actor = ray.remote(  # type: ignore[call-overload] # Ray's types do not know the groups
             num_cpus=0, max_restarts=-1, max_task_retries=0, concurrency_groups={"ctl": 1}
@@ -194,36 +202,12 @@ class Cluster:
             is_virtual=self.plan.is_virtual,
         )
 
-    def _await_terminal(self) -> None:
-        end_s = process_s() + _READY_TIMEOUT_S
-        while process_s() < end_s and self.terminal.is_running():
-            if self.terminal.is_healthy():
-                return
-            self.terminal.pause()
-        log = self.plan.book.logs / "terminal.log"
-        raise TerminalUnavailable(f"the terminal process did not start; its output is in {log}")
-
     async def _ready(self, handles: list[Any]) -> None:
         waiting = [handle.__ray_ready__.remote() for handle in handles]
         try:
             await asyncio.wait_for(asyncio.gather(*waiting), _READY_TIMEOUT_S)
         except RayActorError as error:
             raise UnrecoverableError(f"an actor could not start: {_cause(error)}") from error
-
-    def _watch_terminal(self) -> None:
-        if self.terminal.is_running() and self.terminal.is_healthy():
-            self._terminal_failures = 0
-            return
-        self._terminal_failures += 1
-        hung = self._terminal_failures >= _TERMINAL_FAILURES_MAX
-        if self.terminal.is_running() and not hung:
-            return
-        _log.warning("terminal_restarting", hung=self.terminal.is_running())
-        self._spend(self._terminal_restarts, "the terminal process")
-        self.terminal.stop()
-        self.terminal.launch()
-        self.terminal.restarts += 1
-        self._terminal_failures = 0
 
     async def _watch_board(self) -> None:
         # Ray restarts it; a board that cannot read its journal dies in its constructor, for good.
@@ -240,7 +224,7 @@ class Cluster:
             return
         self._board_misses = 0
         if self.board_pid and report["pid"] != self.board_pid:
-            self._spend(self._board_restarts, "the board")
+            self._board_restarts.spend()
         self.board_pid = report["pid"]
 
     def _count_board_miss(self) -> None:
@@ -309,15 +293,6 @@ class Cluster:
             with suppress(RayActorError):
                 ray.kill(view.handle, no_restart=True)
 
-    def _spend(self, times: deque[float], what: str) -> None:
-        cluster = self.settings.cluster
-        now_s = process_s()
-        times.append(now_s)
-        while times[0] < now_s - cluster.restarts_window_s:
-            times.popleft()
-        if len(times) > cluster.restarts_max:
-            raise UnrecoverableError(f"{what} needed more than {cluster.restarts_max} restarts")
-
     async def _announce(self, view: AgentView) -> None:
         if view.announced is not None or view.health is not Health.HEALTHY:
             self._log_health(view)
@@ -346,6 +321,12 @@ class Cluster:
             restarts=view.restarts,
             reason=view.reason,
         )
+
+
+def _examine(session: RaySession) -> None:
+    """Check what only a running Ray shows, before an agent lives; ConfigError stops the start."""
+    for found in require_safe(once_running(session, declared=())):
+        _log.info("self_checked", **msgspec.structs.asdict(found))
 
 
 def _cause(error: RayActorError) -> str:

@@ -15,13 +15,15 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from blackboard.board import Filter, Pulse
+from blackboard.admission import Pulse
+from blackboard.board import Filter
 from blackboard.entry import Draft, Entry
 from blackboard.errors import BoardUnavailable, UnrecoverableError
 from blackboard.facts import ACCOUNT, OperatorCommand, Summary
 from runtime.board_plan import BoardPulse
 from runtime.clock import process_s, wall_ns
 from runtime.council import class_name
+from runtime.machine.current import MACHINE
 from runtime.mailbox import Letter, take
 from runtime.picture import SEEN_KINDS, Picture
 from runtime.run_plan import RunPlan
@@ -96,17 +98,12 @@ class StopFlag:
                 os._exit(1)
             self.set()
 
-        before = {number: signal.signal(number, handle) for number in _stop_signals()}
+        before = {number: signal.signal(number, handle) for number in MACHINE.stop_signals()}
         try:
             yield
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
-
-
-def _stop_signals() -> list[signal.Signals]:
-    names = ("SIGINT", "SIGTERM", "SIGBREAK")  # SIGBREAK is Windows' Ctrl-Break
-    return [getattr(signal, name) for name in names if hasattr(signal, name)]
 
 
 class Driver:
@@ -238,7 +235,8 @@ class Driver:
         )
 
     def _agent_line(self, view: Any, authors: dict[str, Pulse]) -> AgentLine:
-        age_s, rate = post_rate(self._pulses, view.name, authors.get(view.name))
+        pulse = authors.get(view.name)
+        age_s, rate = post_rate(self._pulses, view.name, pulse)
         return AgentLine(
             name=view.name,
             class_name=class_name(view.name),
@@ -249,6 +247,7 @@ class Driver:
             reason=view.reason,
             last_fact_age_s=age_s,
             posts_per_s=rate,
+            posts_refused=pulse.refused if pulse else 0,
         )
 
 

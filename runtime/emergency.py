@@ -13,17 +13,16 @@ import msgspec
 
 from blackboard.errors import ConfigError, TerminalUnavailable
 from runtime.book import Book
-from runtime.clock import process_s, wall_ns
+from runtime.clock import wall_ns
 from runtime.run_plan import PLAN_FILE, read_plan
 from runtime.status import read_status
 from runtime.terminal_process import TerminalProcess, answers
 from runtime.terminals import constants as mt5
-from runtime.terminals.port import TerminalRefused
+from runtime.terminals.port import Terminal, TerminalRefused
 from runtime.terminals.remote import RemoteTerminal
 from runtime.terminals.requests import UnfitRequest, close_request
 from runtime.terminals.structures import TradePosition
 
-_READY_WITHIN_S = 60.0
 _PASSES_MAX = 3
 """Times that all positions are gone through: a close may be filled in part."""
 _TAKEN = frozenset(
@@ -49,7 +48,7 @@ def flatten_at_terminal(book: Book) -> int:
         token = book.terminal_token.read_text(encoding="ascii")
         terminal = RemoteTerminal(url, token, settings.terminal)
         stack.callback(terminal.close)
-        return _close_all(terminal)
+        return close_all(terminal)
 
 
 @contextmanager
@@ -64,29 +63,25 @@ def _reached(book: Book) -> Iterator[str]:
             f"process {told.pid} holds the terminal of {book.name} itself: end it first "
             "(python launch.py stop --kill), then flatten again"
         )
+    if elsewhere := read_plan(book.folder / PLAN_FILE).settings.terminal.url:
+        if not answers(elsewhere, book):
+            raise OSError(f"nobody answers at {elsewhere}: look at the machine with MetaTrader 5")
+        yield elsewhere
+        return
     # It shows the market at the moment up to which the ledger has lived. By a clock of its own it
     # would live on without the council, and the next start would find its market in the future.
     plan = msgspec.structs.replace(read_plan(book.folder / PLAN_FILE), is_virtual=True)
     process = TerminalProcess(plan)
     process.launch()
     try:
-        _await(process, book)
+        process.await_answer()
         yield process.url
     finally:
         process.stop()
 
 
-def _await(process: TerminalProcess, book: Book) -> None:
-    end_s = process_s() + _READY_WITHIN_S
-    while process_s() < end_s and process.is_running():
-        if process.is_healthy():
-            return
-        process.pause()
-    log = book.logs / "terminal.log"
-    raise TerminalUnavailable(f"the terminal process did not start; its output is in {log}")
-
-
-def _close_all(terminal: RemoteTerminal) -> int:
+def close_all(terminal: Terminal) -> int:
+    """Close every position at a terminal and return how many; OSError if one is left."""
     if not terminal.initialize():
         raise OSError(f"the terminal cannot be used: {terminal.last_error()}")
     positions = _positions(terminal)
@@ -102,14 +97,14 @@ def _close_all(terminal: RemoteTerminal) -> int:
     return count
 
 
-def _positions(terminal: RemoteTerminal) -> tuple[TradePosition, ...]:
+def _positions(terminal: Terminal) -> tuple[TradePosition, ...]:
     positions = terminal.positions_get()
     if positions is None:
         raise OSError(f"positions cannot be read: {terminal.last_error()}")
     return positions
 
 
-def _try_close(terminal: RemoteTerminal, position: TradePosition) -> str:
+def _try_close(terminal: Terminal, position: TradePosition) -> str:
     # One call without an answer must not leave the others open; each pass reads what is left.
     try:
         return _close(terminal, position)
@@ -117,7 +112,7 @@ def _try_close(terminal: RemoteTerminal, position: TradePosition) -> str:
         return f"#{position.ticket} {position.symbol}: {error}"
 
 
-def _close(terminal: RemoteTerminal, position: TradePosition) -> str:
+def _close(terminal: Terminal, position: TradePosition) -> str:
     """Close one position; return why it could not be closed, empty if it could."""
     name = f"#{position.ticket} {position.symbol}"
     info = terminal.symbol_info(position.symbol)

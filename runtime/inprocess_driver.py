@@ -62,6 +62,7 @@ class InProcessDriver:
             limits=BoardLimits(
                 tail_entries_max=settings.board.tail_entries_max,
                 drafts_per_post_max=settings.board.drafts_per_post_max,
+                author_entries_per_min_max=settings.board.author_entries_per_min_max,
             ),
         )
         self._host = InProcessHost(
@@ -157,7 +158,8 @@ class InProcessDriver:
         )
 
     def _agent_line(self, name: str) -> AgentLine:
-        age_s, rate = post_rate(self._pulses, name, self._board.pulses.get(name))
+        pulse = self._board.pulses.get(name)
+        age_s, rate = post_rate(self._pulses, name, pulse)
         return AgentLine(
             name=name,
             class_name=class_name(name),
@@ -168,4 +170,5 @@ class InProcessDriver:
             reason="",
             last_fact_age_s=age_s,
             posts_per_s=rate,
+            posts_refused=pulse.refused if pulse else 0,
         )

@@ -49,7 +49,7 @@ def _head(picture: Picture, status: Status) -> Panel:
 
 def _agents(agents: list[AgentLine]) -> Panel:
     table = Table(expand=True, box=None, pad_edge=False)
-    for name in ("agent", "state", "last fact", "posts/s", "restarts"):
+    for name in ("agent", "state", "last fact", "posts/s", "refused", "restarts"):
         table.add_column(name, justify="left" if name in {"agent", "state"} else "right")
     for agent in agents:
         shown = "shadow" if agent.mode == "shadow" and agent.health == "healthy" else agent.health
@@ -59,6 +59,7 @@ def _agents(agents: list[AgentLine]) -> Panel:
             Text(shown, style=_HEALTH_STYLE.get(agent.health, "dim")),
             age,
             f"{agent.posts_per_s:.1f}",
+            str(agent.posts_refused),
             str(agent.restarts),
         )
     return Panel(table, title="council", border_style="dim")

@@ -68,11 +68,16 @@ def set_up_logs(
     folder: Path,
     section: LogSection,
     *,
+    profile: str,
     console: bool = False,
 ) -> None:
-    """Send the logs of this process to ``folder/name.jsonl``, and warnings to a person if asked."""
+    """Send the logs of this process to ``folder/name.jsonl``, and warnings to a person if asked.
+
+    Every line says under which profile it was written, in whatever thread and by whatever library.
+    """
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
+        _stamp(profile),
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
@@ -109,6 +114,16 @@ def set_up_logs(
     root.setLevel(section.level.upper())
     for quiet in _QUIET_LOGGERS:
         logging.getLogger(quiet).setLevel(logging.WARNING)
+
+
+def _stamp(profile: str) -> structlog.typing.Processor:
+    def stamp(
+        _logger: Any, _method: str, event: MutableMapping[str, Any]
+    ) -> MutableMapping[str, Any]:
+        event["profile"] = profile
+        return event
+
+    return stamp
 
 
 def _formatter(shared: list[Any], renderer: Any) -> logging.Formatter:

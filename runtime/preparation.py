@@ -11,14 +11,17 @@ from blackboard.entry import Entry
 from blackboard.errors import ConfigError
 from blackboard.facts import FOREVER_NS
 from config.loading import LoadedSettings
-from config.settings import Settings
+from config.secrets import Secrets, load_secrets
+from config.settings import AUTO_SYMBOLS, Settings
 from models.market.sessions import SECOND_NS
 from runtime.book import Book, Manifest, book_of, new_run, new_run_id
 from runtime.clock import start_clock, wall_ns
 from runtime.journals.diskcache import DiskcacheJournal
 from runtime.ray_session import free_port
 from runtime.run_plan import RunPlan
-from runtime.terminals.service import require_simulated
+from runtime.terminal_process import distant_token
+from runtime.terminals.identity import require_confirmation
+from runtime.terminals.service import require_here
 from runtime.terminals.simulated.market import open_market
 
 MAX_SPEED = "max"
@@ -36,6 +39,8 @@ class StartOptions(msgspec.Struct, frozen=True, kw_only=True):
     duration_s: float = 0.0
     """Process seconds to run; market seconds at full speed; 0 means without end."""
     in_process: bool = False
+    real_account: int = 0
+    """Account number that was typed because it holds real money."""
     arguments: tuple[str, ...] = ()
 
 
@@ -49,8 +54,66 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
 
 def prepare(loaded: LoadedSettings, options: StartOptions) -> Start:
     """Return the plan of a start; nothing is running and nothing is locked yet."""
-    settings = loaded.settings
-    require_simulated(settings)
+    secrets = load_secrets()
+    require_account(loaded.settings, secrets, options.real_account)
+    if loaded.settings.terminal.kind == "metatrader":
+        return _on_real_market(loaded.settings, options)
+    return _on_simulated_market(loaded.settings, options)
+
+
+def require_reachable(settings: Settings, secrets: Secrets) -> None:
+    """Refuse a terminal that cannot be held here, nor reached where it is: ConfigError."""
+    if settings.terminal.url:
+        distant_token(settings)
+    else:
+        require_here(settings, secrets)
+
+
+def require_account(settings: Settings, secrets: Secrets, typed: int) -> None:
+    """Refuse a terminal that cannot be reached, and real money that nobody confirmed."""
+    require_reachable(settings, secrets)
+    login = secrets.mt5_login.get_secret_value()
+    # On another machine only the process there knows the number; it asks for it as well.
+    is_known = login.isdigit() and not settings.terminal.url
+    require_confirmation(settings, int(login) if is_known else 0, typed)
+
+
+def fills_of(settings: Settings) -> str:
+    """Return where orders at MetaTrader 5 go: simulated, demo or real."""
+    return settings.paper.fills if settings.profile == "paper" else "real"
+
+
+def _on_real_market(settings: Settings, options: StartOptions) -> Start:
+    if options.in_process:
+        raise ConfigError(
+            "--in-process must be left out with terminal.kind metatrader: a run in one process "
+            "moves its market's time itself, and a real one has its own"
+        )
+    if options.speed not in ("", "1", "1.0"):
+        raise ConfigError(
+            f"--speed must be 1 with terminal.kind metatrader, was {options.speed}: a real market "
+            "has its own clock"
+        )
+    book = book_of(settings.home.absolute(), settings.book)
+    data = {"kind": "metatrader", "fills": fills_of(settings)}
+    require_same_market(book, data)
+    newest = newest_entry(book)
+    now_ns = wall_ns()
+    plan = RunPlan(
+        run_id=new_run_id(),
+        folder=str(book.folder),
+        settings_json=settings.model_dump_json(),
+        clock=start_clock(now_ns, 1.0),
+        is_virtual=False,
+        is_paced=True,
+        start_ns=now_ns,
+        first_seq=newest.seq + 1 if newest else 1,
+        real_account=options.real_account,
+    )
+    return Start(plan=plan, data=data)
+
+
+def _on_simulated_market(settings: Settings, options: StartOptions) -> Start:
     is_history = bool(settings.market.history.path)
     speed, at_full_speed = _speed(settings, options, is_history=is_history)
     if not at_full_speed:
@@ -60,6 +123,9 @@ def prepare(loaded: LoadedSettings, options: StartOptions) -> Start:
     run_id = new_run_id()
     market = open_market(settings)
     source = market.source
+    if settings.symbols == AUTO_SYMBOLS:
+        symbols = tuple(traits.name for traits in source.traits())
+        settings = settings.model_copy(update={"symbols": symbols})
     if is_history:
         settings = settings.model_copy(update={"book": HISTORY_BOOK})
         book = new_run(home, run_id)
@@ -91,7 +157,7 @@ def prepare(loaded: LoadedSettings, options: StartOptions) -> Start:
 def require_ports(plan: RunPlan, options: StartOptions) -> None:
     """Refuse a terminal port that somebody else has: ConfigError."""
     settings = plan.settings.terminal
-    if options.in_process or not settings.port:
+    if options.in_process or settings.url or not settings.port:
         return
     if free_port(settings.port, settings.host) != settings.port:
         raise ConfigError(

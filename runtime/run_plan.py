@@ -33,6 +33,8 @@ class RunPlan(msgspec.Struct, frozen=True, kw_only=True):
     end_ns: int = FOREVER_NS
     first_seq: int = 1
     """Seq of the first entry that this start can make; what lies before was told in its time."""
+    real_account: int = 0
+    """Account number that a person typed for this start, because it holds real money."""
     warnings: tuple[str, ...] = ()
     """What the operator must know of the market that was found."""
 

@@ -14,6 +14,10 @@ BookOption = Annotated[
     str, typer.Option("--book", help="Book or run by its name; the one used last without it.")
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Machine-readable lines.")]
+RealAccountOption = Annotated[
+    int,
+    typer.Option("--real-account", help="Its number, typed at every start that trades real money."),
+]
 SetOption = Annotated[
     list[str] | None, typer.Option("--set", help="One setting, as agents.risk.heat_max=0.015.")
 ]

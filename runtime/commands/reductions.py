@@ -46,10 +46,13 @@ def reductions(settings: Settings) -> Iterator[str]:
             f"{voters} voters weigh, fewer than agents.supervisor.quorum, {quorum}: "
             "every decision is a hold"
         )
-    currencies = {name[place : place + 3] for name in settings.symbols for place in (0, 3)}
+    # A real broker states its own terms.
+    symbols = settings.symbols if settings.terminal.kind == "simulated" else ()
+    currencies = {name[place : place + 3] for name in symbols for place in (0, 3)}
     if unknown := sorted(currencies - DOLLARS.keys()):
         names = ", ".join(unknown)
         yield f"{names}: unknown currencies, whose terms are averages; a slip of the pen?"
-    has_calendar = settings.agents.sentiment.calendar_file or not settings.market.history.path
+    is_synthetic = settings.terminal.kind == "simulated" and not settings.market.history.path
+    has_calendar = settings.agents.sentiment.calendar_file or is_synthetic
     if not has_calendar and settings.mode("sentiment") is Mode.ENABLED:
         yield "no calendar is configured (agents.sentiment.calendar_file): entries at half risk"

@@ -87,7 +87,7 @@ def _lines(picture: Picture) -> Iterator[tuple[str, str]]:
 
 
 def agents(book: BookOption = "", config: ConfigOption = None, json: JsonOption = False) -> None:
-    """Print the council: state, process, restarts, age of the last fact."""
+    """Print the council: state, process, restarts, refused posts, age of the last fact."""
     found = _find(book, config)
     told = read_status(found.state)
     if told is None:
@@ -98,7 +98,8 @@ def agents(book: BookOption = "", config: ConfigOption = None, json: JsonOption 
     alive = told.is_alive()
     _console.print(_headline(found, told))
     table = Table(
-        "agent", "class", "mode", "state", "process", "restarts", "last fact", "", box=None
+        *("agent", "class", "mode", "state", "process", "restarts", "refused", "last fact", ""),
+        box=None,
     )
     for agent in told.agents:
         table.add_row(
@@ -108,6 +109,7 @@ def agents(book: BookOption = "", config: ConfigOption = None, json: JsonOption 
             agent.health if alive else "stopped",
             str(agent.pid) if alive else "–",
             str(agent.restarts),
+            str(agent.posts_refused),
             _age(agent.last_fact_age_s) if alive else "–",
             agent.reason,
         )

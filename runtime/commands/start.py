@@ -14,9 +14,15 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
 from blackboard.errors import ConfigError
-from config.secrets import load_secrets
+from config.secrets import hide_from_agents, load_secrets
 from runtime.clock import process_s
-from runtime.commands.options import ConfigOption, JsonOption, SetOption, load
+from runtime.commands.options import (
+    ConfigOption,
+    JsonOption,
+    RealAccountOption,
+    SetOption,
+    load,
+)
 from runtime.commands.reductions import reductions
 from runtime.driver import MARKERS, Display, Ending, Notify, to_nobody
 from runtime.live_view import render
@@ -24,6 +30,7 @@ from runtime.notify.telegram import start_notifier
 from runtime.picture import Picture, clock_text
 from runtime.preparation import (
     StartOptions,
+    fills_of,
     manifest_of,
     prepare,
     require_ports,
@@ -33,6 +40,11 @@ from runtime.run_plan import RunPlan
 from runtime.status import Status
 
 _LOG_EVERY_S = 10.0
+_FILLS = {
+    "simulated": "orders filled here",
+    "demo": "orders to a demo account",
+    "real": "orders to an account with real money",
+}
 _UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "": 1}
 
 
@@ -59,6 +71,7 @@ def up(
     book: Annotated[str, typer.Option(help="Name of the account's journal.")] = "",
     in_process: Annotated[bool, typer.Option("--in-process", help="One process, no Ray.")] = False,
     address: Annotated[str, typer.Option(help="Join the Ray cluster at this address.")] = "",
+    real_account: RealAccountOption = 0,
     json: JsonOption = False,
 ) -> None:
     """Start the council and trade until asked to stop, or until the history is over."""
@@ -74,16 +87,33 @@ def up(
             "book": book or None,
         },
     )
-    options = StartOptions(speed=speed, duration_s=_seconds(duration), in_process=in_process)
+    options = StartOptions(
+        speed=speed,
+        duration_s=_seconds(duration),
+        in_process=in_process,
+        real_account=real_account,
+    )
     start = prepare(loaded, options)
     plan, data = start.plan, start.data
     with plan.book.held():
         require_ports(plan, options)
         _announce(plan, json=json)
+        _examine(plan, json=json)
         plan.book.write_manifest(manifest_of(plan, options, data))
         plan.write()  # before anything starts: an emergency finds the terminal by it
         ending = _run(plan, options, address, json=json)
     _conclude(plan, ending, json=json)
+
+
+def _examine(plan: RunPlan, *, json: bool) -> None:
+    """Run the self-check before a real terminal is touched; ConfigError stops the start."""
+    if plan.settings.terminal.kind == "simulated":
+        return
+    from runtime.self_check import before_start, require_safe
+
+    for found in require_safe(before_start(plan.settings, load_secrets(), plan.book)):
+        if not json:
+            print(f"{found.verdict:4}  {found.subject}: {found.detail}")
 
 
 def _run(plan: RunPlan, options: StartOptions, address: str, *, json: bool) -> Ending:
@@ -91,7 +121,13 @@ def _run(plan: RunPlan, options: StartOptions, address: str, *, json: bool) -> E
     from runtime.log_setup import set_up_logs
     from runtime.mailbox import clear
 
-    set_up_logs("driver", plan.book.logs, plan.settings.log, console=True)
+    set_up_logs(
+        "driver",
+        plan.book.logs,
+        plan.settings.log,
+        profile=plan.settings.profile,
+        console=True,
+    )
     clear(plan.book.mailbox)
     remember_latest(plan.settings.home.absolute(), plan.book)
     duration_s = options.duration_s if plan.is_paced or not plan.is_virtual else 0.0
@@ -134,6 +170,7 @@ async def _run_on_ray(
     from runtime.driver import Driver
 
     cluster = Cluster(plan, address)
+    hide_from_agents()
     try:
         display.line("starting Ray, the terminal process and the council ...")
         started_s = process_s()
@@ -157,7 +194,8 @@ class _Lines(Display):
 
     def line(self, text: str) -> None:
         """Print an event."""
-        self._console.print(text, highlight=False, markup=False)
+        head = f"[{self._plan.settings.profile.upper()}]"
+        self._console.print(f"{head} {text}", highlight=False, markup=False)
 
     def update(self, picture: Picture, status: Status) -> None:
         """Print the progress now and then."""
@@ -208,9 +246,13 @@ class _View(_Lines):
 class _Json(Display):
     """Machine-readable lines: an object an event."""
 
+    def __init__(self, profile: str) -> None:
+        self._profile = profile
+
     def line(self, text: str) -> None:
         """Print an event."""
-        print(msgspec.json.encode({"event": text}).decode(), flush=True)
+        line = {"event": text, "profile": self._profile}
+        print(msgspec.json.encode(line).decode(), flush=True)
 
 
 class _Shown(AbstractContextManager[Display]):
@@ -230,7 +272,7 @@ class _Shown(AbstractContextManager[Display]):
 
 def _display(plan: RunPlan, *, json: bool) -> _Shown:
     if json:
-        return _Shown(_Json(), nullcontext())
+        return _Shown(_Json(plan.settings.profile), nullcontext())
     console = Console()
     if not console.is_terminal:
         return _Shown(_Lines(Console(soft_wrap=True), plan), nullcontext())
@@ -251,6 +293,9 @@ def _announce(plan: RunPlan, *, json: bool) -> None:
     settings = plan.settings
     marker = MARKERS[settings.profile]
     where = settings.market.history.path or "seeded synthetic market"
+    if settings.terminal.kind == "metatrader":
+        place = settings.terminal.url or "this machine"
+        where = f"MetaTrader 5 at {place}, {_FILLS[fills_of(settings)]}"
     if json:
         return
     console = Console(soft_wrap=True)
@@ -278,7 +323,7 @@ def _conclude(plan: RunPlan, ending: Ending, *, json: bool) -> None:
         print(msgspec.json.encode(closing).decode(), flush=True)
         return
     console = Console(soft_wrap=True, highlight=False, markup=False)
-    console.print(f"\n{MARKERS[plan.settings.profile]} run {closing.run}: {ending.value}")
+    console.print(f"\n[{plan.settings.profile.upper()}] run {closing.run}: {ending.value}")
     console.print(
         f"decisions {closing.decisions} ({closing.holds} holds), approved {closing.approved}, "
         f"refused {closing.refused}"

@@ -97,7 +97,7 @@ class ClosingCount:
             case AccountSnapshot() as account:
                 # The deals that a reading shows stand before its snapshot; later ones are not.
                 self._account = account
-                self._gap = account.balance - account.deposits - self._booked
+                self._gap = account.balance - (account.deposits - account.credit) - self._booked
             case TradingStateChanged(state=state):
                 self._state = state.value
             case _:

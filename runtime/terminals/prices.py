@@ -1,10 +1,13 @@
 """From the terminal's symbols, rates and ticks to what the agents ask for.
 
-The server's time becomes UTC here, the forming bar is cut off here, and whatever the terminal
-answers with None becomes TerminalUnavailable: a failure is never read as "nothing there".
+The server's time becomes UTC here, the broker's names become ours, the forming bar is cut off, and
+whatever the terminal answers with None becomes TerminalUnavailable: a failure is never read as
+"nothing there".
 """
 
+import math
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Final
 
 import numpy as np
@@ -14,11 +17,13 @@ from agents.requests import BarsRead, QuoteReading, QuotesRead, ReadBars, Symbol
 from blackboard.errors import TerminalUnavailable
 from blackboard.facts import SymbolSpec, Timeframe
 from models.market.bars import BAR_DTYPE, BarArray, empty_bars
-from models.market.sessions import SECOND_NS
+from models.market.sessions import DAY_NS, SECOND_NS
 from runtime.terminals import constants
+from runtime.terminals.conversion import Price, live_rate, settled_rate
 from runtime.terminals.port import Terminal
 from runtime.terminals.server_time import ServerClock
 from runtime.terminals.structures import RatesArray, SymbolInfo
+from runtime.terminals.symbols import SymbolNames, selected
 
 TIMEFRAMES: Final[Mapping[Timeframe, int]] = {
     Timeframe.M1: constants.TIMEFRAME_M1,
@@ -29,31 +34,32 @@ TIMEFRAMES: Final[Mapping[Timeframe, int]] = {
     Timeframe.H4: constants.TIMEFRAME_H4,
     Timeframe.D1: constants.TIMEFRAME_D1,
 }
+SOURCE: Final = "terminal"
+"""Named as the source of whatever is read here."""
+CLOSED_NS_MAX: Final = 4 * DAY_NS
+"""Longest time without bars in a market that trades: a weekend between two holidays."""
 _HALF_HOUR_NS = 1800 * SECOND_NS
 _PIP_DIGITS: Final = frozenset({3, 5})
 """Quotes with a digit more than traders count in."""
 
 
-def read_symbols(terminal: Terminal, symbols: tuple[str, ...]) -> SymbolsRead:
+def read_symbols(terminal: Terminal, names: SymbolNames, symbols: tuple[str, ...]) -> SymbolsRead:
     """Select the symbols and read their specifications; those that cannot be traded are named."""
     specs, skipped = [], []
-    for name in symbols:
-        terminal.symbol_select(name, True)
-        info = terminal.symbol_info(name)
-        if info is None:
-            code, text = terminal.last_error()
-            if code != constants.RES_E_NOT_FOUND:
-                raise TerminalUnavailable(f"symbol {name}: {code} {text}")
-            skipped.append((name, f"the terminal does not know it: {text}"))
-        elif info.trade_mode != constants.SYMBOL_TRADE_MODE_FULL:
-            skipped.append((name, f"trade mode must be FULL (4), was {info.trade_mode}"))
-        else:
-            specs.append(symbol_spec(name, info))
+    for symbol in symbols:
+        info, refusal = selected(terminal, names.terminal_name(terminal, symbol))
+        if info is None or refusal:
+            skipped.append((symbol, refusal))
+            continue
+        try:
+            specs.append(symbol_spec(symbol, info))
+        except ValueError as error:
+            skipped.append((symbol, f"the terminal's terms make no sense: {error}"))
     return SymbolsRead(specs=tuple(specs), skipped=tuple(skipped))
 
 
 def symbol_spec(symbol: str, info: SymbolInfo) -> SymbolSpec:
-    """Return the fact for a symbol of the terminal."""
+    """Return the fact for a symbol of the terminal; ValueError if its terms make no sense."""
     return SymbolSpec(
         scope=symbol,
         terminal_name=info.name,
@@ -75,26 +81,56 @@ def symbol_spec(symbol: str, info: SymbolInfo) -> SymbolSpec:
     )
 
 
-def read_bars(terminal: Terminal, server: ServerClock, request: ReadBars, source: str) -> BarsRead:
-    """Read the closed bars of a request."""
-    length_ns = request.timeframe.length_ns
-    last_open_ns = request.until_ns - length_ns
-    if last_open_ns < request.from_ns:
-        return BarsRead(request=request, bars=empty_bars(), source=source)
+def read_bars(
+    terminal: Terminal,
+    names: SymbolNames,
+    server: ServerClock,
+    request: ReadBars,
+    bars_per_call: int,
+) -> BarsRead:
+    """Read the closed bars of a request, in parts that the terminal can answer.
+
+    A call for more bars than a chart holds fails as a wrong argument does, and says nothing of
+    history.
+    """
+    last_open_ns = request.until_ns - request.timeframe.length_ns
+    part_ns = bars_per_call * request.timeframe.length_ns
+    # Parts divide the opens, not the bars: none is cut in two where a grid shifts by an hour.
+    parts = [
+        _part(terminal, names, server, request, from_ns, min(from_ns + part_ns - 1, last_open_ns))
+        for from_ns in range(request.from_ns, last_open_ns + 1, part_ns)
+    ]
+    bars = parts[0] if len(parts) == 1 else np.concatenate((empty_bars(), *parts))
+    return BarsRead(request=request, bars=bars, source=SOURCE)
+
+
+def _part(
+    terminal: Terminal,
+    names: SymbolNames,
+    server: ServerClock,
+    request: ReadBars,
+    first_open_ns: int,
+    last_open_ns: int,
+) -> BarArray:
     rates = terminal.copy_rates_range(
-        request.symbol,
+        names.terminal_name(terminal, request.symbol),
         TIMEFRAMES[request.timeframe],
-        server.to_server_s(request.from_ns),
-        server.to_server_s(last_open_ns),
+        float(server.to_server_s(first_open_ns)),  # an int would have 32 bits on Windows
+        float(server.to_server_s(last_open_ns)),
     )
     if rates is None:
         code, text = terminal.last_error()
         raise TerminalUnavailable(f"bars of {request.symbol}: {code} {text}")
-    bars = bars_of(rates, server, length_ns)
-    closed = (bars["close_ns"] <= request.until_ns) & (
-        bars["close_ns"] - length_ns >= request.from_ns
-    )
-    return BarsRead(request=request, bars=bars[closed], source=source)
+    bars = bars_of(rates, server, request.timeframe.length_ns)
+    opens_ns = bars["close_ns"] - request.timeframe.length_ns
+    return bars[(opens_ns >= first_open_ns) & (opens_ns <= last_open_ns)]
+
+
+def starts_late(read: BarsRead) -> bool:
+    """Whether bars are missing at the beginning, as while a terminal still loads its history."""
+    request = read.request
+    first_ns = int(read.bars["close_ns"][0]) if len(read.bars) else request.until_ns
+    return first_ns - request.from_ns > CLOSED_NS_MAX
 
 
 def bars_of(rates: RatesArray, server: ServerClock, length_ns: int) -> BarArray:
@@ -107,28 +143,97 @@ def bars_of(rates: RatesArray, server: ServerClock, length_ns: int) -> BarArray:
     return bars
 
 
-def read_quotes(
-    terminal: Terminal, server: ServerClock, symbols: tuple[str, ...], source: str
-) -> QuotesRead:
-    """Read bid, ask and the value of the profit currency; symbols without a quote are left out."""
-    quotes = []
-    for name in symbols:
-        info = terminal.symbol_info(name)
+def read_infos(
+    terminal: Terminal, names: SymbolNames, symbols: tuple[str, ...]
+) -> dict[str, SymbolInfo]:
+    """Read what the terminal shows of several symbols now, by our names."""
+    infos = {}
+    for symbol in symbols:
+        info = terminal.symbol_info(names.terminal_name(terminal, symbol))
         if info is None:
             code, text = terminal.last_error()
-            raise TerminalUnavailable(f"quote of {name}: {code} {text}")
+            if code == constants.RES_E_NOT_FOUND:
+                names.forget()
+            raise TerminalUnavailable(f"quote of {symbol}: {code} {text}")
+        infos[symbol] = info
+    return infos
+
+
+def ticks_of(infos: Mapping[str, SymbolInfo]) -> dict[str, int]:
+    """Return when the latest tick of each symbol was made, in the server's time."""
+    return {symbol: info.time * SECOND_NS for symbol, info in infos.items() if info.time > 0}
+
+
+def quotes_of(
+    terminal: Terminal,
+    names: SymbolNames,
+    server: ServerClock,
+    infos: Mapping[str, SymbolInfo],
+    currency: str,
+    oldest_ns: int,
+) -> QuotesRead:
+    """Return bid, ask and the worth of the profit currency of symbols that were read.
+
+    A symbol without prices, or that nothing values, is left out; what is wrong with the others is
+    for their reader to judge, who says so.
+
+    Parameters
+    ----------
+    currency : str
+        The account's.
+    oldest_ns : int
+        Prices made before it value no currency.
+    """
+
+    def price_of(symbol: str) -> Price | None:
+        info = infos.get(symbol)
+        if info is not None:
+            return Price(info.bid, server.to_utc_ns(info.time * SECOND_NS))
+        return _price_beside(terminal, names, server, symbol)
+
+    quotes = []
+    for symbol, info in infos.items():
         per_tick = info.trade_tick_size * info.trade_contract_size
-        if info.ask > info.bid > 0.0 and info.trade_tick_value > 0.0 and per_tick > 0.0:
-            quotes.append(
-                QuoteReading(
-                    symbol=name,
-                    bid=info.bid,
-                    ask=info.ask,
-                    account_per_quote=info.trade_tick_value / per_tick,
-                    tick_ns=server.to_utc_ns(info.time * SECOND_NS),
-                )
+        if (info.bid, info.ask) == (0.0, 0.0) or not per_tick > 0.0:
+            continue
+        live = live_rate(info.currency_profit, currency, price_of, oldest_ns)
+        rate = settled_rate(info.trade_tick_value / per_tick, live)
+        if rate is None:
+            if info.ask > info.bid > 0.0:
+                continue
+            rate = math.nan  # prices that make no sense may be what its rate was counted from
+        quotes.append(
+            QuoteReading(
+                symbol=symbol,
+                bid=info.bid,
+                ask=info.ask,
+                account_per_quote=rate,
+                tick_ns=server.to_utc_ns(info.time * SECOND_NS),
             )
-    return QuotesRead(quotes=tuple(quotes), source=source)
+        )
+    return QuotesRead(quotes=tuple(quotes), source=SOURCE, specs=_specs_of(infos))
+
+
+def _specs_of(infos: Mapping[str, SymbolInfo]) -> tuple[SymbolSpec, ...]:
+    specs = []
+    for symbol, info in infos.items():
+        # Terms that make no sense are never posted; the daily reading of symbols says so.
+        with suppress(ValueError):
+            specs.append(symbol_spec(symbol, info))
+    return tuple(specs)
+
+
+def _price_beside(
+    terminal: Terminal, names: SymbolNames, server: ServerClock, symbol: str
+) -> Price | None:
+    """Return the price of a symbol that is not traded but values a currency."""
+    name = names.offered_name(terminal, symbol)
+    if not name:
+        return None
+    tick = terminal.symbol_info_tick(name)
+    if tick is None and terminal.symbol_select(name, True):
+        tick = terminal.symbol_info_tick(name)
+    return None if tick is None else Price(tick.bid, server.to_utc_ns(tick.time * SECOND_NS))
 
 
 def _to_utc_ns(server_s: NDArray[np.int64], server: ServerClock) -> NDArray[np.int64]:

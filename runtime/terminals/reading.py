@@ -5,7 +5,10 @@ The server's time becomes UTC here. A `None` from any part makes the whole readi
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final, TypeVar
+
+import msgspec
 
 from agents.requests import (
     BrokerAccount,
@@ -21,12 +24,15 @@ from blackboard.errors import TerminalUnavailable
 from blackboard.facts.decision import Side
 from models.market.sessions import DAY_NS
 from runtime.terminals import constants as mt5
+from runtime.terminals.deal_sums import DealSums
 from runtime.terminals.port import SendAnswer, Terminal, TerminalRefused
 from runtime.terminals.requests import FLATTEN_COMMENT
 from runtime.terminals.server_time import ServerClock
 from runtime.terminals.structures import AccountInfo, TradeDeal, TradeOrder, TradePosition
+from runtime.terminals.symbols import SymbolNames
 
 T = TypeVar("T")
+Record = TypeVar("Record", BrokerPosition, BrokerOrder, BrokerDeal)
 
 MILLISECOND_NS: Final = 1_000_000
 
@@ -42,75 +48,98 @@ REASONS: Final = {
 """What made a deal; whatever is not named is ``other``."""
 
 _TRADES: Final = frozenset({mt5.DEAL_TYPE_BUY, mt5.DEAL_TYPE_SELL})
-_FUNDING: Final = frozenset({mt5.DEAL_TYPE_BALANCE, mt5.DEAL_TYPE_CREDIT})
-"""Deals that move equity without a trade: deposits, withdrawals, credit given and taken back."""
+_DEAD: Final = frozenset(
+    {mt5.ORDER_STATE_CANCELED, mt5.ORDER_STATE_REJECTED, mt5.ORDER_STATE_EXPIRED}
+)
 
 
 class BrokerReader:
-    """Reads the broker's side of the book.
+    """Reads the broker's side of the book, under our names; not thread-safe.
 
-    The deposits of an account are the sum over its whole history. It is read once; afterwards only
-    what is later than the last period asked for is read again and added, in order, so the sum has
-    the same last digit as one over everything.
+    What an account was paid and what it had at most are sums over its whole history. It is read
+    once; afterwards only what is later than the last period asked for is read again and added, in
+    order, so the sums have the same last digit as over everything.
     """
 
-    def __init__(self, terminal: Terminal, server: ServerClock) -> None:
-        self._terminal = terminal
-        self._server = server
+    def __init__(self, names: SymbolNames) -> None:
+        self._names = names
         self._summed_to_msc = 0
-        self._deposits = 0.0
+        self._summed = DealSums()
 
-    def read(self, request: ReadBroker, now_ns: int) -> BrokerRead:
+    def read(
+        self, terminal: Terminal, server: ServerClock, request: ReadBroker, now_ns: int
+    ) -> BrokerRead:
         """Return everything as one answer.
 
         Positions come before deals: a position that closes in between is still open in the answer,
-        beside the deal that closed it, and never gone without one.
+        beside the deal that closed it, and never gone without one. Deals are read by range: by
+        ticket a terminal gives one of an order's deals, whatever their number.
 
         Raises
         ------
         TerminalUnavailable
             If any part could not be read.
         """
-        terminal, server = self._terminal, self._server
-        account = self._part("account", terminal.account_info())
-        positions = self._part("positions", terminal.positions_get())
-        working = self._part("orders", terminal.orders_get())
+        self._names.learn(terminal)
+        account = _part(terminal, "account", terminal.account_info())
+        positions = _part(terminal, "positions", terminal.positions_get())
+        working = _part(terminal, "orders", terminal.orders_get())
         # The server's clock may be ahead of ours, so the end lies a day beyond now.
         from_s, to_s = server.to_server_s(request.since_ns), server.to_server_s(now_ns + DAY_NS)
-        finished = self._part("past orders", terminal.history_orders_get(from_s, to_s))
-        deals_from_s = min(from_s, self._summed_to_msc // 1000)
-        deals = self._part("deals", terminal.history_deals_get(deals_from_s, to_s))
+        # As floats: the package takes an int for a C long, which has 32 bits on Windows.
+        dates = float(from_s), float(to_s)
+        finished = _part(terminal, "past orders", terminal.history_orders_get(*dates))
+        dates = float(min(from_s, self._summed_to_msc // 1000)), float(to_s)
+        deals = _part(terminal, "deals", terminal.history_deals_get(*dates))
+        if not deals and not self._summed_to_msc and account.balance:
+            # Money comes by a deal. Nothing here would make the deposits look withdrawn.
+            raise TerminalUnavailable("deals: none ever made, and the balance is not 0")
         deals = tuple(sorted(deals, key=lambda deal: (deal.time_msc, deal.ticket)))
+        sums = self._sums(deals, from_s * 1000)
         return BrokerRead(
             request=request,
             read_ns=now_ns,
             account=account_of(account),
-            deposits=self._sum_deposits(deals, from_s * 1000),
-            positions=tuple(position_of(position, server) for position in positions),
+            deposits=sums.deposits,
+            peak_balance=sums.peak,
+            is_explained=sums.explain(account.balance),
+            positions=tuple(self._renamed(position_of(each, server)) for each in positions),
             orders=(
-                *(order_of(order, server, is_working=True) for order in working),
-                *(order_of(order, server, is_working=False) for order in finished),
+                *(self._renamed(order_of(each, server, is_working=True)) for each in working),
+                *(self._renamed(order_of(each, server, is_working=False)) for each in finished),
             ),
-            deals=tuple(deal_of(deal, server) for deal in deals if deal.time_msc >= from_s * 1000),
+            deals=tuple(
+                self._renamed(deal_of(each, server))
+                for each in deals
+                if each.time_msc >= from_s * 1000
+            ),
         )
 
-    def _sum_deposits(self, deals: Sequence[TradeDeal], keep_to_msc: int) -> float:
-        # A plain running sum: the built-in one compensates, and would depend on where it was cut.
-        total = self._deposits
+    def _sums(self, deals: Sequence[TradeDeal], keep_to_msc: int) -> DealSums:
         keep_to_msc = max(keep_to_msc, self._summed_to_msc)
-        for deal in deals:
-            if deal.type in _FUNDING and deal.time_msc >= self._summed_to_msc:
-                total += deal.profit
-                if deal.time_msc < keep_to_msc:
-                    self._deposits = total
+        new = [deal for deal in deals if deal.time_msc >= self._summed_to_msc]
+        for deal in new:
+            if deal.time_msc < keep_to_msc:
+                self._summed.add(deal)
         self._summed_to_msc = keep_to_msc
-        return total
+        sums = replace(self._summed)
+        for deal in new:
+            if deal.time_msc >= keep_to_msc:
+                sums.add(deal)
+        return sums
 
-    def _part(self, name: str, part: T | None) -> T:
-        if part is None:
-            code, text = self._terminal.last_error()
-            raise TerminalUnavailable(f"{name}: {code} {text}")
-        return part
+    def _renamed(self, record: Record) -> Record:
+        symbol = self._names.canonical(record.symbol)
+        if symbol == record.symbol:
+            return record
+        return msgspec.structs.replace(record, symbol=symbol)
+
+
+def _part(terminal: Terminal, name: str, part: T | None) -> T:
+    if part is None:
+        code, text = terminal.last_error()
+        raise TerminalUnavailable(f"{name}: {code} {text}")
+    return part
 
 
 def account_of(info: AccountInfo) -> BrokerAccount:
@@ -126,13 +155,20 @@ def account_of(info: AccountInfo) -> BrokerAccount:
         margin=info.margin,
         margin_free=info.margin_free,
         leverage=info.leverage,
+        fifo_close=bool(info.fifo_close),
+        credit=info.credit,
     )
 
 
 def position_of(position: TradePosition, server: ServerClock) -> BrokerPosition:
-    """Return an open position."""
+    """Return an open position, under the identifier that its deals name.
+
+    A netting position that turned round, or one that was opened again for its swap, has another
+    ticket than at first; requests must name that one.
+    """
+    identifier = position.identifier or position.ticket
     return BrokerPosition(
-        ticket=position.ticket,
+        ticket=identifier,
         symbol=position.symbol,
         side=Side.BUY if position.type == mt5.POSITION_TYPE_BUY else Side.SELL,
         lots=position.volume,
@@ -144,6 +180,7 @@ def position_of(position: TradePosition, server: ServerClock) -> BrokerPosition:
         comment=position.comment,
         profit=position.profit,
         swap=position.swap,
+        broker_ticket=0 if position.ticket == identifier else position.ticket,
     )
 
 
@@ -155,6 +192,7 @@ def order_of(order: TradeOrder, server: ServerClock, *, is_working: bool) -> Bro
         magic=order.magic,
         comment=order.comment,
         is_working=is_working,
+        is_dead=order.state in _DEAD,
         placed_ns=server.to_utc_ns(order.time_setup_msc * MILLISECOND_NS),
     )
 
@@ -162,7 +200,8 @@ def order_of(order: TradeOrder, server: ServerClock, *, is_working: bool) -> Bro
 def deal_of(deal: TradeDeal, server: ServerClock) -> BrokerDeal:
     """Return a deal; whatever is no trade counts as a balance deal.
 
-    A deal that turns a position round (netting accounts) is read as its close.
+    A close against an opposite position (OUT_BY) is a close like any other: each of the two
+    positions has a deal of its own.
     """
     return BrokerDeal(
         ticket=deal.ticket,
@@ -171,6 +210,7 @@ def deal_of(deal: TradeDeal, server: ServerClock) -> BrokerDeal:
         symbol=deal.symbol,
         side=Side.SELL if deal.type == mt5.DEAL_TYPE_SELL else Side.BUY,
         is_entry=deal.entry == mt5.DEAL_ENTRY_IN,
+        is_reversal=deal.entry == mt5.DEAL_ENTRY_INOUT,
         is_balance=deal.type not in _TRADES,
         lots=deal.volume,
         price=deal.price,

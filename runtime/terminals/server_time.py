@@ -4,6 +4,7 @@ A terminal dresses its server's wall time as a UTC epoch. Everything of ours is 
 each time crosses this border exactly once, in one of the two directions.
 """
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -19,6 +20,13 @@ from models.market.sessions import HOUR_NS, SECOND_NS, market_clock_ns
 MARKET_ZONE: Final = "new_york+7"
 """The market's own clock: EET with US dates, so a day ends at 17:00 New York."""
 
+AUTO_ZONE: Final = "auto"
+"""The zone that a terminal's server is found to keep (`server_offset`). Until it is found, and on a
+simulated server, which keeps what it is told, it stands for the market's own."""
+
+_FIXED: Final = re.compile(r"UTC([+-])(\d\d):([0-5]\d)")
+_FIXED_HOURS_MAX: Final = 14
+
 CACHED_HOURS_MAX: Final = 65_536
 
 OffsetOfHour = Callable[[int], int]
@@ -30,7 +38,8 @@ class ServerClock:
     Raises
     ------
     ConfigError
-        If the zone is neither `new_york+7` nor a name of the time zone database.
+        If the zone is none of `auto`, `new_york+7`, ``UTC+03:00`` and its like, or a name of the
+        time zone database.
     """
 
     def __init__(self, zone: str) -> None:
@@ -75,13 +84,19 @@ class ServerClock:
 
 def _offsets_of(zone: str) -> OffsetOfHour:
     # Daylight saving switches on full hours, so an hour of UTC has one offset.
-    if zone == MARKET_ZONE:
+    if zone in (MARKET_ZONE, AUTO_ZONE):
         return _market_offset_of_hour_ns
+    fixed = _FIXED.fullmatch(zone)
+    if fixed and int(fixed[2]) <= _FIXED_HOURS_MAX:
+        seconds = int(fixed[2]) * 3600 + int(fixed[3]) * 60
+        fixed_ns = (seconds if fixed[1] == "+" else -seconds) * SECOND_NS
+        return lambda _: fixed_ns
     try:
         info = ZoneInfo(zone)
     except (ZoneInfoNotFoundError, ValueError) as missing:
         raise ConfigError(
-            f"terminal.server_zone must be {MARKET_ZONE}, UTC or an IANA name, was {zone!r}"
+            f"terminal.server_zone must be {AUTO_ZONE}, {MARKET_ZONE}, UTC, UTC+03:00 or an IANA "
+            f"name, was {zone!r}"
         ) from missing
 
     @lru_cache(maxsize=CACHED_HOURS_MAX)
@@ -90,6 +105,12 @@ def _offsets_of(zone: str) -> OffsetOfHour:
         return int((moment.utcoffset() or timedelta()) / timedelta(seconds=1)) * SECOND_NS
 
     return offset_of_hour_ns
+
+
+def fixed_zone(offset_ns: int) -> str:
+    """Return the name of the zone that is always as far from UTC."""
+    minutes = abs(offset_ns) // (60 * SECOND_NS)
+    return f"UTC{'-' if offset_ns < 0 else '+'}{minutes // 60:02d}:{minutes % 60:02d}"
 
 
 @lru_cache(maxsize=CACHED_HOURS_MAX)

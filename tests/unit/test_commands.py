@@ -27,7 +27,7 @@ from config.agents import Mode
 from config.settings import Settings
 from runtime.book import Book
 from runtime.commands.reductions import reductions
-from runtime.machine import memory_bytes
+from runtime.machine.current import MACHINE
 from runtime.mailbox import Letter, leave, take
 from runtime.reports.closing import close_run
 from runtime.run_plan import PLAN_FILE, read_plan
@@ -132,16 +132,17 @@ def test_doctor_needs_nothing_but_the_install(quorum: CommandLine) -> None:
 
     assert verdicts["python"] == "OK"
     assert verdicts["terminal"] == "OK"
-    assert {"machine", "disk", "state", "keys"} <= verdicts.keys()
-    assert memory_bytes() > 1 << 20
+    assert {"machine", "disk", "home", "files", "clock", "keys"} <= verdicts.keys()
+    assert MACHINE.memory_bytes() > 1 << 20
 
 
 def test_doctor_names_what_is_not_there_yet(quorum: CommandLine) -> None:
     """MetaTrader 5 is a finding of the examination, not a surprise at the start."""
-    said = quorum("doctor", "--set", "terminal.kind=metatrader", "--set", "profile=paper")
+    wanted = ("terminal.kind=metatrader", "profile=paper", "speed=1")
+    said = quorum("doctor", *(part for text in wanted for part in ("--set", text)))
 
     assert said.code == 4
-    assert "terminal.kind must be simulated in this release, was metatrader" in said.out
+    assert "terminal.kind must be simulated here, was metatrader" in said.out
 
 
 def test_pause_needs_somebody_who_runs(traded: CommandLine) -> None:
@@ -224,6 +225,20 @@ def test_kill_switch_is_none_of_a_run_over_history(quorum: CommandLine) -> None:
     entries = over_history(quorum, "2018-02-02T19:00:00Z")
 
     assert any(isinstance(entry.fact, Fill) for entry in entries)
+
+
+def test_p4_f40_halt_sets_the_kill_switch_with_nothing_running(quorum: CommandLine) -> None:
+    """The file is there when the verb returns; twice is the same as once; only --off ends it."""
+    stop_file = quorum.home / "STOP"
+    for _ in range(2):
+        said = quorum("halt")
+        assert said.code == 0
+        assert str(stop_file) in said.out
+        assert stop_file.exists()
+    assert "kill switch" in quorum("doctor").out
+    assert quorum("halt", "--off").code == 0
+    assert not stop_file.exists()
+    assert quorum("halt", "--off").code == 0
 
 
 def test_kill_switch_concerns_every_book(traded: CommandLine) -> None:
@@ -433,3 +448,13 @@ def _decided(entries: list[Entry]) -> list[object]:
         for entry in entries
         if isinstance(entry.fact, wanted)
     ]
+
+
+def test_f34_credit_is_in_the_deposits_and_not_in_the_balance() -> None:
+    """F34: what the broker lends leaves the identity of the balance as it is."""
+    lent = a_snapshot(equity=12_000.0, deposits=12_000.0, credit=2_000.0)
+
+    closing = close_run([an_entry(lent)], "run", "sim", "")
+
+    assert closing.accounting_gap == 0.0  # 10,000 - (12,000 - 2,000)
+    assert closing.accounting_holds
