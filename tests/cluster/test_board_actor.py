@@ -115,6 +115,7 @@ def open_board(
         is_paced=False,
         log_folder=str(tmp_path / "logs"),
         log="{}",
+        profile="sim",
     )
     name = f"blackboard-{abs(hash(request.node.nodeid))}"
     actor = cluster.remote(num_cpus=0, max_restarts=-1, concurrency_groups={"ctl": 1})(Blackboard)
