@@ -176,6 +176,8 @@ class RiskSection(AgentSection):
     """Drawdown at which everything stops until a person resumes."""
     drawdown_sizing: float = Field(0.10, gt=0.0, lt=0.5)
     """Drawdown at which the sizing chain would reach nothing; it shrinks risk on the way."""
+    margin_use_max: float = Field(0.8, gt=0.0, lt=1.0)
+    """Share of equity bound as margin at which entries stop: 0.8 is a margin level of 125 %."""
     spread_pips_max: float = Field(15.0, gt=0.0, le=100.0)
     """Largest spread at which a symbol may be entered."""
     spread_majors_pips_max: float = Field(3.0, gt=0.0, le=100.0)
@@ -207,6 +209,9 @@ class ExecutionSection(AgentSection):
 
     deviation_points: int = Field(20, ge=0, le=1000)
     """Largest difference between the asked and the filled price, in points."""
+    hedging_allowed: bool = True
+    """Whether the broker takes an entry against an open position of the same symbol. Accounts that
+    must be closed first in, first out never do, whatever stands here."""
     strategy_magic: int = Field(4711, ge=1, le=65_535)
     """Upper 16 bits of the magic number of every order of ours."""
     reconcile_minutes: int = Field(15, ge=1, le=1440)
@@ -215,6 +220,8 @@ class ExecutionSection(AgentSection):
     """How often the account is read, besides every change at the broker."""
     absence_polls: int = Field(3, ge=3, le=20)
     """Readings in which an order must be absent before it counts as not executed."""
+    broker_poll_s: float = Field(0.25, ge=0.05, le=60.0)
+    """Process seconds between two looks at the broker's book while following the clock."""
     history_hours: int = Field(24, ge=1, le=168)
     """How far deals are read back beyond the oldest open question."""
 
@@ -244,6 +251,9 @@ class SupervisorSection(AgentSection):
     decision_deadline_ms: int = Field(10_000, ge=100, le=60_000)
     """Process time after the bars of a round at which it is decided without the rest.
     The first round of a process waits for compilation and the fit of a week, some seconds."""
+    retry_pause_s: float = Field(5.0, gt=0.0, le=60.0)
+    """Process time that an entry waits before it is asked for again, where the broker had too
+    many requests."""
     quorum: int = Field(2, ge=1, le=20)
     """Fewest answers, abstentions included, without which the decision is to hold."""
     cooldown_hours: int = Field(24, ge=0, le=720)

@@ -1,5 +1,6 @@
 """Keys and passwords: read from the environment or `.env`, held so that they cannot be printed."""
 
+import os
 from pathlib import Path
 from typing import Final
 
@@ -18,8 +19,15 @@ SECRET_SOURCES: Final = {
     "MT5_PASSWORD": "trading password that the broker sent",
     "MT5_SERVER": "server name in the terminal's login window",
     "MT5_PATH": "path of terminal64.exe, if it is not found by itself",
+    "TERMINAL_TOKEN": "token of a terminal process on another machine, as it was printed there",
 }
 """Every secret, under its usual name, and where to get it."""
+
+_OF_THE_TERMINAL: Final = ("MT5_LOGIN", "MT5_PASSWORD", "MT5_SERVER", "MT5_PATH")
+_OF_NO_AGENT: Final = (
+    *_OF_THE_TERMINAL, "TERMINAL_TOKEN", "TELEGRAM_BOT_TOKEN", "TELEGRAM_CHAT_ID",
+)  # fmt: skip
+"""What the driver and the terminal process need, and nobody else."""
 
 
 class Secrets(BaseSettings):
@@ -40,6 +48,7 @@ class Secrets(BaseSettings):
     mt5_password: SecretStr = Field(SecretStr(""), validation_alias="MT5_PASSWORD")
     mt5_server: SecretStr = Field(SecretStr(""), validation_alias="MT5_SERVER")
     mt5_path: SecretStr = Field(SecretStr(""), validation_alias="MT5_PATH")
+    terminal_token: SecretStr = Field(SecretStr(""), validation_alias="TERMINAL_TOKEN")
 
     def present(self) -> dict[str, bool]:
         """Return which secrets are set, by their usual names."""
@@ -51,3 +60,22 @@ class Secrets(BaseSettings):
 def load_secrets(env_file: Path = Path(".env")) -> Secrets:
     """Read the secrets: environment before `.env`."""
     return Secrets(_env_file=env_file)
+
+
+def terminal_environment(secrets: Secrets, *, with_account: bool) -> dict[str, str]:
+    """Return the environment of a terminal process: this one's, with the broker's secrets alone.
+
+    What stands in `.env` is put in, so that the process need not run in this folder.
+    """
+    environment = {name: text for name, text in os.environ.items() if name not in SECRET_SOURCES}
+    if with_account:
+        for name in _OF_THE_TERMINAL:
+            if text := getattr(secrets, name.lower()).get_secret_value():
+                environment[name] = text
+    return environment
+
+
+def hide_from_agents() -> None:
+    """Take what no agent needs out of the environment, which every process of Ray inherits."""
+    for name in _OF_NO_AGENT:
+        os.environ.pop(name, None)

@@ -23,3 +23,14 @@ def _items_of(value: object) -> object:
 
 FROM_TEXT = BeforeValidator(_items_of)
 """Lets a list be given as text, ``EURUSD,GBPUSD``: all that a variable or an argument can hold."""
+
+
+def _pairs_of(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    pairs = [item.partition(":") for item in value.strip("{} ").split(",") if item.strip()]
+    return {name.strip(" \"'"): text.strip(" \"'") for name, _, text in pairs}
+
+
+PAIRS_FROM_TEXT = BeforeValidator(_pairs_of)
+"""Lets a mapping be given as text, ``EURUSD:EURUSD.m,GBPUSD:GBPUSD.m``."""

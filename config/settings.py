@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Field, model_validator
 
@@ -14,9 +14,17 @@ from config.system import (
     ClusterSection,
     LogSection,
     MarketSection,
+    PaperSection,
     TerminalSection,
     TradingSection,
 )
+
+EVERY_ADDRESS: Final = frozenset({"", "0.0.0.0", "::", "[::]"})  # noqa: S104 - to refuse them
+
+
+AUTO_SYMBOLS: Final = ("auto",)
+"""`Settings.symbols` of an operator who leaves the choice to the terminal. It is resolved before
+any agent starts, so no agent ever sees it."""
 
 
 class Settings(Section):
@@ -37,7 +45,7 @@ class Settings(Section):
         "EURGBP",
         "EURJPY",
     )
-    """Canonical names of the symbols to trade."""
+    """Canonical names of the symbols to trade; auto takes what the terminal offers."""
     timeframe: Timeframe = Timeframe.M15
     """Timeframe of decisions; a round is one close of it."""
     anchor_weeks: int = Field(4, ge=1, le=52)
@@ -47,6 +55,7 @@ class Settings(Section):
     trading: TradingSection = TradingSection()
     market: MarketSection = MarketSection()
     terminal: TerminalSection = TerminalSection()
+    paper: PaperSection = PaperSection()
     board: BoardSection = BoardSection()
     cluster: ClusterSection = ClusterSection()
     log: LogSection = LogSection()
@@ -90,10 +99,49 @@ def _contradictions(settings: Settings) -> Iterator[str]:
         )
     elif risk.enabled is Mode.SHADOW:
         yield "agents.risk.enabled must be true or false, was shadow"
+    if "auto" in settings.symbols and len(settings.symbols) > 1:
+        yield f"symbols must be auto alone or a list of names, was {settings.symbols}"
+    names = settings.terminal.symbol_names.values()
+    if len(set(names)) != len(names) or not all(names):
+        yield f"terminal.symbol_names must be distinct names, was {settings.terminal.symbol_names}"
     if len(set(settings.symbols)) != len(settings.symbols) or not settings.symbols:
         yield f"symbols must be distinct and at least one, was {settings.symbols}"
+    yield from _terminal_contradictions(settings)
+
+
+def _terminal_contradictions(settings: Settings) -> Iterator[str]:
+    terminal = settings.terminal
+    is_real = terminal.kind == "metatrader"
     # A marker that says SIMULATED over a real account, or LIVE over a simulated one, misleads.
-    if settings.terminal.kind == "metatrader" and settings.profile == "sim":
+    if is_real and settings.profile == "sim":
         yield "profile must be paper or live with terminal.kind metatrader, was sim"
-    if settings.terminal.kind == "simulated" and settings.profile == "live":
+    if not is_real and settings.profile == "live":
         yield "profile must be sim or paper with terminal.kind simulated, was live"
+    if terminal.real_account != (settings.profile == "live"):
+        yield (
+            "terminal.real_account must be true with profile live and false with every other, "
+            f"was {str(terminal.real_account).lower()} with {settings.profile}"
+        )
+    if is_real and settings.speed != 1.0:
+        yield (
+            f"speed must be 1 with terminal.kind metatrader, was {settings.speed:g}: "
+            "a real market has its own clock"
+        )
+    if is_real and settings.market.history.path:
+        yield (
+            "market.history.path must be empty with terminal.kind metatrader, was "
+            f"{settings.market.history.path}"
+        )
+    if terminal.url and not is_real:
+        yield f"terminal.kind must be metatrader with terminal.url, was {terminal.kind}"
+    if terminal.host in EVERY_ADDRESS:
+        yield (
+            f"terminal.host must be one address, was {terminal.host}: a process that listens on "
+            "all of them answers whoever can reach one"
+        )
+    if terminal.hang_deadline_s < terminal.send_timeout_s:
+        yield (
+            f"terminal.hang_deadline_s must be at least send_timeout_s "
+            f"({terminal.send_timeout_s:g}), was {terminal.hang_deadline_s:g}: a send within its "
+            "time would be cut off"
+        )

@@ -1,10 +1,10 @@
 """Sections that belong to no agent: trading, market, terminal, board, cluster."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from config.section import Section
+from config.section import PAIRS_FROM_TEXT, Section
 
 
 class TradingSection(Section):
@@ -54,21 +54,62 @@ class MarketSection(Section):
     history: HistorySection = HistorySection()
 
 
+class PaperSection(Section):
+    """Real prices without real money."""
+
+    fills: Literal["simulated", "demo"] = "simulated"
+    """With MetaTrader 5 under profile paper: orders filled here against its prices, in a ledger
+    of our own, or orders to a demo account at the broker."""
+
+
 class TerminalSection(Section):
     """The terminal process and its account."""
 
     kind: Literal["simulated", "metatrader"] = "simulated"
     """The simulated terminal, or MetaTrader 5 (Windows)."""
+    real_account: bool = False
+    """Whether the account may hold real money; every start then asks for its number too."""
+    url: str = Field("", pattern=r"^(https?://[^/\s]+)?$")
+    """Where a terminal process answers that a person started, on the Windows machine say; empty
+    means that the system starts its own."""
+    token_file: str = ""
+    """File with the token of that process; TERMINAL_TOKEN goes before it."""
+    connect_timeout_s: float = Field(60.0, ge=1.0, le=300.0)
+    """Process time that connecting to MetaTrader 5 may take; it may start the program for it."""
+    hang_deadline_s: float = Field(30.0, ge=1.0, le=600.0)
+    """Process time without a sign of life after which a terminal process is ended as hung."""
     host: str = "127.0.0.1"
-    """Address on which the terminal process listens; anything but loopback needs a token."""
+    """Address on which the terminal process listens; every request needs its token."""
     port: int = Field(0, ge=0, le=65_535)
     """Port of the terminal process; 0 takes a free one."""
     read_timeout_s: float = Field(10.0, gt=0.0, le=120.0)
     """Process time after which a read counts as unanswered."""
     send_timeout_s: float = Field(20.0, gt=0.0, le=120.0)
     """Process time after which a send counts as unknown."""
+    read_tries: int = Field(3, ge=1, le=100)
+    """Tries of one read, following the clock, before it counts as unanswered; sends have one."""
+    read_pause_s: float = Field(0.2, ge=0.0, le=30.0)
+    """Process time between two tries of a read; history may still be loading at the first."""
+    bars_per_read_max: int = Field(10_000, ge=100, le=1_000_000)
+    """Bars asked for in one call at most; longer ranges are read in parts, each also shorter than
+    what the terminal keeps in a chart."""
+    calls_parallel_max: int = Field(5, ge=1, le=64)
+    """Requests of one agent that are on their way to the terminal at the same time."""
+    requests_per_s: float = Field(20.0, gt=0.0, le=10_000.0)
+    """Requests of one agent a second, following the clock; a burst of one second's worth passes."""
+    backoff_s: float = Field(1.0, gt=0.0, le=60.0)
+    """Pause after the broker's first 'too many requests'; it doubles while that goes on."""
+    backoff_max_s: float = Field(30.0, gt=0.0, le=600.0)
+    """Longest such pause."""
     server_zone: str = "new_york+7"
-    """Zone of the server's clock: new_york+7 (EET with US dates), UTC, or an IANA name."""
+    """Zone of the server's clock: new_york+7 (EET with US dates), UTC, UTC+03:00, an IANA name, or
+    auto: found from the bars of the terminal and proven by its ticks."""
+    symbol_names: Annotated[dict[str, str], PAIRS_FROM_TEXT] = Field(default_factory=dict)
+    """The broker's names where they are not found by themselves, such as {EURUSD: EURUSD.m}."""
+    symbols_auto_max: int = Field(12, ge=1, le=200)
+    """Symbols that `symbols: auto` takes at most, the most traded currencies first."""
+    conversion_age_max_min: int = Field(60, ge=1, le=1440)
+    """Market minutes after which a price is too old to value the profit currency by."""
     deposit: float = Field(10_000.0, gt=0.0, le=1e9)
     """First deposit of the simulated account, in its currency."""
     currency: str = Field("USD", pattern="^[A-Z]{3}$")
@@ -79,8 +120,28 @@ class TerminalSection(Section):
     """Commission of the simulated account for one lot and side, in account currency."""
     spread_factor: float = Field(1.0, gt=0.0, le=20.0)
     """Factor on the simulated spreads."""
+    margin_mode: Literal["hedging", "netting", "exchange"] = "hedging"
+    """Whether each entry of the simulated account opens a position, or a symbol has one."""
+    execution: Literal["request", "instant", "market", "exchange"] = "market"
+    """How the simulated broker executes orders; request and instant may requote."""
     positions_max: int = Field(200, ge=1, le=10_000)
     """Open positions that the simulated broker allows."""
+    working_orders_max: int = Field(200, ge=0, le=10_000)
+    """Waiting orders that the simulated broker allows, 0 without a limit."""
+    broker_requests_per_s_max: int = Field(1000, ge=1, le=1_000_000)
+    """Requests in one second of market time that the simulated broker takes."""
+    stops_level_points: int = Field(0, ge=0, le=100_000)
+    """Least distance of stops and waiting orders from the simulated price."""
+    freeze_level_points: int = Field(0, ge=0, le=100_000)
+    """Distance to its activation within which the simulated broker changes nothing any more."""
+    margin_call_percent: float = Field(50.0, ge=0.0, le=1000.0)
+    """Margin level at which the simulated broker warns; shown only."""
+    stop_out_percent: float = Field(30.0, ge=0.0, le=1000.0)
+    """Margin level below which the simulated broker closes the largest loser."""
+    fifo_close: bool = False
+    """Whether the simulated broker has the oldest position of a symbol closed first."""
+    hedge_prohibited: bool = False
+    """Whether a hedging account at the simulated broker may not hold both sides of a symbol."""
     bars_max: int = Field(100_000, ge=1000, le=10_000_000)
     """Bars that one call of the simulated terminal returns at most."""
 
@@ -92,6 +153,9 @@ class BoardSection(Section):
     """Entries kept in memory; a reader that lags further is served from the journal."""
     drafts_per_post_max: int = Field(10_000, ge=10, le=1_000_000)
     """Drafts in one post."""
+    author_entries_per_min_max: int = Field(20_000, ge=1000, le=1_000_000_000)
+    """Entries that one author may add in a market minute; what an order came to and what only
+    reduces risk is taken beyond it."""
     read_batch_max: int = Field(5_000, ge=10, le=1_000_000)
     """Entries in one answer."""
     poll_timeout_s: float = Field(5.0, gt=0.1, le=60.0)

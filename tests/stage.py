@@ -112,7 +112,7 @@ def bar_drafts(symbol_bars: dict[str, BarArray], row: int) -> list[Draft]:
 def history_drafts(
     symbol_bars: dict[str, BarArray], rows: int, now_ns: int, anchor_ns: int
 ) -> list[Draft]:
-    """Name the first `rows` bars of each symbol as its history."""
+    """Name the first `rows` bars of each symbol, from an anchor on, as its history."""
     return [
         Draft(
             fact=BarHistory(
@@ -120,7 +120,7 @@ def history_drafts(
                 timeframe=M15,
                 anchor_ns=anchor_ns,
                 last_close_ns=int(bars["close_ns"][rows - 1]),
-                bar_count=rows,
+                bar_count=int((bars["close_ns"][:rows] > anchor_ns).sum()),
                 source="test",
             ),
             ts_event_ns=now_ns,

@@ -24,7 +24,7 @@ seeds = st.integers(0, 2**31)
 starts = st.dates(min_value=date(2001, 1, 1), max_value=date(2099, 12, 31))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(symbol=symbols, seed=seeds, start=starts)
 def test_every_bar_is_sound(symbol: str, seed: int, start: date) -> None:
     """Prices are positive and on the grid, the range holds open and close, times rise."""
@@ -45,7 +45,7 @@ def test_every_bar_is_sound(symbol: str, seed: int, start: date) -> None:
     assert off_grid.max() < 1e-3
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(seed=seeds)
 def test_spells_fill_the_week(seed: int) -> None:
     """Spells follow each other without gap or overlap, and no regime follows itself."""
@@ -58,7 +58,7 @@ def test_spells_fill_the_week(seed: int) -> None:
         assert earlier.regime is not later.regime
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(seed=seeds, week=st.integers(1_700, 5_000))
 def test_releases_lie_in_their_week(seed: int, week: int) -> None:
     """Every release of a week lies in its open market, and the next week has others."""

@@ -18,7 +18,7 @@ def a_covariance(seed: int, count: int) -> np.ndarray:
 
 
 @given(seed=SEEDS, count=st.integers(2, 28))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_every_symbol_carries_the_same_risk(seed: int, count: int) -> None:
     """Risk shares differ from 1/n by less than 1 %, negative correlations included."""
     covariance = a_covariance(seed, count)
@@ -32,7 +32,7 @@ def test_every_symbol_carries_the_same_risk(seed: int, count: int) -> None:
 
 
 @given(seed=SEEDS, count=st.integers(2, 10))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_weights_do_not_depend_on_the_order_of_symbols(seed: int, count: int) -> None:
     """A permuted covariance gives the permuted weights: there is one optimum."""
     covariance = a_covariance(seed, count)
@@ -53,7 +53,7 @@ def test_weights_do_not_depend_on_the_order_of_symbols(seed: int, count: int) ->
     dead=st.booleans(),
     twins=st.booleans(),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_any_returns_give_a_budget_for_every_symbol(
     seed: int, count: int, rows: int, *, dead: bool, twins: bool
 ) -> None:

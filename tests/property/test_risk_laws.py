@@ -106,7 +106,7 @@ def _played(facts: list[AnyFact]) -> Desk:
     return desk
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(world, min_size=8, max_size=25))
 def test_rebuilt_agent_wants_what_the_one_that_died_wanted(facts: list[AnyFact]) -> None:
     """The whole board in one inbox, or entry by entry: nothing is left to post."""
@@ -119,7 +119,7 @@ def test_rebuilt_agent_wants_what_the_one_that_died_wanted(facts: list[AnyFact])
     assert desk.replace(RiskAgent(SETTINGS)) == drafts == []
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(world, min_size=8, max_size=25))
 def test_no_intent_has_two_verdicts_and_no_approval_exceeds_a_limit(facts: list[AnyFact]) -> None:
     """One verdict each; every approval fits its budget; the mark never falls without a payment."""
@@ -136,7 +136,7 @@ def test_no_intent_has_two_verdicts_and_no_approval_exceeds_a_limit(facts: list[
     )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.builds(_intent, symbols, numbers, st.just(Side.BUY), st.integers(3, 200))))
 def test_approvals_together_stay_within_the_heat(facts: list[AnyFact]) -> None:
     """Whatever is asked for at once, what is reserved never exceeds the heat."""

@@ -60,7 +60,7 @@ def test_drawdown_is_nothing_at_a_new_high_and_the_mark_never_falls(
     account: list[tuple[float, float]],
 ) -> None:
     """Without payments the mark only rises, and equity at the mark has no drawdown."""
-    marks = [float(first_mark(account[0][0], 0.0))]
+    marks = [float(first_mark(account[0][0], 0.0, 0.0))]
     for equity, _ in account:
         marks.append(float(advance_mark(marks[-1], 0.0, equity)))
         if equity == marks[-1]:

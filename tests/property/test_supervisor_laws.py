@@ -173,7 +173,7 @@ def tell(chamber: Chamber, event: str) -> None:
             raise AssertionError(event)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(STORY)
 def test_f32_a_rebuilt_supervisor_wants_the_same(story: list[str]) -> None:
     """Whatever happens, a rebuilt one agrees at every turn, all come to rest, exits only reduce."""

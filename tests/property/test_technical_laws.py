@@ -31,7 +31,7 @@ def with_other_future(cut: int, factor: float, flat: bool) -> BarArray:
     return bars
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(cut=cuts, factor=factors, flat=st.booleans())
 def test_no_indicator_sees_the_future(cut: int, factor: float, flat: bool) -> None:
     """Row t of every column is bit-identical under another future, and under none."""
@@ -44,7 +44,7 @@ def test_no_indicator_sees_the_future(cut: int, factor: float, flat: bool) -> No
         assert np.array_equal(here[:cut], alone, equal_nan=True), name
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(cut=cuts, factor=factors, flat=st.booleans(), gap=st.integers(0, 40))
 def test_no_score_sees_the_future(cut: int, factor: float, flat: bool, gap: int) -> None:
     """Scores over three timeframes are bit-identical, also where a future gap moves the grid."""
@@ -59,7 +59,7 @@ def test_no_score_sees_the_future(cut: int, factor: float, flat: bool, gap: int)
         assert np.array_equal(here, there, equal_nan=True)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     history=st.integers(0, 500),
     pieces=st.lists(st.integers(1, 120), min_size=1, max_size=12),
@@ -84,7 +84,7 @@ def test_later_bars_and_batches_change_nothing(
         assert single.readings(family, rows.stop - 1) == batched.readings(family, rows.stop - 1)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     seed=st.integers(0, 1000),
     flat_from=st.integers(0, 250),
@@ -124,7 +124,6 @@ def test_carried_columns_equal_the_library(
         np.testing.assert_allclose(here, there, rtol=1e-9, atol=1e-12, err_msg=name)
 
 
-@settings(deadline=None)
 @given(end=st.integers(1, len(BARS)), length_hours=st.sampled_from([1, 4, 24]))
 def test_closed_higher_bars_never_change(end: int, length_hours: int) -> None:
     """Later bars only add to what was resampled."""

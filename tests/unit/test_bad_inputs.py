@@ -5,6 +5,7 @@ import socket
 import sqlite3
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -52,9 +53,20 @@ def quorum(
         (["symbols=EURUSD,EURUSD"], ["symbols must be distinct"]),
         (["symbols=BITCOIN"], ["symbols", "BITCOIN"]),
         (
-            ["terminal.kind=metatrader", "profile=paper"],
-            ["terminal.kind must be simulated in this release, was metatrader"],
+            ["terminal.kind=metatrader", "profile=paper", "speed=1"],
+            ["terminal.kind must be simulated here, was metatrader", "set terminal.url"],
         ),
+        (
+            [
+                "terminal.kind=metatrader",
+                "profile=paper",
+                "speed=1",
+                "terminal.url=http://127.0.0.1:8701",
+            ],
+            ["terminal.url needs the token of the process there: set TERMINAL_TOKEN"],
+        ),
+        (["terminal.kind=metatrader", "profile=paper"], ["speed must be 1", "was 60"]),
+        (["terminal.host=0.0.0.0"], ["terminal.host must be one address, was 0.0.0.0"]),
         (["market.synthetic.start=yesterday"], ["market.synthetic.start", "yesterday"]),
     ],
 )
@@ -440,3 +452,17 @@ def test_a_book_keeps_its_market(tmp_path: Path) -> None:
 
     with pytest.raises(ConfigError, match=r"seed 1, .* asks for .* seed 2, .*another --book"):
         require_same_market(book, {**began, "seed": "2"})
+
+
+def test_a_ledger_of_another_layout_is_refused(quorum: CommandLine) -> None:
+    """A book of an earlier release is named with what it has; nothing in it is changed."""
+    ledger = quorum.home / "books" / "embedded" / "broker" / "ledger.sqlite"
+    ledger.parent.mkdir(parents=True)
+    with closing(sqlite3.connect(ledger)) as database:
+        database.execute("PRAGMA user_version = 1")
+
+    said = quorum(*TRADE)
+
+    assert said.code == FAILURE
+    assert f"{ledger}: " in said.error
+    assert "has layout 1" in said.error

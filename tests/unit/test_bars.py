@@ -11,7 +11,6 @@ from models.market.bars import (
     last_closed_rows,
     one_bar,
     resample,
-    sound_bars,
 )
 from models.market.sessions import HOUR_NS, MINUTE_NS, bar_open_ns
 from tests.random_bars import M15_NS, SUNDAY_OPEN_NS, random_bars
@@ -78,17 +77,6 @@ def test_row_of_finds_a_close_or_nothing() -> None:
     assert window.row_of(int(bars["close_ns"][3])) == 3
     assert window.row_of(int(bars["close_ns"][3]) + 1) == -1
     assert window.row_of(int(bars["close_ns"][4]) + M15_NS) == -1
-
-
-def test_unsound_bars_are_dropped() -> None:
-    """Zero prices, crossed extremes, NaN and repeated closes do not enter a window."""
-    bars = random_bars(7)
-    bars["low"][1] = 0.0
-    bars["high"][2] = bars["low"][2] - 0.1
-    bars["close"][3] = np.nan
-    bars["close_ns"][5] = bars["close_ns"][4]
-
-    assert np.array_equal(sound_bars(bars), bars[[0, 4, 6]])
 
 
 def test_bins_open_where_the_session_says() -> None:

@@ -13,17 +13,21 @@ from models.decision.drawdown import (
 
 
 @pytest.mark.parametrize(
-    ("equity", "deposits", "mark"),
+    ("equity", "deposits", "peak_balance", "mark"),
     [
-        (12_000.0, 10_000.0, 12_000.0),  # a record with profit
-        (8_000.0, 10_000.0, 10_000.0),  # a record with loss: what was paid in is missing
-        (500.0, -3_000.0, 500.0),  # more withdrawn than paid in
-        (-5.0, 0.0, MARK_MIN),  # nothing to divide by
+        (9_000.0, 10_000.0, 12_000.0, 12_000.0),  # it had earned 2,000 before
+        (9_000.0, 5_000.0, 7_000.0, 9_000.0),  # what is floating is more than it ever had
+        (12_000.0, 10_000.0, 10_000.0, 12_000.0),  # a record with profit
+        (8_000.0, 10_000.0, 0.0, 10_000.0),  # a record with loss: what was paid in is missing
+        (500.0, -3_000.0, 0.0, 500.0),  # more withdrawn than paid in
+        (-5.0, 0.0, 0.0, MARK_MIN),  # nothing to divide by
     ],
 )
-def test_first_mark_is_rebuilt_from_the_deals(equity: float, deposits: float, mark: float) -> None:
-    """An account is measured against what was paid in, or against itself if it has grown."""
-    assert first_mark(equity, deposits) == mark
+def test_f33_the_first_mark_is_rebuilt_from_the_deals(
+    equity: float, deposits: float, peak_balance: float, mark: float
+) -> None:
+    """An account is measured against the most it had, what was paid in, or itself."""
+    assert first_mark(equity, deposits, peak_balance) == mark
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -75,7 +76,7 @@ def test_ordinary_text_stays(text: str) -> None:
 def test_secret_never_reaches_the_file(tmp_path: Path, form: str) -> None:
     """A value, an event, an exception of ours and one of a library's log are all redacted."""
     text, secret = SECRETS[form]
-    set_up_logs("driver", tmp_path, LogSection(level="debug"))
+    set_up_logs("driver", tmp_path, LogSection(level="debug"), profile="sim")
     log = structlog.get_logger()
 
     log.info("feed_failed", url=text)
@@ -96,7 +97,7 @@ def test_secret_never_reaches_the_file(tmp_path: Path, form: str) -> None:
 @pytest.mark.parametrize("key", ["token", "mt5_password", "API_KEY", "client_secret", "bearer"])
 def test_value_under_a_secret_name_is_redacted(tmp_path: Path, key: str) -> None:
     """A secret of no known form is known by its name."""
-    set_up_logs("driver", tmp_path, LogSection())
+    set_up_logs("driver", tmp_path, LogSection(), profile="sim")
 
     structlog.get_logger().info("logged_in", **{key: "hunter2"})
 
@@ -104,8 +105,8 @@ def test_value_under_a_secret_name_is_redacted(tmp_path: Path, key: str) -> None
 
 
 def test_record_is_an_event_with_level_time_and_what_was_bound(tmp_path: Path) -> None:
-    """Each line can be searched by event, level, time, agent and run."""
-    set_up_logs("risk", tmp_path, LogSection())
+    """Each line can be searched by event, level, time, profile, agent and run."""
+    set_up_logs("risk", tmp_path, LogSection(), profile="paper")
     structlog.contextvars.bind_contextvars(agent="risk", run_id="r1")
 
     structlog.get_logger().info("limit_breached", limit="heat_max", value=0.03)
@@ -117,6 +118,7 @@ def test_record_is_an_event_with_level_time_and_what_was_bound(tmp_path: Path) -
         "level": "info",
         "agent": "risk",
         "run_id": "r1",
+        "profile": "paper",
         "limit": "heat_max",
         "value": 0.03,
     }
@@ -124,7 +126,7 @@ def test_record_is_an_event_with_level_time_and_what_was_bound(tmp_path: Path) -
 
 def test_level_decides_what_is_written(tmp_path: Path) -> None:
     """What is below the level is not written."""
-    set_up_logs("driver", tmp_path, LogSection(level="warning"))
+    set_up_logs("driver", tmp_path, LogSection(level="warning"), profile="sim")
     log = structlog.get_logger()
 
     log.info("a")
@@ -136,7 +138,7 @@ def test_level_decides_what_is_written(tmp_path: Path) -> None:
 @pytest.mark.parametrize("library", ["httpx", "httpcore", "urllib3"])
 def test_libraries_that_write_addresses_are_silent(tmp_path: Path, library: str) -> None:
     """Even at debug, no library writes each address that it opens."""
-    set_up_logs("driver", tmp_path, LogSection(level="debug"))
+    set_up_logs("driver", tmp_path, LogSection(level="debug"), profile="sim")
 
     logging.getLogger(library).info("HTTP Request: POST https://x")
     logging.getLogger(library).warning("pool is full")
@@ -146,7 +148,7 @@ def test_libraries_that_write_addresses_are_silent(tmp_path: Path, library: str)
 
 def test_logs_are_bounded_on_disk(tmp_path: Path) -> None:
     """A file is rotated at its size, and only so many are kept."""
-    set_up_logs("driver", tmp_path, LogSection(file_bytes_max=100_000, files_max=2))
+    set_up_logs("driver", tmp_path, LogSection(file_bytes_max=100_000, files_max=2), profile="sim")
     log = structlog.get_logger()
 
     for number in range(50):
@@ -160,16 +162,16 @@ def test_logs_are_bounded_on_disk(tmp_path: Path) -> None:
 
 def test_folder_is_private(tmp_path: Path) -> None:
     """Only the user lists the logs."""
-    set_up_logs("driver", tmp_path / "logs", LogSection())
+    set_up_logs("driver", tmp_path / "logs", LogSection(), profile="sim")
 
     assert (tmp_path / "logs").stat().st_mode & 0o777 == 0o700
 
 
 def test_setting_up_again_replaces_what_was_there(tmp_path: Path) -> None:
     """A process that sets up twice writes each record once."""
-    set_up_logs("first", tmp_path, LogSection())
+    set_up_logs("first", tmp_path, LogSection(), profile="sim")
     first = logging.getLogger().handlers[0]
-    set_up_logs("second", tmp_path, LogSection())
+    set_up_logs("second", tmp_path, LogSection(), profile="sim")
     first.close()
 
     structlog.get_logger().info("a")
@@ -182,7 +184,7 @@ def test_console_shows_people_warnings_without_secrets(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Stderr has warnings in plain text where it is no terminal, redacted; the file has all."""
-    set_up_logs("driver", tmp_path, LogSection(), console=True)
+    set_up_logs("driver", tmp_path, LogSection(), profile="sim", console=True)
 
     structlog.get_logger().info("feed_read")
     structlog.get_logger().warning("feed_failed", url=SECRETS["fmp"][0])
@@ -193,3 +195,15 @@ def test_console_shows_people_warnings_without_secrets(
     assert "\x1b[" not in shown
     assert "feed_read" not in shown
     assert [record["event"] for record in records(tmp_path)] == ["feed_read", "feed_failed"]
+
+
+def test_lines_of_libraries_and_threads_say_the_profile_too(tmp_path: Path) -> None:
+    """No line of a live run can be taken for one of a simulation, whoever wrote it."""
+    set_up_logs("driver", tmp_path, LogSection(), profile="live")
+
+    logging.getLogger("library").info("connected")
+    thread = threading.Thread(target=structlog.get_logger().info, args=("looked",))
+    thread.start()
+    thread.join()
+
+    assert [record["profile"] for record in records(tmp_path)] == ["live", "live"]

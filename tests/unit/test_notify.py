@@ -260,7 +260,7 @@ def test_token_with_a_line_break_stops_the_sending(make: Make) -> None:
 @pytest.mark.parametrize("token", [TOKEN, "mistyped-token-of-another-form"])
 def test_token_never_reaches_a_log(make: Make, tmp_path: Path, token: str) -> None:
     """Neither refusals nor failing connections write the token, whatever its form."""
-    set_up_logs("driver", tmp_path, LogSection(level="debug"))
+    set_up_logs("driver", tmp_path, LogSection(level="debug"), profile="sim")
     refused, unreachable = make(token=f"{token}9"), make(token=token, base_url="http://127.0.0.1:1")
     broken = make(token=token, base_url=f"http://[{token}]")
     refused.post("a")

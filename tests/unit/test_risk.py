@@ -27,7 +27,6 @@ from blackboard.facts.execution import Origin, Outcome
 from blackboard.facts.market import FeedState
 from blackboard.facts.news import Coverage
 from blackboard.facts.opinion import SymbolCorrelation
-from config.settings import Settings
 from models.market.sessions import DAY_NS, HOUR_NS, MINUTE_NS
 from tests.builders import (
     M15_NS,
@@ -51,50 +50,9 @@ from tests.builders import (
     some_parameters,
 )
 from tests.desk import Desk
+from tests.risk_desk import a_desk, an_open_desk, market, settings, verdict_on, verdicts
 
-SYMBOLS = ("EURUSD", "GBPUSD", "EURGBP")
 FRIDAY_2115_UTC_NS = T0_NS + 2 * DAY_NS + 9 * HOUR_NS + 15 * MINUTE_NS
-
-
-def settings(risk: dict[str, Any] | None = None, **agents: Any) -> Settings:
-    """Return the defaults with some of the risk section changed."""
-    return Settings.model_validate({"symbols": SYMBOLS, "agents": {"risk": risk or {}, **agents}})
-
-
-def market(symbol: str = "EURUSD", **quote: Any) -> list[AnyFact]:
-    """Return all that the DataAgent says of a symbol."""
-    return [a_spec(symbol), a_quote(symbol, **quote), a_feed(symbol)]
-
-
-def a_desk(risk: dict[str, Any] | None = None, **agents: Any) -> Desk:
-    """Return a desk at which everything is in order, without a reading of the account yet."""
-    desk = Desk(RiskAgent(settings(risk, **agents)))
-    desk.say(*(fact for symbol in SYMBOLS for fact in market(symbol)))
-    desk.say(a_state(), a_reconciled(), a_coverage())
-    return desk
-
-
-def an_open_desk(risk: dict[str, Any] | None = None, **agents: Any) -> Desk:
-    """Return a desk whose account has been read and marked."""
-    desk = a_desk(risk, **agents)
-    desk.say(a_snapshot())
-    desk.run()
-    return desk
-
-
-def verdicts(desk: Desk) -> list[RiskApproved | RiskRefused]:
-    """Return the verdicts on the board in order."""
-    facts = [entry.fact for entry in desk.entries()]
-    return [fact for fact in facts if isinstance(fact, RiskApproved | RiskRefused)]
-
-
-def verdict_on(desk: Desk, *facts: AnyFact) -> RiskApproved | RiskRefused:
-    """Say what there is to say, then an intent, and return its verdict."""
-    desk.say(*facts)
-    desk.run()
-    desk.say(an_intent())
-    desk.run()
-    return verdicts(desk)[-1]
 
 
 def test_valid_intent_is_approved_with_lots_worked_by_hand() -> None:
@@ -220,6 +178,8 @@ CASES: list[tuple[str, dict[str, Any], Story, float, float]] = [
     ("trading_state", {}, say(a_state(TradingState.HALTED)), 3.0, 1.0),
     ("drawdown_reducing", {}, unanswered_breach, 0.1, 0.1),
     ("drawdown_halted", {}, say(a_snapshot(equity=8_500.0)), 0.15, 0.15),
+    ("unanswered_command", {}, say(a_command(Command.PAUSE)), 1.0, 0.0),
+    ("unanswered_command", {}, say(a_command(Command.FLATTEN)), 1.0, 0.0),
     ("agent_health", {}, say(a_health("execution")), 1.0, 0.0),
     ("agent_health", {}, say(a_health("supervisor")), 1.0, 0.0),
     ("not_reconciled", {}, say(a_reconciled(is_clean=False)), 0.0, 1.0),
@@ -241,11 +201,13 @@ CASES: list[tuple[str, dict[str, Any], Story, float, float]] = [
     ("stop_cooldown_min", {}, say(a_trade(ticket=7, reason="stop")), 60.0, 0.0),
     ("daily_loss_max", {}, say(a_snapshot(equity=9_800.0)), 0.02, 0.02),
     ("weekly_loss_max", {"daily_loss_max": 0.2}, say(a_snapshot(equity=9_500.0)), 0.05, 0.05),
+    ("margin_use_max", {}, say(a_snapshot(margin=8_000.0)), 0.8, 0.8),
     ("entries_per_day_max", {"entries_per_day_max": 1}, an_earlier_approval, 2.0, 1.0),
     ("positions_max", {"positions_max": 1}, say(a_position("GBPUSD")), 2.0, 1.0),
     ("positions_max", {"positions_max": 1}, an_earlier_approval, 2.0, 1.0),
     ("positions_per_symbol_max", {}, say(a_position(intent_id="")), 2.0, 1.0),
     ("correlation_max", {}, a_correlated_position, 0.9, 0.8),
+    ("not_finite", {}, say(an_intent(expected_value_r=float("nan"))), 0.0, 1.0),
     ("no_edge", {}, say(), -0.01, 0.0),
     ("below_minimum_lot", {}, say(a_spec(volume_min_lots=0.24)), 0.0, 0.24),
     ("heat_max", {"heat_max": 0.004}, say(), 0.004991, 0.004),
@@ -380,31 +342,33 @@ def test_verdict_that_has_not_come_back_is_repeated_as_it_was() -> None:
     assert second is first
 
 
-def test_figure_that_is_not_finite_is_named() -> None:
-    """No kernel sees an infinity: the agent says which figure it was."""
+@pytest.mark.parametrize(
+    ("figure", "changes"),
+    [
+        ("loss_per_lot", {"stop_distance": 1e305, "target_distance": 1e305}),
+        ("expected_value_r", {"expected_value_r": float("nan")}),
+        ("expected_value_r", {"expected_value_r": float("inf")}),
+        ("kelly_frac", {"target_distance": 1e-300, "stop_distance": 1e300}),
+    ],
+)
+def test_p8_figure_that_is_no_number_refuses_by_its_name(
+    figure: str, changes: dict[str, Any]
+) -> None:
+    """The gate is total: a poisoned intent is refused, and the agent lives on."""
     desk = an_open_desk()
-    desk.say(an_intent(stop_distance=1e305))
+    desk.say(an_intent(**changes), an_intent("GBPUSD"))
+    desk.run()
 
-    with pytest.raises(ValueError, match=r"loss of EURUSD-1 must be finite"):
-        desk.run()
+    refused, approved = verdicts(desk)
+    assert isinstance(refused, RiskRefused)
+    assert (refused.reason, refused.detail) == ("not_finite", figure)
+    assert isinstance(approved, RiskApproved)
 
 
 def test_account_that_cannot_be_read_is_no_fact() -> None:
     """A balance that is no number never comes onto the board."""
     with pytest.raises(ValueError, match="equity must be in"):
         a_snapshot(equity=float("nan"))
-
-
-def test_poisoned_intent_is_refused_once_it_has_run_out() -> None:
-    """What cannot be sized does not stay for ever."""
-    desk = an_open_desk()
-    desk.say(an_intent(stop_distance=1e305))
-
-    desk.run(T0_NS + M15_NS + 1)
-
-    verdict = verdicts(desk)[-1]
-    assert isinstance(verdict, RiskRefused)
-    assert verdict.reason == "expired"
 
 
 @pytest.mark.parametrize(

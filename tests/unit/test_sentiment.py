@@ -1,25 +1,17 @@
 """The sentiment agent: calendar, blackouts, scores and votes, and what absence costs."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import TypeVar
-
 import pytest
 
 from agents.news.bulletin import EVENTS_PER_READ_MAX
 from agents.requests import (
     CalendarEvent,
-    CalendarRead,
-    HeadlineReading,
     HeadlinesRead,
     ReadCalendar,
     ReadHeadlines,
     Reply,
     Request,
-    Unanswered,
 )
 from agents.sentiment import SentimentAgent, probability_of
-from blackboard.entry import Draft, Entry
 from blackboard.facts import (
     Bar,
     CalendarCoverage,
@@ -28,104 +20,26 @@ from blackboard.facts import (
     Fact,
     Headline,
     SentimentScore,
-    Timeframe,
     Vote,
 )
 from blackboard.facts.news import Coverage, Impact
-from config.agents import AgentsSection, TechnicalSection
 from config.settings import Settings
-from models.market.sessions import HOUR_NS, MINUTE_NS, SECOND_NS
+from models.market.sessions import HOUR_NS, MINUTE_NS
 from tests.lone_agent import LoneAgent
-
-M15_NS = 15 * MINUTE_NS
-START_NS = 1_741_168_800 * SECOND_NS  # Wednesday 2025-03-05 10:00 UTC
-FRIDAY_CLOSE_NS = 1_741_384_800 * SECOND_NS  # 2025-03-07 22:00 UTC
-SUNDAY_FIRST_NS = 1_741_554_900 * SECOND_NS  # 2025-03-09 21:15 UTC
-SETTINGS = Settings(
-    symbols=("EURUSD", "USDJPY"),
-    agents=AgentsSection(technical=TechnicalSection(barrier_atr=1.5, horizon_bars=32)),
+from tests.news_feeds import (
+    FRIDAY_CLOSE_NS,
+    M15_NS,
+    SETTINGS,
+    START_NS,
+    SUNDAY_FIRST_NS,
+    Feeds,
+    a_bar,
+    a_text,
+    an_event,
+    close,
+    start,
+    told,
 )
-
-F = TypeVar("F", bound=Fact)
-
-
-def an_event(
-    minutes: int, currency: str = "USD", impact: Impact = Impact.HIGH, title: str = "CPI"
-) -> CalendarEvent:
-    """Return an event so many minutes after the start."""
-    return CalendarEvent(
-        currency=currency, title=title, impact=impact, scheduled_ns=START_NS + minutes * MINUTE_NS
-    )
-
-
-def a_text(text: str, minutes: int) -> HeadlineReading:
-    """Return a text received so many minutes after the start."""
-    return HeadlineReading(text=text, source="wire", received_ns=START_NS + minutes * MINUTE_NS)
-
-
-def a_bar(symbol: str, close_ns: int, price: float = 1.1) -> Draft:
-    """Return a bar with a range of 20 pips around its price."""
-    bar = Bar(
-        scope=symbol,
-        timeframe=Timeframe.M15,
-        open=price,
-        high=price + 0.001,
-        low=price - 0.001,
-        close=price,
-        tick_volume=1,
-        spread_points=1,
-        source="test",
-    )
-    return Draft(fact=bar, ts_event_ns=close_ns, timeframe="M15")
-
-
-@dataclass
-class Feeds:
-    """A calendar and a wire, with whatever a test wants to go wrong."""
-
-    events: tuple[CalendarEvent, ...] = ()
-    texts: tuple[HeadlineReading, ...] = ()
-    coverage: Callable[[int], Coverage] = lambda now_ns: Coverage.COVERED
-    fails: Callable[[Request, int], bool] = lambda request, now_ns: False
-    source: str = "file"
-    log: list[tuple[str, int]] = field(default_factory=list)
-    """Kinds of requests and when they came."""
-
-    def __call__(self, request: Request, now_ns: int) -> Reply:
-        """Answer a request."""
-        self.log.append((type(request).__name__, now_ns))
-        if self.fails(request, now_ns):
-            return Unanswered(request=request, reason="timeout")
-        if isinstance(request, ReadCalendar):
-            asked = (request.from_ns, request.until_ns)
-            events = tuple(e for e in self.events if asked[0] <= e.scheduled_ns <= asked[1])
-            state = self.coverage(now_ns)
-            reason = "" if state is Coverage.COVERED else "no key"
-            return CalendarRead(
-                request=request, coverage=state, events=events, source=self.source, reason=reason
-            )
-        assert isinstance(request, ReadHeadlines)
-        texts = [t for t in self.texts if request.after_ns < t.received_ns <= now_ns]
-        return HeadlinesRead(request=request, headlines=tuple(texts[: request.limit]))
-
-
-def start(feeds: Feeds, now_ns: int = START_NS, kills: frozenset[int] = frozenset()) -> LoneAgent:
-    """Start a sentiment agent on an empty book."""
-    return LoneAgent(
-        SentimentAgent, SETTINGS, feeds, now_ns=now_ns, neighbour_posts=[Bar], kill_before=kills
-    )
-
-
-def close(host: LoneAgent, close_ns: int, symbols: tuple[str, ...] = SETTINGS.symbols) -> None:
-    """Let the time come to a close and the data agent post its bars."""
-    host.advance_to(close_ns)
-    host.post(*(a_bar(symbol, close_ns) for symbol in symbols))
-
-
-def told(host: LoneAgent, kind: type[F]) -> list[tuple[int, F]]:
-    """Return the facts of a kind with their event times, in order."""
-    entries: list[Entry] = host.entries(kind)
-    return [(entry.ts_event_ns, entry.fact) for entry in entries if isinstance(entry.fact, kind)]
 
 
 def test_without_texts_every_symbol_gets_an_abstention() -> None:
@@ -237,20 +151,20 @@ def test_hostile_texts_are_cut_and_texts_from_the_future_wait() -> None:
     assert "\u202e" not in facts[0].text
 
 
-def test_a_blackout_is_posted_at_the_last_close_before_it() -> None:
-    """A high event at 11:00 forbids 10:45 to 11:15 from the close at 10:30 on, once."""
-    host = start(Feeds(events=(an_event(60),)))
+def test_a_blackout_is_posted_as_soon_as_the_calendar_reaches_it() -> None:
+    """A high event at 15:00 forbids 14:45 to 15:15; what was read at 10:00 holds until 14:30."""
+    host = start(Feeds(events=(an_event(300),)))
 
-    for minutes in (0, 15, 30, 45, 60):
+    for minutes in range(0, 315, 15):
         close(host, START_NS + minutes * MINUTE_NS)
 
     blackouts = told(host, EntryBlackout)
     assert [(ts, fact.scope) for ts, fact in blackouts] == [
-        (START_NS + 30 * MINUTE_NS, "EURUSD"),
-        (START_NS + 30 * MINUTE_NS, "USDJPY"),
+        (START_NS + 240 * MINUTE_NS, "EURUSD"),
+        (START_NS + 240 * MINUTE_NS, "USDJPY"),
     ]
-    assert blackouts[0][1].from_ns == START_NS + 45 * MINUTE_NS
-    assert blackouts[0][1].valid_until_ns == START_NS + 75 * MINUTE_NS
+    assert blackouts[0][1].from_ns == START_NS + 285 * MINUTE_NS
+    assert blackouts[0][1].valid_until_ns == START_NS + 315 * MINUTE_NS
     assert host.board.lineage(host.entries(EntryBlackout)[0].seq)[1].kind == "EconomicEvent"
 
 
@@ -264,8 +178,8 @@ def test_a_blackout_is_posted_at_the_last_close_before_it() -> None:
         (an_event(10, "ALL"), ["EURUSD", "USDJPY"]),
         (an_event(10, "NZD"), []),
         (an_event(10, impact=Impact.LOW), []),
-        (an_event(20, impact=Impact.MEDIUM), ["EURUSD", "USDJPY"]),  # 15 minutes on, to the minute
-        (an_event(21, impact=Impact.MEDIUM), []),
+        (an_event(275, impact=Impact.MEDIUM), ["EURUSD", "USDJPY"]),  # 4.5 hours on, to the minute
+        (an_event(276, impact=Impact.MEDIUM), []),
         (an_event(-6, impact=Impact.MEDIUM), []),
     ],
 )

