@@ -1,6 +1,8 @@
 """A terminal that is only looked at: what `doctor` says of symbols and account."""
 
 import json
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,13 @@ from tests.fake_metatrader import install
 from tests.scripted_market import HandClock, a_terminal
 
 REAL = ("--set", "terminal.kind=metatrader", "--set", "profile=paper", "--set", "speed=1")
+
+
+@pytest.fixture(autouse=True)
+def no_package_is_left() -> Iterator[None]:
+    """Let the process forget the package, or every later test would have MetaTrader 5."""
+    yield
+    sys.modules.pop("MetaTrader5", None)
 
 
 @pytest.fixture
