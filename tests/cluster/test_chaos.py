@@ -6,6 +6,7 @@ order gets there. Afterwards journal and broker's ledger are held side by side.
 
 import os
 import signal
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -30,7 +31,13 @@ from tests.cluster.test_cluster import (
     until,
 )
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(280)]
+pytestmark = [
+    pytest.mark.cluster,
+    pytest.mark.timeout(280),
+    pytest.mark.skipif(
+        sys.platform == "win32", reason="processes are killed and frozen by POSIX signals"
+    ),
+]
 
 EAGER = """
 speed: 900

@@ -18,7 +18,13 @@ from blackboard.facts import Fill, OrderSubmitting, PositionChanged, kind_of
 from blackboard.facts.execution import DealEntry
 from runtime.proof.lineage import entries_of, explain_ticket
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(280)]
+pytestmark = [
+    pytest.mark.cluster,
+    pytest.mark.timeout(280),
+    pytest.mark.skipif(
+        sys.platform == "win32", reason="processes are killed and frozen by POSIX signals"
+    ),
+]
 
 ROOT = Path(__file__).resolve().parents[2]
 COUNCIL = (
