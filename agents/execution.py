@@ -267,7 +267,7 @@ class ExecutionAgent(Agent):
             fact = dialogue.drafted.get(order.intent_id) or submitting(
                 order,
                 order.spec,
-                self._positions.open_state(order.position_ticket),
+                self._positions.confirmed_state(order.position_ticket),
                 magic_of(self._section.strategy_magic, sequence),
             )
         except Unsendable as refusal:

@@ -9,10 +9,19 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
+import msgspec
+
 from agents.orders.life import Order, Orders
 from blackboard.entry import Entry
-from blackboard.facts import Fill, PositionChanged, TradeClosed
-from blackboard.facts.execution import DealEntry
+from blackboard.facts import (
+    AccountSnapshot,
+    Fill,
+    OrderOutcome,
+    OrderSubmitting,
+    PositionChanged,
+    TradeClosed,
+)
+from blackboard.facts.execution import DealEntry, Outcome, Purpose
 
 LOTS_TOLERANCE: Final = 1e-6
 """Lots below which two sizes are the same; no broker's step is finer than a thousandth."""
@@ -45,6 +54,9 @@ class Position:
     """How often it has turned round before: each time a trade was closed under its ticket."""
     order: Order | None = None
     """The order that opened it, none for an external position."""
+    amended: OrderSubmitting | None = None
+    """Levels that the broker has confirmed and no state of the board shows yet."""
+    amended_ns: int = 0
     fills: list[SeenFill] = field(default_factory=list)
 
 
@@ -58,6 +70,7 @@ class Positions:
         self._deal_times: deque[tuple[int, int]] = deque()
         self._closed: set[int] = set()
         self._closed_times: deque[tuple[int, int]] = deque()
+        self._amending: dict[str, OrderSubmitting] = {}
         self._ended: dict[int, Position] = {}
         """The latest life of every ticket that counts as closed, or was turned round since."""
 
@@ -74,6 +87,12 @@ class Positions:
                 self._ended[trade.ticket] = self.by_ticket.pop(trade.ticket)
                 self._closed.add(trade.ticket)
                 self._closed_times.append((entry.ts_event_ns, trade.ticket))
+            case OrderSubmitting(purpose=Purpose.AMEND) as announced:
+                self._amending[announced.intent_id] = announced
+            case OrderOutcome(purpose=Purpose.AMEND) as outcome:
+                self._amend(outcome, entry)
+            case AccountSnapshot():
+                self._believe_what_was_read(entry.ts_event_ns)
             case _:
                 pass
 
@@ -98,6 +117,16 @@ class Positions:
         if position is None or position.fact is None or position.fact.lots == 0.0:
             return None
         return position.fact
+
+    def confirmed_state(self, ticket: int) -> PositionChanged | None:
+        """Return the latest state with levels that the broker has confirmed since."""
+        state = self.open_state(ticket)
+        amended = self.by_ticket[ticket].amended if state is not None else None
+        if state is None or amended is None:
+            return state
+        return msgspec.structs.replace(
+            state, stop_price=amended.stop_price, target_price=amended.target_price
+        )
 
     def request_ticket(self, ticket: int) -> int:
         """Return how a request names a position: as the broker has renamed it, if it has."""
@@ -140,6 +169,23 @@ class Positions:
         position.changes = position.changes + 1 if entry.ts_event_ns == position.changed_ns else 1
         position.changed_ns = entry.ts_event_ns
         position.fact, position.fact_seq = fact, entry.seq
+        position.amended = None
+
+    def _amend(self, outcome: OrderOutcome, entry: Entry) -> None:
+        if not outcome.outcome.is_settled:
+            return
+        announced = self._amending.pop(outcome.intent_id, None)
+        if announced is None or outcome.outcome is not Outcome.FILLED:
+            return
+        position = self.by_ticket.get(announced.position_ticket)
+        if position is not None:
+            position.amended, position.amended_ns = announced, entry.now_ns
+
+    def _believe_what_was_read(self, read_ns: int) -> None:
+        # A reading after the confirmation tells more than the confirmation: a broker may lie.
+        for position in self.by_ticket.values():
+            if position.amended is not None and read_ns > position.amended_ns:
+                position.amended = None
 
     def _of(self, ticket: int, symbol: str) -> Position:
         if ticket not in self.by_ticket:

@@ -98,6 +98,33 @@ def test_f13_an_amendment_without_a_target_keeps_the_one_that_is_there() -> None
     assert (held.sl, held.tp) == (1.099, 1.1061)
 
 
+def test_f13_a_stop_is_held_against_the_one_that_was_confirmed_last() -> None:
+    """An amendment made before the last one showed would loosen it, and does not leave."""
+    desk, ticket = a_desk_with_position()
+    desk.say(an_amendment(ticket, stop_price=1.099))
+    desk.step()
+    desk.say(an_amendment(ticket, intent_id="later", stop_price=1.0985))
+    desk.settle()
+
+    assert desk.broker.positions[ticket].stop_price == 1.099
+    assert reasons(desk)[-1].startswith("would_loosen")
+
+
+def test_f12_a_reading_counts_for_more_than_a_confirmation() -> None:
+    """A server that confirms a stop and does not set it is asked for it again."""
+    desk, ticket = a_desk_with_position()
+    desk.say(an_amendment(ticket, stop_price=1.099))
+    desk.settle()
+    desk.broker.positions[ticket] = msgspec.structs.replace(
+        desk.broker.positions[ticket], stop_price=1.0981
+    )
+    desk.advance_to(desk.now_ns + 20 * MINUTE_NS)
+    desk.say(an_amendment(ticket, intent_id="again", stop_price=1.0985))
+    desk.settle()
+
+    assert desk.broker.positions[ticket].stop_price == 1.0985
+
+
 def test_f14_no_close_can_open_the_opposite_side() -> None:
     """F14: a close names its position; without one the terminal really would open another."""
     desk, ticket = a_terminal_with_position()
