@@ -26,30 +26,11 @@ from blackboard.entry import (
     store,
 )
 from blackboard.errors import JournalCorrupt, PostRefused
-from blackboard.facts import (
-    AmendIntent,
-    ExitIntent,
-    Fact,
-    OrderIntent,
-    OrderOutcome,
-    OrderSubmitting,
-    RiskApproved,
-    kind_of,
-)
+from blackboard.facts import Fact, kind_of
 from blackboard.journal import GENESIS, UNDECODABLE, Block, Durability, Journal, seal, verify
+from blackboard.synced import SYNCED_KINDS
 
 T = TypeVar("T")
-
-_ORDER_FACTS: tuple[type[Fact], ...] = (
-    OrderIntent,
-    ExitIntent,
-    AmendIntent,
-    RiskApproved,
-    OrderSubmitting,
-    OrderOutcome,
-)
-ORDER_KINDS = frozenset(map(kind_of, _ORDER_FACTS))
-"""Facts about orders: a block that holds one is synced fully before it is acknowledged."""
 
 
 class BoardLimits(msgspec.Struct, frozen=True, kw_only=True):
@@ -314,8 +295,8 @@ class Board:
     def _write(self, fresh: dict[str, Entry], states: dict[str, bytes]) -> None:
         stored = [store(entry) for entry in fresh.values()]
         block: Block | None = None
-        about_orders = any(entry.kind in ORDER_KINDS for entry in fresh.values())
-        durability = self._synced if about_orders else self._durability
+        must_last = any(entry.kind in SYNCED_KINDS for entry in fresh.values())
+        durability = self._synced if must_last else self._durability
         if stored:
             last_seq = self._head + len(stored)
             block = seal(self._head + 1, last_seq, encode_entries(stored), self._hash)

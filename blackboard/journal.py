@@ -28,7 +28,7 @@ class Durability(IntEnum):
     SAFE = 1
     """The death of the process at any moment."""
     FULL = 2
-    """A power cut; facts about orders take this."""
+    """A power cut; what is about orders, limits or states takes this."""
 
 
 class Block(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -339,3 +339,12 @@ def test_facts_about_orders_are_synced_fully() -> None:
         board.post(a_post(Draft(fact=fact, ts_event_ns=1), author="supervisor"), 1000)
 
     assert asked == [Durability.SAFE, Durability.FULL]
+
+
+def test_p5_p6_what_moves_money_or_limits_survives_a_power_cut() -> None:
+    """Orders, fills, marks, limits and states are synced; what can be read again is not."""
+    from blackboard.synced import SYNCED_KINDS
+
+    assert {"OrderSubmitting", "Fill", "PositionChanged", "TradeClosed"} <= SYNCED_KINDS
+    assert {"EquityMark", "LimitBreached", "Lock", "TradingStateChanged"} <= SYNCED_KINDS
+    assert not {"Bar", "Quote", "Vote", "AccountSnapshot"} & SYNCED_KINDS
