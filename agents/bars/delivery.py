@@ -166,8 +166,9 @@ def judge_delivery(delivery: Delivery, limits: DeliveryLimits, now_ns: int) -> J
         if defect is None:
             fact = quote_fact(quote, delivery.quotes, limits, now_ns)
             drafts.append(Draft(fact=fact, ts_event_ns=delivery.close_ns))
-        elif defect in MISDATED:
-            outcome = replace(outcome, kept=empty_bars())
+    if defect in MISDATED or isinstance(delivery.quotes, Unanswered):
+        # Without any answer about quotes nothing tells by which clock the bars are dated.
+        outcome = replace(outcome, kept=empty_bars())
     bars = [_bar_draft(delivery, row, limits.timeframe) for row in outcome.kept]
     feed = _read_feed(delivery, outcome, defect, limits)
     return JudgedDelivery(histories, (*bars, *drafts), feed)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from agents.data import DataAgent
-from agents.requests import QuoteReading, ReadBars, ReadSymbols
+from agents.requests import QuoteReading, ReadBars, ReadQuotes, ReadSymbols
 from blackboard.facts import Bar, BarHistory, Fact, FeedStatus, Quote, SymbolSpec
 from blackboard.facts.market import FeedState
 from models.market.bars import BarArray
@@ -126,6 +126,18 @@ def test_f26_with_a_tick_from_the_future_no_bar_is_dated() -> None:
     assert told(host, Bar) == []
     ((at_ns, state, _),) = states(host, "EURUSD")
     assert (at_ns, state) == (WEDNESDAY_NS, FeedState.STALE)
+
+
+def test_f26_where_no_quote_can_be_dated_no_bar_is_taken() -> None:
+    """The clock that failed over the quotes may have dated the bars a moment before."""
+
+    source = Terminal(fails=lambda request, _: isinstance(request, ReadQuotes))
+
+    host = start(source, WEDNESDAY_NS)
+
+    assert told(host, Bar) == []
+    ((_, state, _),) = states(host, "EURUSD")
+    assert state is FeedState.STALE
 
 
 @pytest.mark.parametrize(
