@@ -130,7 +130,6 @@ def test_f26_with_a_tick_from_the_future_no_bar_is_dated() -> None:
 
 def test_f26_where_no_quote_can_be_dated_no_bar_is_taken() -> None:
     """The clock that failed over the quotes may have dated the bars a moment before."""
-
     source = Terminal(fails=lambda request, _: isinstance(request, ReadQuotes))
 
     host = start(source, WEDNESDAY_NS)
