@@ -23,7 +23,7 @@ REASON_OF_STOPS: Final = "stops_level"
 
 
 def retry_from_ns(outcome: OrderOutcome, rejected_ns: int, settings: Settings) -> int:
-    """Return the market time from which a rejected entry may be asked for again."""
+    """Return the market time from which what was rejected may be asked for again."""
     if outcome.retcode != RETCODE_TOO_MANY_REQUESTS:
         return rejected_ns
     # Process time does not scale with the simulated market's speed.
@@ -33,9 +33,11 @@ def retry_from_ns(outcome: OrderOutcome, rejected_ns: int, settings: Settings) -
 
 def wants_quote(outcome: OrderOutcome) -> bool:
     """Whether what follows an outcome needs a price that is younger than it."""
+    if outcome.purpose not in (Purpose.ENTRY, Purpose.AMEND):
+        return False
+    if outcome.may_retry and outcome.outcome.is_settled:
+        return True  # a stop as well: its position may be naked, and a bar is long
     if outcome.purpose is Purpose.ENTRY:
-        return outcome.may_retry and outcome.outcome.is_settled
-    if outcome.purpose is not Purpose.AMEND:
         return False
     is_refused = outcome.outcome is Outcome.REJECTED and outcome.retcode in RETCODES_OF_STOPS
     is_held_back = outcome.outcome is Outcome.NOT_SENT and outcome.reason == REASON_OF_STOPS

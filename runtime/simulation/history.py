@@ -279,7 +279,9 @@ class JournalLoss(msgspec.Struct, frozen=True, kw_only=True):
     from_seq: int
     """First seq that was lost; the journal goes on with it."""
     is_power_cut: bool = False
-    """Then facts about orders are among what may not be lost: they are synced first."""
+    """Then orders, trades, marks and states may not be lost: they are synced first."""
+    entries: tuple[JournalEntry, ...] = ()
+    """What was lost: until then the board held it, and whoever followed it knew."""
 
 
 class Output(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from models.market.sessions import SECOND_NS
 from runtime.simulation.history import JournalLoss
 from runtime.simulation.plan import PlannedFault
+from runtime.simulation.recorder import entries_after
 
 if TYPE_CHECKING:
     from runtime.simulation.world import SimulatedSystem
@@ -92,10 +93,15 @@ async def _power_cut(system: "SimulatedSystem", fault: PlannedFault) -> None:
     system.faults.note(fault)
     system.go_down()
     system.broker.kill()
+    held = tuple(system.disk.blocks())
     system.disk.cut_power(fault.value)
-    last_seq = max((block.last_seq for block in system.disk.blocks()), default=0)
     system.recorder.journal_losses.append(
-        JournalLoss(at_ns=system.time.true_ns, from_seq=last_seq + 1, is_power_cut=True)
+        JournalLoss(
+            at_ns=system.time.true_ns,
+            from_seq=system.disk.head + 1,
+            is_power_cut=True,
+            entries=entries_after(held, system.disk.head),
+        )
     )
     await asyncio.sleep(RESTART_S)
     system.come_up()
@@ -116,6 +122,7 @@ async def _disk_damaged(system: "SimulatedSystem", fault: PlannedFault) -> None:
         return
     system.faults.note(fault)
     system.go_down()
+    held = tuple(system.disk.blocks())
     first_seq = system.disk.damage(int(fault.value))
     assert not system.board.start(), "a board must not start on a changed block"
     await asyncio.sleep(REPAIR_S)
@@ -124,7 +131,11 @@ async def _disk_damaged(system: "SimulatedSystem", fault: PlannedFault) -> None:
     system.switch.set()
     system.disk.truncate(first_seq)
     system.recorder.journal_losses.append(
-        JournalLoss(at_ns=system.time.true_ns, from_seq=first_seq)
+        JournalLoss(
+            at_ns=system.time.true_ns,
+            from_seq=first_seq,
+            entries=entries_after(held, first_seq - 1),
+        )
     )
     system.come_up()
     await asyncio.sleep(LOOKED_S)

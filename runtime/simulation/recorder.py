@@ -25,6 +25,7 @@ from runtime.simulation.history import (
     Flatten,
     History,
     JournalBlock,
+    JournalEntry,
     JournalLoss,
     Output,
     PostRefusal,
@@ -130,16 +131,7 @@ class Recorder:
     ) -> History:
         """Return everything as the checker reads it."""
         plan = faults.plan
-        kept = tuple(
-            JournalBlock(
-                first_seq=block.first_seq,
-                last_seq=block.last_seq,
-                previous_hash=block.previous_hash,
-                payload=block.payload,
-                hash=block.hash,
-            )
-            for block in blocks
-        )
+        kept = tuple(map(_recorded, blocks))
         return History(
             seed=plan.seed,
             mode=plan.mode,
@@ -185,6 +177,21 @@ class Recorder:
             healed_ns=plan.healed_ns,
             progress_within_ns=progress_within_ns,
         )
+
+
+def entries_after(blocks: Iterable[Block], seq: int) -> tuple[JournalEntry, ...]:
+    """Return the entries of a journal that come after a place in it."""
+    return entries_of(_recorded(block) for block in blocks if block.first_seq > seq)
+
+
+def _recorded(block: Block) -> JournalBlock:
+    return JournalBlock(
+        first_seq=block.first_seq,
+        last_seq=block.last_seq,
+        previous_hash=block.previous_hash,
+        payload=block.payload,
+        hash=block.hash,
+    )
 
 
 def deal_of(deal: ledger.Deal) -> Deal:

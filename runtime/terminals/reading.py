@@ -59,12 +59,17 @@ class BrokerReader:
     What an account was paid and what it had at most are sums over its whole history. It is read
     once; afterwards only what is later than the last period asked for is read again and added, in
     order, so the sums have the same last digit as over everything.
+
+    Deals that do not make the balance are not all there: terminals do answer "none" while there are
+    some. Nothing is kept of such an answer, and the sums stay those of the last one that did.
     """
 
     def __init__(self, names: SymbolNames) -> None:
         self._names = names
         self._summed_to_msc = 0
         self._summed = DealSums()
+        self._explained: DealSums | None = None
+        """Sums over everything, of the last reading whose deals made the balance."""
 
     def read(
         self, terminal: Terminal, server: ServerClock, request: ReadBroker, now_ns: int
@@ -95,14 +100,16 @@ class BrokerReader:
             # Money comes by a deal. Nothing here would make the deposits look withdrawn.
             raise TerminalUnavailable("deals: none ever made, and the balance is not 0")
         deals = tuple(sorted(deals, key=lambda deal: (deal.time_msc, deal.ticket)))
-        sums = self._sums(deals, from_s * 1000)
+        sums = self._sums(deals, from_s * 1000, account.balance)
+        is_explained = sums.explain(account.balance)
+        told = sums if is_explained else self._explained or sums
         return BrokerRead(
             request=request,
             read_ns=now_ns,
             account=account_of(account),
-            deposits=sums.deposits,
-            peak_balance=sums.peak,
-            is_explained=sums.explain(account.balance),
+            deposits=told.deposits,
+            peak_balance=told.peak,
+            is_explained=is_explained,
             positions=tuple(self._renamed(position_of(each, server)) for each in positions),
             orders=(
                 *(self._renamed(order_of(each, server, is_working=True)) for each in working),
@@ -115,17 +122,19 @@ class BrokerReader:
             ),
         )
 
-    def _sums(self, deals: Sequence[TradeDeal], keep_to_msc: int) -> DealSums:
+    def _sums(self, deals: Sequence[TradeDeal], keep_to_msc: int, balance: float) -> DealSums:
         keep_to_msc = max(keep_to_msc, self._summed_to_msc)
         new = [deal for deal in deals if deal.time_msc >= self._summed_to_msc]
+        kept = replace(self._summed)
         for deal in new:
             if deal.time_msc < keep_to_msc:
-                self._summed.add(deal)
-        self._summed_to_msc = keep_to_msc
-        sums = replace(self._summed)
+                kept.add(deal)
+        sums = replace(kept)
         for deal in new:
             if deal.time_msc >= keep_to_msc:
                 sums.add(deal)
+        if sums.explain(balance):
+            self._summed, self._summed_to_msc, self._explained = kept, keep_to_msc, sums
         return sums
 
     def _renamed(self, record: Record) -> Record:

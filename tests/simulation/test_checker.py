@@ -194,6 +194,16 @@ def healed(**changes: object) -> Change:
     )
 
 
+def lost(*seqs: int, is_power_cut: bool = False) -> JournalLoss:
+    """Return the loss of entries an hour after the beginning."""
+    return JournalLoss(
+        at_ns=T0 + HOUR,
+        from_seq=min(seqs),
+        is_power_cut=is_power_cut,
+        entries=tuple(entry for entry in a_history().entries if entry.seq in seqs),
+    )
+
+
 P1_BROKEN: list[tuple[Callable[..., object], Change]] = [
     (once.one_execution_per_intent, resent(ENTRY_REQUEST)),
     (once.one_execution_per_intent, resent(ENTRY_REQUEST, request_id="other")),
@@ -205,6 +215,20 @@ P1_BROKEN: list[tuple[Callable[..., object], Change]] = [
     ),
     (once.one_position_per_decision, second_intent()),
     (once.announced_before_it_left, unsaid(h.ANNOUNCED)),
+    # Announcements are synced: a power cut may not take them.
+    (
+        once.announced_before_it_left,
+        both(unsaid(h.ANNOUNCED), added("journal_losses", lost(h.ANNOUNCED, is_power_cut=True))),
+    ),
+    # What was lost says something else than what was sent.
+    (
+        once.announced_before_it_left,
+        both(
+            unsaid(h.ANNOUNCED),
+            added("journal_losses", lost(h.ANNOUNCED)),
+            with_item("requests", 0, lots=2 * LOTS),
+        ),
+    ),
     (once.announced_before_it_left, with_item("requests", 0, journal_head=h.ANNOUNCED - 1)),
     (once.announced_before_it_left, with_item("requests", 0, at_ns=T0)),
     (once.announced_before_it_left, with_item("requests", 0, lots=2 * LOTS)),
@@ -296,6 +320,11 @@ P2_BROKEN: list[tuple[Callable[..., object], Change]] = [
 P3_BROKEN: list[tuple[Callable[..., object], Change]] = [
     (book.exposure_is_known, both(unsaid(h.OPENED, h.AMENDED, h.CLOSED))),
     (book.exposure_is_known, both(altered(h.CLOSED, lots=LOTS), having(started_ns=T0 - HOUR))),
+    # The board had not known it either before it lost what came later.
+    (
+        book.exposure_is_known,
+        both(unsaid(h.OPENED, h.AMENDED, h.CLOSED), added("journal_losses", lost(h.TRADE))),
+    ),
     (book.nothing_is_closed_by_silence, restated(h.CLOSED, known_at_ns=T0 + 5 * MINUTE)),
     (book.nothing_is_closed_by_silence, restated(h.TRADE, known_at_ns=T0 + 5 * MINUTE)),
     (book.fills_are_deals, altered(h.FILL_IN, lots=2 * LOTS)),
@@ -388,6 +417,14 @@ P6_BROKEN: list[tuple[Callable[..., object], Change]] = [
     (journal.causes_come_before, restated(h.VOTE, causes=(h.DECISION,))),
     (journal.acknowledged_is_kept, acknowledged(h.ANNOUNCED, slot="OrderSubmitting/other")),
     (journal.acknowledged_is_kept, both(acknowledged(h.LAST_MARK), unsaid(h.LAST_MARK))),
+    (
+        journal.acknowledged_is_kept,
+        both(
+            acknowledged(h.LAST_MARK),
+            unsaid(h.LAST_MARK),
+            added("journal_losses", lost(h.LAST_MARK, is_power_cut=True)),
+        ),
+    ),
     (
         journal.acknowledged_is_kept,
         both(
@@ -644,7 +681,24 @@ EXCUSED: list[tuple[Callable[..., object], Change]] = [
         once.announced_before_it_left,
         both(
             unsaid(h.ANNOUNCED),
-            added("journal_losses", JournalLoss(at_ns=T0 + HOUR, from_seq=h.ANNOUNCED)),
+            added("journal_losses", lost(h.ANNOUNCED)),
+        ),
+    ),
+    # What comes after the repair has its magic number again.
+    (
+        once.announced_before_it_left,
+        both(
+            restated(h.ANNOUNCED, known_at_ns=T0 + 2 * HOUR),
+            altered(h.ANNOUNCED, intent_id="another"),
+            added("journal_losses", lost(h.ANNOUNCED)),
+        ),
+    ),
+    # The board knew it until it was lost.
+    (
+        book.exposure_is_known,
+        both(
+            unsaid(h.OPENED, h.AMENDED, h.CLOSED),
+            added("journal_losses", lost(h.OPENED, h.AMENDED, h.CLOSED)),
         ),
     ),
     # A stop that is hit carries the magic number of the order that opened.
@@ -745,16 +799,13 @@ EXCUSED: list[tuple[Callable[..., object], Change]] = [
             added("journal_losses", JournalLoss(at_ns=T0 + HOUR, from_seq=h.LAST_MARK)),
         ),
     ),
-    # What was not synced before the power went may be gone, facts about orders may not.
+    # What was not synced before the power went may be gone: a reading, but no mark.
     (
         journal.acknowledged_is_kept,
         both(
-            acknowledged(h.LAST_MARK),
-            unsaid(h.LAST_MARK),
-            added(
-                "journal_losses",
-                JournalLoss(at_ns=T0 + HOUR, from_seq=h.LAST_MARK, is_power_cut=True),
-            ),
+            acknowledged(h.LAST_SNAPSHOT),
+            unsaid(h.LAST_SNAPSHOT),
+            added("journal_losses", lost(h.LAST_SNAPSHOT, is_power_cut=True)),
         ),
     ),
     (protection.nothing_stays_naked, both(NAKED_FOR_AN_HOUR, having(ended_ns=T0 + 2 * HOUR))),

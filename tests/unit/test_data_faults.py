@@ -313,6 +313,7 @@ def test_f9_after_too_many_requests_the_quote_waits_for_the_pause() -> None:
         ({"may_retry": False, "retcode": 10006}, 0),
         ({"outcome": Outcome.UNKNOWN, "may_retry": False, "retcode": 10012}, 0),
         ({"outcome": Outcome.NOT_SENT, "retcode": -10004}, 1),
+        ({"purpose": Purpose.AMEND, "retcode": 10020}, 1),
         ({"purpose": Purpose.AMEND, "may_retry": False, "retcode": 10016}, 1),
         ({"purpose": Purpose.AMEND, "may_retry": False, "retcode": 10029}, 1),
         ({"purpose": Purpose.AMEND, "may_retry": False, "retcode": 10025}, 0),
@@ -332,7 +333,7 @@ def test_f9_after_too_many_requests_the_quote_waits_for_the_pause() -> None:
 def test_f15_quotes_are_read_for_what_is_asked_for_again(
     changes: dict[str, Any], count: int
 ) -> None:
-    """An entry that may be retried, and a stop that was refused for its place; nothing else."""
+    """What may be retried, and a stop that was refused for its place; nothing else."""
     host = start(Terminal(), WEDNESDAY_NS)
     host.post(a_rejection(**changes))
 

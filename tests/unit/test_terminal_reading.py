@@ -175,6 +175,25 @@ def test_f21_no_deal_at_all_beside_a_balance_means_cannot_tell(
         bench.read()
 
 
+def test_f21_deals_that_are_missing_once_are_summed_by_the_next_reading() -> None:
+    """An empty history neither moves the deposits nor is what lies in its period passed over."""
+    bench = Bench()
+    bench.read(SINCE)
+    bench.terminal.transfer(-4_000.0)
+    before = bench.read(SINCE)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(bench.terminal, "history_deals_get", lambda *_: ())
+        # The period begins after the payment: what is earlier would be kept as it is now.
+        short = ReadBroker(since_ns=START_NS + 10 * MINUTE_NS)
+        empty = bench.read(short)
+    after = bench.read(short)
+
+    assert (before.deposits, before.is_explained) == (6_000.0, True)
+    assert (empty.deposits, empty.is_explained, empty.deals) == (6_000.0, False, ())
+    assert (after.deposits, after.is_explained) == (6_000.0, True)
+
+
 @pytest.mark.parametrize(
     "function",
     ["account_info", "positions_get", "orders_get", "history_orders_get", "history_deals_get"],

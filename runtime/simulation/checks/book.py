@@ -51,9 +51,7 @@ def exposure_is_known(record: Record) -> Iterator[Violation]:
 def _known(record: Record, at_ns: int) -> dict[int, _Holding]:
     """Return the open positions by what the board said up to a time."""
     found: dict[int, _Holding] = {}
-    for said in record.all(PositionChanged):
-        if said.at_ns > at_ns:
-            break
+    for said in record.known(PositionChanged, at_ns):
         found[said.fact.ticket] = (said.fact.side.value, said.fact.lots)
     return {ticket: held for ticket, held in found.items() if held[1] > 0.0}
 

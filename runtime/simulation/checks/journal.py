@@ -10,9 +10,15 @@ PROMISE = "P6"
 SEQS_MAX = 8
 """Entries that a violation names at most."""
 SYNCED_KINDS = frozenset(
-    {"OrderIntent", "ExitIntent", "AmendIntent", "RiskApproved", "OrderSubmitting", "OrderOutcome"}
+    {
+        *("OrderIntent", "ExitIntent", "AmendIntent"),
+        *("RiskApproved", "OrderSubmitting", "OrderOutcome"),
+        *("Fill", "PositionChanged", "TradeClosed"),
+        *("EquityMark", "LimitBreached", "Lock", "TradingStateChanged", "OperatorCommand"),
+    }
 )
-"""Facts about orders: they are on the disk before anybody hears of them."""
+"""Orders and what they did, marks, limits and states, and a person's word: they are on the disk
+before anybody hears of them."""
 
 
 def chain_is_unbroken(record: Record) -> Iterator[Violation]:
@@ -73,11 +79,11 @@ def acknowledged_is_kept(record: Record) -> Iterator[Violation]:
 
 
 def _was_lost(record: Record, ack: Acknowledged) -> bool:
-    about_orders = ack.slot.partition("/")[0] in SYNCED_KINDS
+    is_synced = ack.slot.partition("/")[0] in SYNCED_KINDS
     return any(
         ack.seq >= loss.from_seq
         and ack.at_ns <= loss.at_ns
-        and not (loss.is_power_cut and about_orders)
+        and not (loss.is_power_cut and is_synced)
         for loss in record.history.journal_losses
     )
 

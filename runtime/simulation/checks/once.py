@@ -104,8 +104,6 @@ def announced_before_it_left(record: Record) -> Iterator[Violation]:
     """Every request was announced in the journal, in the same words, before it arrived."""
     for request in record.sent():
         said = record.announced(request)
-        if said is None and _was_lost(record, request):
-            continue
         if said is None or said.fact.intent_id != request.request_id:
             text = f"request {request.request_id} (magic {request.magic}) was never announced"
             yield _violation("announced_before_it_left", request.at_ns, text)
@@ -118,15 +116,6 @@ def announced_before_it_left(record: Record) -> Iterator[Violation]:
         if other:
             text = f"request {request.request_id} is not what was announced: {other}"
             yield _violation("announced_before_it_left", request.at_ns, text, said.seq)
-
-
-def _was_lost(record: Record, request: BrokerRequest) -> bool:
-    """Whether flipped bits took a part of the journal that the announcement may have stood in."""
-    return any(
-        request.at_ns <= loss.at_ns and request.journal_head >= loss.from_seq
-        for loss in record.history.journal_losses
-        if not loss.is_power_cut
-    )
 
 
 def _difference(record: Record, request: BrokerRequest, fact: OrderSubmitting) -> str:

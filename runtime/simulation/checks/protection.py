@@ -25,6 +25,9 @@ RISK_TOLERANCE = 1.15
 
 _EQUITY_MIN = 0.01
 
+_PUTTING_OFF = frozenset({"F9", "F19"})
+"""Families in which the broker refuses for the moment, whatever is asked and however well."""
+
 
 def risk_is_bounded(record: Record) -> Iterator[Violation]:
     """No executed entry can lose more at its stop than the largest share of equity."""
@@ -151,9 +154,17 @@ def nothing_stays_naked(record: Record) -> Iterator[Violation]:
 
 def _naked(record: Record, ticket: int, from_ns: int, until_ns: int) -> Iterator[Violation]:
     allowed_ns = 2 * record.known_within_ns
-    # A later fault prolongs what it hinders, but only as long as it lasts.
+    # A later fault prolongs what it hinders, but only as long as it lasts. One that refuses a stop
+    # or a close of this very position lasts for that try: the next one must come in time.
     free_ns = from_ns
-    for fault in sorted(record.deaf_times):
+    refused = [
+        (request.at_ns, request.at_ns)
+        for request in record.sent()
+        if request.position_ticket == ticket
+        and not request.is_executed
+        and record.is_faulty(_PUTTING_OFF, request.at_ns, request.at_ns)
+    ]
+    for fault in sorted([*record.deaf_times, *refused]):
         if fault[0] <= free_ns + allowed_ns and fault[1] > free_ns:
             free_ns = fault[1]
     if until_ns - free_ns > allowed_ns:

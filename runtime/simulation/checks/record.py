@@ -21,6 +21,7 @@ from runtime.simulation.history import (
     Deal,
     History,
     JournalEntry,
+    JournalLoss,
     SymbolTerms,
 )
 
@@ -106,6 +107,11 @@ class Record:
             at_ns = committed_ns.get(entry.seq, entry.known_at_ns)
             self._said[type(entry.fact)].append(Said(entry.fact, entry, at_ns))
         self._state_times = [state.at_ns for state in history.states]
+        self._lost = [
+            (loss, Said(entry.fact, entry, self._committed_ns(entry, loss.at_ns)))
+            for loss in history.journal_losses
+            for entry in loss.entries
+        ]
 
     # What the journal says.
 
@@ -124,6 +130,29 @@ class Record:
         said = self.all(kind)
         place = bisect_right(said, at_ns, key=lambda each: each.at_ns)
         return said[place - 1] if place else None
+
+    def lost(self, kind: type[T]) -> Iterator[tuple[JournalLoss, Said[T]]]:
+        """Yield what was said of one kind and is not in the journal any more, with its loss."""
+        for loss, said in self._lost:
+            if isinstance(said.fact, kind):
+                yield loss, cast(Said[T], said)
+
+    def known(self, kind: type[T], at_ns: int) -> list[Said[T]]:
+        """Return everything of one kind that the board held at a true time, in order.
+
+        The journal at the end does not tell it: what it lost was on the board till then.
+        """
+        held = [said for said in self.all(kind) if said.at_ns <= at_ns]
+        held += [said for loss, said in self.lost(kind) if said.at_ns <= at_ns < loss.at_ns]
+        return sorted(held, key=lambda said: said.seq)
+
+    def _committed_ns(self, entry: JournalEntry, until_ns: int) -> int:
+        times = [
+            commit.at_ns
+            for commit in self.history.commits
+            if commit.first_seq <= entry.seq <= commit.last_seq and commit.at_ns <= until_ns
+        ]
+        return max(times, default=entry.known_at_ns)
 
     @cached_property
     def submissions(self) -> dict[int, Said[OrderSubmitting]]:
@@ -161,7 +190,17 @@ class Record:
 
     def announced(self, request: BrokerRequest) -> Said[OrderSubmitting] | None:
         """Return what the journal announced of a request."""
-        return self.submissions.get(request.magic)
+        said = self.submissions.get(request.magic)
+        if said is not None and said.fact.intent_id == request.request_id:
+            return said
+        # Where flipped bits took the announcement, its magic number may have been given again.
+        # A power cut excuses nothing: announcements are synced.
+        for loss, lost in self.lost(OrderSubmitting):
+            marks = (lost.fact.magic, lost.fact.intent_id)
+            is_it = marks == (request.magic, request.request_id)
+            if is_it and request.at_ns <= loss.at_ns and not loss.is_power_cut:
+                return lost
+        return said
 
     @cached_property
     def openers(self) -> dict[int, Deal]:
