@@ -21,7 +21,14 @@ from agents.orders.outcomes import classify
 from agents.orders.positions import Positions
 from agents.orders.reasons import REASON_LENGTH_MAX, told
 from agents.orders.settlement import Patience, no_reply, settle
-from agents.orders.submission import Unsendable, magic_of, not_sent, send_of, submitting
+from agents.orders.submission import (
+    Unsendable,
+    highest_sequence,
+    magic_of,
+    not_sent,
+    send_of,
+    submitting,
+)
 from agents.requests import AwaitBroker, BrokerRead, ReadBroker, Reply, SendAnswered, Wake
 from blackboard.entry import Draft, Entry
 from blackboard.facts import (
@@ -187,9 +194,22 @@ class ExecutionAgent(Agent):
             is_clean=not found.questions,
             reason="; ".join(found.questions.values()),
             frozen=self._orders.frozen(outcomes),
+            sequence_floor=self._sequence_floor(reading),
         )
         at_ns = snapshot.ts_event_ns if snapshot else reading.read_ns
         self._conclude(reading, drafts, verdict, at_ns, outbox)
+
+    def _sequence_floor(self, reading: BrokerRead) -> int:
+        magics = [
+            *(one.magic for one in reading.positions),
+            *(one.magic for one in reading.orders),
+            *(one.magic for one in reading.deals),
+        ]
+        highest = highest_sequence(self._section.strategy_magic, magics)
+        if highest <= self._dialogue.sequence:
+            return 0
+        self._dialogue.sequence_floor = highest  # in this very step already
+        return highest
 
     def _conclude(
         self,

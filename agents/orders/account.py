@@ -181,7 +181,7 @@ class Account:
         after its instant.
         """
         last = self.reconciled
-        if last is not None and _same(last, fact):
+        if last is not None and not fact.sequence_floor and _same(last, fact):
             is_period = at_ns >= self._reconciled_ns + self._reconcile_ns
             is_soon = at_ns - self._comparison_ns(at_ns) <= self._grace_ns
             if not (is_period and is_soon):

@@ -47,6 +47,8 @@ class Dialogue:
         """Whether this instance has not acted yet."""
         self.retry_ns = 0
         """Market time before which a broker that did not answer is left alone."""
+        self.sequence_floor = 0
+        """Highest sequence of ours that was read at the broker and is not on the board."""
         self.drafted: dict[str, OrderSubmitting] = {}
         """What was announced and has not come back from the board."""
         self._orders = orders
@@ -67,7 +69,7 @@ class Dialogue:
     def sequence(self) -> int:
         """Highest sequence that a magic number has used, on the board or on its way there."""
         drafted = (fact.magic & SEQUENCE_MAX for fact in self.drafted.values())
-        return max(self._orders.sequence, *drafted) if self.drafted else self._orders.sequence
+        return max(self._orders.sequence, self.sequence_floor, *drafted)
 
     def hear(self, reply: Reply) -> None:
         """Take one answer of the world."""

@@ -17,6 +17,7 @@ from blackboard.facts import (
     OrderOutcome,
     OrderSubmitting,
     Quote,
+    Reconciled,
     RiskApproved,
     SymbolSpec,
 )
@@ -178,6 +179,8 @@ class Orders:
                 self._submit(submitting, entry)
             case OrderOutcome() as outcome:
                 self._settle(outcome, entry)
+            case Reconciled() as verdict:
+                self.sequence = max(self.sequence, verdict.sequence_floor)
             case _:
                 pass
 

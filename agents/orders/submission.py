@@ -9,6 +9,7 @@ the broker takes it.
 import base64
 import hashlib
 import math
+from collections.abc import Iterable
 from typing import Final
 
 from agents.orders.life import SEQUENCE_BITS, SEQUENCE_MAX, Order
@@ -41,6 +42,12 @@ class Unsendable(ValueError):
 
     def __init__(self, why: Why) -> None:
         super().__init__(why.value)
+
+
+def highest_sequence(strategy_magic: int, magics: Iterable[int]) -> int:
+    """Return the highest sequence among magic numbers of a strategy, 0 if none is of it."""
+    own = (one & SEQUENCE_MAX for one in magics if one >> SEQUENCE_BITS == strategy_magic)
+    return max(own, default=0)
 
 
 def magic_of(strategy_magic: int, sequence: int) -> int:

@@ -218,3 +218,6 @@ class Reconciled(Fact, frozen=True, kw_only=True):
     reason: str
     frozen: tuple[str, ...] = ()
     """Symbols in which nothing is entered until the fate of an order is known."""
+    sequence_floor: int = 0
+    """Highest sequence of an order of ours at the broker that the board knows nothing of, as after
+    the repair of a journal; no magic number up to it is given again. 0 where there is none."""

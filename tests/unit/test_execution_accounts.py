@@ -3,11 +3,13 @@
 import msgspec
 import pytest
 
+from agents.orders.life import SEQUENCE_MAX
 from agents.requests import ReadBroker
 from blackboard.facts import (
     AccountSnapshot,
     Fill,
     OrderOutcome,
+    OrderSubmitting,
     PositionChanged,
     Reconciled,
     TradeClosed,
@@ -16,8 +18,8 @@ from blackboard.facts.decision import Side
 from blackboard.facts.execution import DealEntry, Origin, Outcome
 from models.market.sessions import MINUTE_NS
 from runtime.terminals import constants as mt5
-from tests.builders import T0_NS, an_intent
-from tests.execution_desk import ExecutionDesk
+from tests.builders import T0_NS, a_state, an_intent
+from tests.execution_desk import ExecutionDesk, live_settings
 from tests.order_builders import (
     a_desk,
     a_desk_with_position,
@@ -484,3 +486,26 @@ def test_the_first_reading_after_a_restart_reaches_back_to_the_oldest_question()
     assert len(reads) == 1
     assert reads[0].since_ns <= T0_NS
     assert len(desk.broker.sends) == 1
+
+
+def test_p1_f28_no_magic_of_a_lost_order_is_given_again() -> None:
+    """The board may know nothing of an order that the broker has: its number is taken all the same.
+
+    The first instance sends with sequence 1. The journal is then lost, its successor begins anew
+    beside the same broker, and its first order has sequence 2.
+    """
+    first, _ = a_desk_with_position()
+    used = first.last(OrderSubmitting)
+    assert isinstance(used, OrderSubmitting)
+    second = ExecutionDesk(live_settings(), says_hello=True)
+    second.broker = first.broker
+    second.settle()
+    second.say(a_state())
+    enter(second, "EURUSD-2")
+
+    announced = [
+        fact for fact in second.facts(OrderSubmitting) if isinstance(fact, OrderSubmitting)
+    ]
+    assert [fact.magic for fact in announced] == [used.magic + 1]
+    floors = [fact.sequence_floor for fact in second.facts(Reconciled)]  # type: ignore[union-attr]
+    assert floors.count(used.magic & SEQUENCE_MAX) == 1

@@ -138,13 +138,16 @@ def trades_are_closed_once(record: Record) -> Iterator[Violation]:
             text = f"position {ticket} is closed at the broker and has no TradeClosed"
             yield _violation("trades_are_closed_once", made[-1].made_ns, text)
         for said in trades[:1]:
-            yield from _unlike(said, opened, sum(deal.amount for deal in made))
+            amount = sum(deal.amount for deal in made)
+            yield from _unlike(said, opened, amount, is_own=not record.is_forgotten(ticket))
     for ticket, trades in closed.items():
         text = f"position {ticket} never existed and is said to be closed"
         yield _violation("trades_are_closed_once", trades[0].at_ns, text, trades[0].seq)
 
 
-def _unlike(said: Said[TradeClosed], lots: float, amount: float) -> Iterator[Violation]:
+def _unlike(
+    said: Said[TradeClosed], lots: float, amount: float, *, is_own: bool
+) -> Iterator[Violation]:
     fact = said.fact
     if abs(fact.lots - lots) > LOTS_TOLERANCE or abs(fact.pnl - amount) > MONEY_TOLERANCE:
         text = (
@@ -152,7 +155,7 @@ def _unlike(said: Said[TradeClosed], lots: float, amount: float) -> Iterator[Vio
             f"the deals have {lots:g} and {amount:.2f}"
         )
         yield _violation("trades_are_closed_once", said.at_ns, text, said.seq)
-    if fact.origin is not Origin.OWN:
+    if is_own and fact.origin is not Origin.OWN:
         text = f"position {fact.ticket} is ours and is closed as {fact.origin.value}"
         yield _violation("trades_are_closed_once", said.at_ns, text, said.seq)
 
@@ -232,7 +235,7 @@ def strangers_are_left_alone(record: Record) -> Iterator[Violation]:
 def origins_are_true(record: Record) -> Iterator[Violation]:
     """No position is said to be ours that is not, nor the other way round."""
     for said in record.all(PositionChanged):
-        if said.fact.ticket not in record.openers:
+        if said.fact.ticket not in record.openers or record.is_forgotten(said.fact.ticket):
             continue
         if (said.fact.origin is Origin.OWN) != record.owns(said.fact.ticket):
             text = f"position {said.fact.ticket} is said to be {said.fact.origin.value}"

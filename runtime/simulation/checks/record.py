@@ -211,6 +211,17 @@ class Record:
                 found.setdefault(deal.position_ticket, deal)
         return found
 
+    def is_forgotten(self, ticket: int) -> bool:
+        """Whether flipped bits took the announcement of the order that opened a position.
+
+        Ours by its magic, and nobody's by the board: it can only be taken for a stranger's.
+        """
+        opener = self.openers.get(ticket)
+        return opener is not None and any(
+            lost.fact.magic == opener.magic and not loss.is_power_cut
+            for loss, lost in self.lost(OrderSubmitting)
+        )
+
     def owns(self, ticket: int) -> bool:
         """Whether a position was opened by an order of ours."""
         opener = self.openers.get(ticket)
