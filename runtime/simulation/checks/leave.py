@@ -135,7 +135,7 @@ def flat_before_the_weekend(record: Record) -> Iterator[Violation]:
     """No entry is permitted within the last minutes of a trading week."""
     left_ns = record.limits.friday_flat_min * MINUTE_NS
     for said in record.all(RiskApproved):
-        closes_ns = _week_close_ns(said.at_ns)
+        closes_ns = week_close_ns(said.at_ns)
         if 0 < closes_ns - said.at_ns < left_ns - SLACK_NS:
             left_min = (closes_ns - said.at_ns) / MINUTE_NS
             text = f"{said.fact.intent_id} was approved {left_min:.0f} min before the weekend"
@@ -147,7 +147,7 @@ def _is_week(at_ns: int) -> bool:
     return shown.weekday() <= _FRIDAY
 
 
-def _week_close_ns(at_ns: int) -> int:
+def week_close_ns(at_ns: int) -> int:
     shown = _new_york(at_ns)
     ahead = (_FRIDAY - shown.weekday()) % 7
     closes = (shown + timedelta(days=ahead)).replace(

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from blackboard.facts import OrderSubmitting
 from blackboard.facts.execution import Purpose
-from runtime.simulation.checks.leave import is_looser
+from runtime.simulation.checks.leave import is_looser, week_close_ns
 from runtime.simulation.checks.record import (
     ACTION_SLTP,
     LOTS_TOLERANCE,
@@ -24,6 +24,9 @@ RISK_TOLERANCE = 1.15
 """Prices move between sizing and fill, and equity between two readings: never by this much."""
 
 _EQUITY_MIN = 0.01
+
+WEEKEND_NS = 48 * 3_600_000_000_000
+"""From Friday to Sunday, 17:00 in New York."""
 
 _PUTTING_OFF = frozenset({"F9", "F19"})
 """Families in which the broker refuses for the moment, whatever is asked and however well."""
@@ -145,11 +148,21 @@ def nothing_stays_naked(record: Record) -> Iterator[Violation]:
     for state in record.states:
         held = {p.ticket for p in _own(record, state) if p.stop_price == 0.0}
         for ticket in sorted(naked_since.keys() - held):
-            yield from _naked(record, ticket, naked_since.pop(ticket), state.at_ns)
+            for part in _in_weeks(naked_since.pop(ticket), state.at_ns):
+                yield from _naked(record, ticket, *part)
         for ticket in sorted(held):
             naked_since.setdefault(ticket, state.at_ns)
     for ticket, since_ns in sorted(naked_since.items()):
-        yield from _naked(record, ticket, since_ns, record.history.ended_ns)
+        for part in _in_weeks(since_ns, record.history.ended_ns):
+            yield from _naked(record, ticket, *part)
+
+
+def _in_weeks(from_ns: int, until_ns: int) -> Iterator[tuple[int, int]]:
+    """Yield the parts of a time in which the market is open: on a weekend nothing can be set."""
+    while from_ns < until_ns:
+        closes_ns = week_close_ns(from_ns)
+        yield from_ns, min(closes_ns, until_ns)
+        from_ns = closes_ns + WEEKEND_NS
 
 
 def _naked(record: Record, ticket: int, from_ns: int, until_ns: int) -> Iterator[Violation]:
