@@ -148,6 +148,7 @@ def _is_week(at_ns: int) -> bool:
 
 
 def week_close_ns(at_ns: int) -> int:
+    """Return when the trading week of a time closes."""
     shown = _new_york(at_ns)
     ahead = (_FRIDAY - shown.weekday()) % 7
     closes = (shown + timedelta(days=ahead)).replace(
