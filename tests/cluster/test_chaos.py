@@ -191,6 +191,7 @@ def test_f5_f29_f32_hung_terminal_dead_board_dead_supervisor(
     """A terminal that hangs is replaced, a board and a supervisor that die come back; all agree."""
     with driver(tmp_path, *eager):
         told = until(tmp_path, lambda told: told["head"] > 0 and pid_of(told, "terminal") > 0)
+        wait_for(lambda: last_outcomes(list(entries_of(book_of(tmp_path)))) != {}, "an order")
         hung = pid_of(told, "terminal")
         os.kill(hung, signal.SIGSTOP)
         replaced(tmp_path, "terminal", hung)
