@@ -71,7 +71,10 @@ async def _session_gap(system: "SimulatedSystem", fault: PlannedFault) -> None:
     ]
     system.broker.terminal.conditions.is_session_open = False
     await until(system, fault)
-    system.broker.terminal.conditions.is_session_open = True
+    # Another gap may have begun meanwhile, and ends by itself.
+    others = (gap for gap in system.recorder.untradable if gap.reason == "session closed")
+    is_over = all(gap.until_ns <= max(fault.until_ns, system.time.true_ns) for gap in others)
+    system.broker.terminal.conditions.is_session_open = is_over
 
 
 async def _autotrading_off(system: "SimulatedSystem", fault: PlannedFault) -> None:
