@@ -18,6 +18,7 @@ from diskcache.core import MODE_RAW, UNKNOWN
 from blackboard.entry import Entry, decode_entries
 from blackboard.errors import JournalCorrupt
 from blackboard.journal import UNDECODABLE, Block, Durability
+from runtime.machine.current import MACHINE
 
 _STATE_PREFIX = "state/"
 _BUSY_TIMEOUT_S = 5.0
@@ -63,7 +64,7 @@ class DiskcacheJournal:
 
     def __init__(self, folder: Path, *, bytes_max: int = 2**62) -> None:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        folder.chmod(0o700)
+        MACHINE.make_private(folder)
         self._bytes_max = bytes_max
         try:
             self._cache = diskcache.Cache(

@@ -26,8 +26,8 @@ _QUERY_LIMITED_INFORMATION: Final = 0x1000
 _STILL_ACTIVE: Final = 259
 _ACCESS_DENIED: Final = 5
 _TRUSTED: Final = frozenset({"SY", "BA", "S-1-5-18", "S-1-5-32-544", "CO", "S-1-3-0"})
-"""The system, the administrators, and the placeholder for whoever makes a file: they can read
-everything anyway, or are the user."""
+"""The system and the administrators, who can read everything anyway, and CREATOR OWNER, which
+means whoever makes a file: the user."""
 _SID: Final = re.compile(r"S-1-[0-9-]+")
 _ALLOWS: Final = re.compile(r"\((?:A|XA|OA);[^;]*;[^;]*;[^;]*;[^;]*;([^);]+)")
 

@@ -15,6 +15,7 @@ from typing import Final
 
 import msgspec
 
+from runtime.machine.current import MACHINE
 from runtime.simulation.checks.record import Violation
 from runtime.simulation.plan import MODES, Mode
 from runtime.simulation.run import SimulationResult, simulate
@@ -137,7 +138,9 @@ def _pool(workers: int, hash_seed: str) -> ProcessPoolExecutor:
     before = os.environ.get("PYTHONHASHSEED")
     os.environ["PYTHONHASHSEED"] = hash_seed
     try:
-        pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"))
+        pool = ProcessPoolExecutor(
+            workers, mp_context=get_context("spawn"), initializer=MACHINE.lower_priority
+        )
         for worker in [pool.submit(os.getpid) for _ in range(workers)]:
             worker.result()
     finally:

@@ -16,6 +16,7 @@ from typing import Concatenate, Final, ParamSpec, TypeVar, get_type_hints
 
 import msgspec
 
+from runtime.machine.current import MACHINE
 from runtime.terminals.simulated.ledger import (
     Answered,
     Change,
@@ -105,9 +106,11 @@ class SqliteLedger:
     @_guarded
     def _open(self) -> None:
         self.path.parent.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
-        self.path.parent.chmod(FOLDER_MODE)
+        MACHINE.make_private(self.path.parent)
         self.path.touch(mode=FILE_MODE)
-        self.path.chmod(FILE_MODE)  # WAL and its index take the mode of the file they belong to
+        MACHINE.make_private(
+            self.path
+        )  # WAL and its index take the mode of the file they belong to
         # Calls are serialised by the terminal, but the thread that serves need not be the one
         # that opened the book.
         self._database = sqlite3.connect(
