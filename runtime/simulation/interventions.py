@@ -19,6 +19,15 @@ DESELECT_S: Final = 600.0
 """Time between two attempts to hide a symbol."""
 
 
+async def _is_last_over(system: "SimulatedSystem", fault: PlannedFault) -> bool:
+    """Wait for the end of a fault's window; whether no other of its kind and scope still lasts."""
+    window = (fault.kind, fault.scope)
+    system.open_windows[window] += 1
+    await until(system, fault)
+    system.open_windows[window] -= 1
+    return not system.open_windows[window]
+
+
 async def _stop_deleted(system: "SimulatedSystem", fault: PlannedFault) -> None:
     ours = [held for held in system.hand.positions() if held.magic and held.sl]
     if ours and system.hand.delete_stop(ours[0].ticket):
@@ -70,18 +79,13 @@ async def _session_gap(system: "SimulatedSystem", fault: PlannedFault) -> None:
         for symbol in system.settings.symbols
     ]
     system.broker.terminal.conditions.is_session_open = False
-    await until(system, fault)
-    # Another gap may have begun meanwhile, and ends by itself.
-    others = (gap for gap in system.recorder.untradable if gap.reason == "session closed")
-    is_over = all(gap.until_ns <= max(fault.until_ns, system.time.true_ns) for gap in others)
-    system.broker.terminal.conditions.is_session_open = is_over
+    system.broker.terminal.conditions.is_session_open = await _is_last_over(system, fault)
 
 
 async def _autotrading_off(system: "SimulatedSystem", fault: PlannedFault) -> None:
     system.faults.note(fault)
     system.broker.terminal.conditions.is_terminal_trade_allowed = False
-    await until(system, fault)
-    system.broker.terminal.conditions.is_terminal_trade_allowed = True
+    system.broker.terminal.conditions.is_terminal_trade_allowed = await _is_last_over(system, fault)
 
 
 async def _wall_moved(system: "SimulatedSystem", fault: PlannedFault) -> None:
@@ -100,8 +104,8 @@ async def _symbol_close_only(system: "SimulatedSystem", fault: PlannedFault) -> 
         )
     )
     system.broker.terminal.conditions.trade_modes[fault.scope] = mt5.SYMBOL_TRADE_MODE_CLOSEONLY
-    await until(system, fault)
-    system.broker.terminal.conditions.trade_modes.pop(fault.scope, None)
+    if await _is_last_over(system, fault):
+        system.broker.terminal.conditions.trade_modes.pop(fault.scope, None)
 
 
 async def _symbol_deselected(system: "SimulatedSystem", fault: PlannedFault) -> None:

@@ -6,6 +6,7 @@ processes, the lines between them; and there the faults of the plan strike.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -99,6 +100,8 @@ class SimulatedSystem:
         self.time = time
         self.is_up = False
         """Whether the driver runs; not between an outage of all and the next start."""
+        self.open_windows: Counter[tuple[str, str]] = Counter()
+        """How many faults of a kind and scope hold something shut at the moment."""
         rng = np.random.default_rng([plan.seed, 3])
         self.latency_s = drawn_from(rng, *LATENCY_S)
         self.clock = start_clock(scenario.start_ns, speed=1.0)

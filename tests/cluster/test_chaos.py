@@ -15,7 +15,14 @@ from pathlib import Path
 import pytest
 
 from blackboard.entry import Entry
-from blackboard.facts import OrderOutcome, OrderSubmitting, Reconciled, TradeClosed
+from blackboard.facts import (
+    Fill,
+    OrderOutcome,
+    OrderSubmitting,
+    Reconciled,
+    TradeClosed,
+    kind_of,
+)
 from blackboard.facts.execution import Outcome, Purpose
 from runtime.fault_sites import SITES, VARIABLE
 from runtime.proof.lineage import entries_of
@@ -29,6 +36,7 @@ from tests.cluster.test_cluster import (
     driver,
     pid_of,
     until,
+    wait_for_kind,
 )
 
 pytestmark = [
@@ -191,7 +199,7 @@ def test_f5_f29_f32_hung_terminal_dead_board_dead_supervisor(
     """A terminal that hangs is replaced, a board and a supervisor that die come back; all agree."""
     with driver(tmp_path, *eager):
         told = until(tmp_path, lambda told: told["head"] > 0 and pid_of(told, "terminal") > 0)
-        wait_for(lambda: last_outcomes(list(entries_of(book_of(tmp_path)))) != {}, "an order")
+        wait_for_kind(tmp_path, kind_of(Fill))
         hung = pid_of(told, "terminal")
         os.kill(hung, signal.SIGSTOP)
         replaced(tmp_path, "terminal", hung)

@@ -8,15 +8,11 @@ Each record type is a table whose columns are its fields, so the book can be rea
 tool; REAL columns keep a float's 64 bits.
 """
 
-import sqlite3
-from collections.abc import Callable, Iterable
-from functools import wraps
-from pathlib import Path
-from typing import Concatenate, Final, ParamSpec, TypeVar, get_type_hints
+from collections.abc import Iterable
+from typing import Final, TypeVar, get_type_hints
 
 import msgspec
 
-from runtime.machine.current import MACHINE
 from runtime.terminals.simulated.ledger import (
     Answered,
     Change,
@@ -26,15 +22,8 @@ from runtime.terminals.simulated.ledger import (
     Position,
     Standing,
 )
+from runtime.terminals.sqlite_file import FENCE, SqliteFile, guarded
 
-FOLDER_MODE: Final = 0o700
-FILE_MODE: Final = 0o600
-BUSY_TIMEOUT_S: Final = 2.0
-LAYOUT_VERSION: Final = 2
-"""`user_version` of the file; a book of another layout is refused, never guessed at."""
-
-P = ParamSpec("P")
-R = TypeVar("R")
 Record = TypeVar("Record", Position, Order, Deal)
 
 _COLUMN_TYPES: Final = {int: "INTEGER", float: "REAL", str: "TEXT"}
@@ -63,9 +52,8 @@ _LAYOUT: Final = (
     'CREATE INDEX deals_order ON deals ("order")',
     "CREATE TABLE standing (one INTEGER PRIMARY KEY CHECK (one = 1), now_ns INTEGER NOT NULL, "
     "next_ticket INTEGER NOT NULL, balance REAL NOT NULL, credit REAL NOT NULL) STRICT",
-    "CREATE TABLE fence (one INTEGER PRIMARY KEY CHECK (one = 1), epoch INTEGER NOT NULL) STRICT",
+    FENCE,
     "CREATE TABLE requests (request_id TEXT PRIMARY KEY, request BLOB NOT NULL, reply BLOB) STRICT",
-    f"PRAGMA user_version = {LAYOUT_VERSION}",
 )
 # "order" is a word of SQL, so the column is quoted wherever it is named.
 _ORDER_COLUMN: Final = '"order"'
@@ -74,20 +62,7 @@ _INSERT_ORDER: Final = _insert("orders", Order)
 _INSERT_DEAL: Final = _insert("deals", Deal)
 
 
-def _guarded(
-    method: Callable[Concatenate["SqliteLedger", P], R],
-) -> Callable[Concatenate["SqliteLedger", P], R]:
-    @wraps(method)
-    def guarded(self: "SqliteLedger", /, *args: P.args, **kwargs: P.kwargs) -> R:
-        try:
-            return method(self, *args, **kwargs)
-        except sqlite3.Error as error:
-            raise LedgerUnavailable(f"{method.__name__} on {self.path}: {error}") from error
-
-    return guarded
-
-
-class SqliteLedger:
+class SqliteLedger(SqliteFile):
     """A book in one file; see `Ledger` for its guarantees.
 
     One process owns it at a time: the file is locked exclusively while it is open, so a second
@@ -99,41 +74,13 @@ class SqliteLedger:
         If the file cannot be opened, is held by another process, or has another layout.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._open()
+    unavailable = LedgerUnavailable
+    layout = _LAYOUT
+    layout_version = 2
+    busy_timeout_s = 2.0
+    synchronous = "NORMAL"
 
-    @_guarded
-    def _open(self) -> None:
-        self.path.parent.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
-        MACHINE.make_private(self.path.parent)
-        self.path.touch(mode=FILE_MODE)
-        MACHINE.make_private(
-            self.path
-        )  # WAL and its index take the mode of the file they belong to
-        # Calls are serialised by the terminal, but the thread that serves need not be the one
-        # that opened the book.
-        self._database = sqlite3.connect(
-            self.path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
-        )
-        self._database.execute("PRAGMA locking_mode = EXCLUSIVE")
-        self._database.execute("PRAGMA journal_mode = WAL")
-        self._database.execute("PRAGMA synchronous = NORMAL")
-        with self._database:  # takes the lock now rather than at the first booking
-            self._database.execute("BEGIN EXCLUSIVE")
-        version = self._database.execute("PRAGMA user_version").fetchone()[0]
-        if version == 0:
-            with self._database:
-                self._database.execute("BEGIN EXCLUSIVE")
-                for statement in _LAYOUT:
-                    self._database.execute(statement)
-        elif version != LAYOUT_VERSION:
-            self._database.close()
-            raise LedgerUnavailable(
-                f"{self.path} has layout {version}, this program reads {LAYOUT_VERSION}"
-            )
-
-    @_guarded
+    @guarded
     def standing(self) -> Standing | None:
         """Return the account's state."""
         row = self._database.execute(
@@ -143,17 +90,17 @@ class SqliteLedger:
             return None
         return Standing(now_ns=row[0], next_ticket=row[1], balance=row[2], credit=row[3])
 
-    @_guarded
+    @guarded
     def positions(self) -> tuple[Position, ...]:
         """Return open positions by ticket."""
         return tuple(self._select(Position, "positions", "1 = 1"))
 
-    @_guarded
+    @guarded
     def working(self) -> tuple[Order, ...]:
         """Return the orders that are not done, by ticket."""
         return tuple(self._select(Order, "orders", "done_ns = 0"))
 
-    @_guarded
+    @guarded
     def commit(self, change: Change) -> None:
         """Take a change, whole."""
         standing = change.standing
@@ -178,7 +125,7 @@ class SqliteLedger:
                     (answered.request_id, answered.request, answered.reply),
                 )
 
-    @_guarded
+    @guarded
     def start(self, request_id: str, request: bytes) -> bytes:
         """Note that a request is about to run."""
         self._database.execute(
@@ -189,7 +136,7 @@ class SqliteLedger:
         ).fetchone()
         return bytes(row[0])
 
-    @_guarded
+    @guarded
     def answered(self, request_id: str) -> Answered | None:
         """Return a request that was answered."""
         row = self._database.execute(
@@ -200,55 +147,36 @@ class SqliteLedger:
             return None
         return Answered(request_id=request_id, request=row[0], reply=row[1])
 
-    @_guarded
-    def epoch(self) -> int:
-        """Return the highest epoch noted."""
-        row = self._database.execute("SELECT epoch FROM fence").fetchone()
-        return 0 if row is None else int(row[0])
-
-    @_guarded
-    def raise_epoch(self, epoch: int) -> None:
-        """Note an epoch."""
-        self._database.execute(
-            "INSERT INTO fence VALUES (1, ?) ON CONFLICT (one) "
-            "DO UPDATE SET epoch = excluded.epoch WHERE excluded.epoch > epoch",
-            (epoch,),
-        )
-
-    @_guarded
+    @guarded
     def deals_between(self, from_ns: int, until_ns: int) -> Iterable[Deal]:
         """Return deals made in [from_ns, until_ns], by ticket."""
         return self._select(Deal, "deals", "made_ns BETWEEN ? AND ?", from_ns, until_ns)
 
-    @_guarded
+    @guarded
     def deals_of_position(self, position: int) -> Iterable[Deal]:
         """Return the deals of a position, by ticket."""
         return self._select(Deal, "deals", "position = ?", position)
 
-    @_guarded
+    @guarded
     def deals_of_order(self, order: int) -> Iterable[Deal]:
         """Return the deals of an order, by ticket."""
         return self._select(Deal, "deals", f"{_ORDER_COLUMN} = ?", order)
 
-    @_guarded
+    @guarded
     def orders_between(self, from_ns: int, until_ns: int) -> Iterable[Order]:
         """Return orders done in [from_ns, until_ns], by ticket; working ones are in none."""
         return self._select(Order, "orders", "done_ns BETWEEN ? AND ?", max(from_ns, 1), until_ns)
 
-    @_guarded
+    @guarded
     def orders_of_position(self, position: int) -> Iterable[Order]:
         """Return the finished orders of a position, by ticket."""
         return self._select(Order, "orders", "position = ? AND done_ns > 0", position)
 
-    @_guarded
+    @guarded
     def order(self, ticket: int) -> Order | None:
         """Return one order, working or finished."""
         found = self._select(Order, "orders", "ticket = ?", ticket)
         return found[0] if found else None
-
-    def close(self) -> None:
-        """Let go of the file, so that another process can open it."""
-        self._database.close()
 
     def _select(
         self, record: type[Record], table: str, condition: str, *values: int
