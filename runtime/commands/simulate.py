@@ -6,6 +6,7 @@ import typer
 from rich.console import Console
 
 from runtime.commands.options import JsonOption
+from runtime.commands.progress import progress
 
 if TYPE_CHECKING:
     from runtime.simulation.campaign import Outcome
@@ -37,14 +38,6 @@ def simulate(
     Every promise is held against what really happened. A seed that breaks one is printed with its
     plan, the first broken invariant and the command that repeats it; the exit code is then 1.
     """
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-    )
-
     from runtime.clock import process_s
     from runtime.simulation.campaign import Campaign
 
@@ -52,17 +45,9 @@ def simulate(
         raise typer.BadParameter(f"--mode must be safety, liveness or both, was {mode!r}")
     campaign = Campaign(range(seed, seed + seeds), mode, jobs=jobs, twice=twice)
     started_s = process_s()
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[broken]} broken"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=_console, disable=json) as progress:
-        bar = progress.add_task("weeks", total=seeds, broken=0)
+    with progress(_console, "weeks", seeds, is_quiet=json) as advance:
         for outcome in campaign.outcomes():
-            progress.update(bar, advance=1, broken=campaign.broken)
+            advance(campaign.done, f"{campaign.broken} broken")
             if json:
                 print(outcome.line())
             elif outcome.is_broken:
