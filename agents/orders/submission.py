@@ -27,14 +27,12 @@ from blackboard.facts import (
 )
 from blackboard.facts.decision import Side
 from blackboard.facts.execution import Origin, Outcome
+from models.decision.fills import normalised, tightened
 
 FLATTEN: Final = "flatten"
 """Reason of an exit that is allowed even when trading is halted."""
 
 COMMENT_CHARACTERS: Final = 10
-
-GRID_TOLERANCE: Final = 1e-6
-"""Share of a point by which a price may miss the grid and still count as on it."""
 
 
 class Unsendable(ValueError):
@@ -65,13 +63,9 @@ def comment_of(intent_id: str) -> str:
 
 def round_tighter(price: float, side: Side, digits: int) -> float:
     """Round the stop of a position to the price grid, towards the market: up for a buy."""
-    scaled = price * 10.0**digits
-    ticks = (
-        math.ceil(scaled - GRID_TOLERANCE)
-        if side is Side.BUY
-        else math.floor(scaled + GRID_TOLERANCE)
-    )
-    return round(ticks / 10.0**digits, digits)
+    if not math.isfinite(price):
+        raise ValueError(f"price must be finite, was {price}: it would become an order's stop")
+    return float(tightened(price, side.sign, digits))
 
 
 def protection(
@@ -83,7 +77,7 @@ def protection(
     """
     entry = quote.ask if side is Side.BUY else quote.bid
     stop = round_tighter(entry - side.sign * stop_distance, side, digits)
-    return stop, round(entry + side.sign * target_distance, digits)
+    return stop, float(normalised(entry + side.sign * target_distance, digits))
 
 
 def submitting(

@@ -9,6 +9,7 @@ from typing import Final
 
 import msgspec
 
+from models.decision.booking import money
 from runtime.terminals import constants as mt5
 from runtime.terminals.simulated.ledger import (
     Answered,
@@ -19,7 +20,6 @@ from runtime.terminals.simulated.ledger import (
     Position,
     Standing,
 )
-from runtime.terminals.simulated.money import money
 
 FIRST_TICKET: Final = 100_001
 

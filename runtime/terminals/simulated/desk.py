@@ -4,6 +4,7 @@ from typing import Final
 
 import msgspec
 
+from models.decision.booking import margin_level, money
 from runtime.fault_sites import reach
 from runtime.terminals import constants as mt5
 from runtime.terminals.arguments import CallFailed
@@ -14,7 +15,6 @@ from runtime.terminals.simulated.asked import Asked
 from runtime.terminals.simulated.comments import comment_of
 from runtime.terminals.simulated.execution import Executed, Execution
 from runtime.terminals.simulated.ledger import Answered, Deal, Ledger
-from runtime.terminals.simulated.money import margin_level, money
 from runtime.terminals.simulated.rules import Rules
 from runtime.terminals.structures import (
     OrderCheckResult,

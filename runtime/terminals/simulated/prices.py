@@ -12,6 +12,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from models.decision.fills import normalised
 from models.market.sessions import MINUTE_NS, SECOND_NS, WEEK_NS
 from runtime.terminals.simulated.source import MarketSource, SymbolTraits
 
@@ -208,9 +209,3 @@ def normalised_array(prices: NDArray[np.float64], digits: int) -> NDArray[np.flo
     scale = 10.0**digits
     whole: NDArray[np.float64] = np.rint(prices * scale) / scale
     return whole
-
-
-def normalised(price: float, digits: int) -> float:
-    """Return the price in whole points, as the float that its decimal text denotes."""
-    scale = 10.0**digits
-    return round(price * scale) / scale

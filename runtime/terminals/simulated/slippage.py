@@ -1,6 +1,7 @@
 """How the price that a send meets differs from the one that was shown before."""
 
-from runtime.terminals.simulated.prices import Quote, normalised
+from models.decision.fills import normalised
+from runtime.terminals.simulated.prices import Quote
 from runtime.terminals.simulated.source import SymbolTraits
 
 

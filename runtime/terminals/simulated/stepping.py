@@ -16,6 +16,7 @@ bound fails; the bound of one minute is the rule itself.
 
 from typing import Final
 
+from models.decision.booking import margin_level
 from models.market.sessions import DAY_NS, MINUTE_NS, WEEK_NS
 from runtime.terminals import constants as mt5
 from runtime.terminals.server_time import ServerClock
@@ -23,7 +24,6 @@ from runtime.terminals.simulated.account import Account
 from runtime.terminals.simulated.conditions import Conditions
 from runtime.terminals.simulated.execution import Execution
 from runtime.terminals.simulated.ledger import Order, Position
-from runtime.terminals.simulated.money import margin_level
 from runtime.terminals.simulated.order_types import PENDING_TYPES
 from runtime.terminals.simulated.prices import Columns, Prices
 from runtime.terminals.simulated.triggers import entry_of, exit_of, order_hit_ns, position_hit_ns

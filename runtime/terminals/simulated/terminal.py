@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from blackboard.errors import TerminalUnavailable
 from config.settings import Settings
+from models.decision.booking import margin_level, money
 from runtime.terminals import constants as mt5
 from runtime.terminals.arguments import CallFailed, check_calculation, read_request
 from runtime.terminals.binding import Binding
@@ -28,7 +29,6 @@ from runtime.terminals.simulated.market_view import (
     server_ns,
 )
 from runtime.terminals.simulated.masks import is_in_group, is_selected
-from runtime.terminals.simulated.money import margin_level, money
 from runtime.terminals.simulated.order_types import buys
 from runtime.terminals.simulated.prices import Prices, UnknownRate
 from runtime.terminals.simulated.source import MarketSource

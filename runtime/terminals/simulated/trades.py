@@ -8,12 +8,13 @@ from typing import Final
 
 import msgspec
 
+from models.decision.booking import booked_swap, money
+from models.decision.fills import normalised
 from runtime.terminals import constants as mt5
 from runtime.terminals.simulated.account import Account, is_long
 from runtime.terminals.simulated.ledger import Deal, Order, Position
-from runtime.terminals.simulated.money import money
 from runtime.terminals.simulated.order_types import buys, market_type
-from runtime.terminals.simulated.prices import Prices, normalised
+from runtime.terminals.simulated.prices import Prices
 from runtime.terminals.simulated.valuation import Valuation
 
 VOLUME_DIGITS: Final = 8
@@ -104,8 +105,8 @@ class Trades:
         traits = self._prices.traits[position.symbol]
         points = traits.swap_long_points if is_long(position) else traits.swap_short_points
         rate = self._prices.closing_rate(traits.currency_profit, moment_ns)
-        amount = money(
-            points * traits.point * traits.contract_size * position.volume * rate * nights
+        amount = booked_swap(
+            points, traits.point, traits.contract_size, position.volume, rate, nights
         )
         self._account.hold(
             msgspec.structs.replace(

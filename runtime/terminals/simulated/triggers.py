@@ -8,6 +8,15 @@ also where the minute opens beyond it; a waiting limit order gets the better ope
 import numpy as np
 from numpy.typing import NDArray
 
+from models.decision.fills import (
+    NO_HIT,
+    NO_ROW,
+    STOP_HIT,
+    closing_price,
+    fill_of,
+    first_hit_row,
+    hit_of,
+)
 from models.market.sessions import MINUTE_NS
 from runtime.terminals import constants as mt5
 from runtime.terminals.simulated.account import is_long
@@ -20,16 +29,18 @@ def position_hit_ns(position: Position, columns: Columns, rows: slice, digits: i
     """Return the close of the first minute that touches a stop or a target."""
     if not (position.sl or position.tp):
         return None
-    low, high = columns.low[rows], columns.high[rows]
-    if is_long(position):
-        stopped, reached = low <= position.sl, high >= position.tp
-    else:
-        over = columns.ask_over[rows]
-        stopped = normalised_array(high + over, digits) >= position.sl
-        reached = normalised_array(low + over, digits) <= position.tp
-    if not position.sl:
-        return _first_close_ns(reached, columns, rows)
-    return _first_close_ns(stopped | reached if position.tp else stopped, columns, rows)
+    row = first_hit_row(
+        _sign(position),
+        position.sl,
+        position.tp,
+        columns.low,
+        columns.high,
+        columns.ask_over,
+        digits,
+        rows.start,
+        rows.stop,
+    )
+    return None if row == NO_ROW else int(columns.open_ns[row]) + MINUTE_NS
 
 
 def order_hit_ns(order: Order, columns: Columns, rows: slice, digits: int) -> int | None:
@@ -62,21 +73,20 @@ def exit_of(
     position: Position, columns: Columns, row: int, digits: int
 ) -> tuple[float, int] | None:
     """Return price and reason of the close that a minute brings, None if it brings none."""
-    bids = np.array((columns.open[row], columns.low[row], columns.high[row]))
-    if is_long(position):
-        opened, worst, best = (float(price) for price in bids)
-        stop_fill = min(opened, position.sl)
-        is_stopped, is_reached = worst <= position.sl, best >= position.tp
-    else:
-        asks = normalised_array(bids + columns.ask_over[row], digits)
-        opened, best, worst = (float(price) for price in asks)
-        stop_fill = max(opened, position.sl)
-        is_stopped, is_reached = worst >= position.sl, best <= position.tp
-    if position.sl and is_stopped:
-        return stop_fill, mt5.DEAL_REASON_SL
-    if position.tp and is_reached:
-        return position.tp, mt5.DEAL_REASON_TP
-    return None
+    side, over = _sign(position), float(columns.ask_over[row])
+    opened, low, high = (
+        closing_price(float(bids[row]), over, side, digits)
+        for bids in (columns.open, columns.low, columns.high)
+    )
+    hit = hit_of(side, position.sl, position.tp, low, high)
+    if hit == NO_HIT:
+        return None
+    price = fill_of(hit, side, position.sl, position.tp, opened)
+    return price, mt5.DEAL_REASON_SL if hit == STOP_HIT else mt5.DEAL_REASON_TP
+
+
+def _sign(position: Position) -> int:
+    return 1 if is_long(position) else -1
 
 
 def entry_of(order: Order, columns: Columns, row: int, digits: int) -> float | None:

@@ -1,8 +1,8 @@
 """What the account is worth, and what a trade would leave of it."""
 
+from models.decision.booking import booked_commission, booked_profit, held_margin, money
 from runtime.terminals.simulated.account import Account, is_long
 from runtime.terminals.simulated.ledger import Position
-from runtime.terminals.simulated.money import money
 from runtime.terminals.simulated.prices import Prices, Quote, UnknownRate
 
 After = tuple[float, float, float]
@@ -22,7 +22,7 @@ class Valuation:
 
     def commission(self, volume: float) -> float:
         """Return the commission of one side, as the negative amount that it is."""
-        return money(-self.commission_per_lot * volume)
+        return booked_commission(self.commission_per_lot, volume)
 
     def margin_of(self, symbol: str, volume: float, now_ns: int) -> float:
         """Return what an order would hold back: lots x contract / leverage, converted at bids.
@@ -34,15 +34,14 @@ class Valuation:
         """
         traits = self._prices.traits[symbol]
         rate = self._prices.rate(traits.currency_base, now_ns)
-        return money(volume * traits.contract_size / self.leverage * rate)
+        return held_margin(volume, traits.contract_size, float(self.leverage), rate)
 
     def profit_of(
         self, symbol: str, is_buy: bool, volume: float, prices: tuple[float, float], rate: float
     ) -> float:
         """Return the profit from an open to a close price at a rate of the profit currency."""
-        opened, closed = prices
-        move = closed - opened if is_buy else opened - closed
-        return money(move * self._prices.traits[symbol].contract_size * volume * rate)
+        contract_size = self._prices.traits[symbol].contract_size
+        return booked_profit(1 if is_buy else -1, *prices, contract_size, volume, rate)
 
     def floating(self, position: Position, now_ns: int) -> tuple[float, float]:
         """Return the price at which a position would close now, and its profit, swap aside.

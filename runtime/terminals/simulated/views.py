@@ -5,12 +5,12 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from models.decision.booking import CURRENCY_DIGITS
 from models.market.sessions import SECOND_NS
 from runtime.terminals import constants as mt5
 from runtime.terminals.server_time import ServerClock
 from runtime.terminals.simulated.conditions import Conditions
 from runtime.terminals.simulated.ledger import Deal, Order, Position
-from runtime.terminals.simulated.money import CURRENCY_DIGITS
 from runtime.terminals.simulated.prices import Quote
 from runtime.terminals.simulated.source import SymbolTraits
 from runtime.terminals.structures import (

@@ -2,13 +2,13 @@
 
 import msgspec
 
+from models.decision.fills import normalised
 from runtime.terminals import constants as mt5
 from runtime.terminals.simulated.account import Account, is_long
 from runtime.terminals.simulated.asked import Asked
 from runtime.terminals.simulated.ledger import Order, Position
 from runtime.terminals.simulated.order_types import limit_type
 from runtime.terminals.simulated.price_rules import stoplimit_of
-from runtime.terminals.simulated.prices import normalised
 
 
 def order_of(asked: Asked, ticket: int, reason: int, position: int) -> Order:
