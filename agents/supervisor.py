@@ -325,6 +325,7 @@ class SupervisorAgent(Agent):
 
     def _entry(self, verdict: Verdict, close_ns: int, decision_slot: str) -> Draft:
         decision, plan, side = verdict.decision, verdict.plan, verdict.side
+        exits = self.settings.trading.exits
         assert plan is not None, "the gate of the expected value passed, so there is a price"
         assert side is not None, "the gate of the confidence passed, so there is a side"
         intent = OrderIntent(
@@ -340,6 +341,13 @@ class SupervisorAgent(Agent):
             target_distance=plan.target_distance,
             confidence=decision.confidence,
             expected_value_r=decision.expected_value_r,
+            break_even_r=exits.break_even_r,
+            trail_from_r=exits.trail_from_r,
+            trail_multiplier=self.settings.agents.technical.chandelier_multiplier,
+            hold_bars_max=exits.hold_bars_max,
+            jump_sigmas=exits.jump_sigmas,
+            closes_before_jump=exits.before_jump == "close",
+            lock_atr=exits.lock_atr,
         )
         return self._draft(intent, close_ns, "1", (decision_slot,))
 

@@ -119,6 +119,7 @@ class TechnicalAgent(Agent):
                 long_stop_price=levels.long_stop,
                 short_stop_price=levels.short_stop,
                 atr=levels.atr,
+                multiplier=self.settings.agents.technical.chandelier_multiplier,
             )
             yield self._draft(stop, close.close_ns, causes)
 

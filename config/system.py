@@ -7,6 +7,32 @@ from pydantic import Field
 from config.section import PAIRS_FROM_TEXT, Section
 
 
+class ExitsSection(Section):
+    """When a position is left before its stop or target; a trade keeps the terms of its entry."""
+
+    break_even_r: float = Field(1.5, ge=0.0, le=10.0)
+    """Favourable excursion at a close, in units of the planned stop distance (R), from which the
+    stop stands at entry plus commissions; 0 is off. Half the way to the default target: nearer, the
+    noise of an hour ends what was right."""
+    trail_from_r: float = Field(1.0, ge=0.0, le=10.0)
+    """Favourable excursion at a close, in R, from which the stop trails the chandelier; 0 is from
+    the entry on. Before it the stop stays where risk was sized and the expected value reckoned."""
+    hold_bars_max: int = Field(192, ge=0, le=100_000)
+    """Closes of the trading timeframe after which a position is closed; 0 is off. Three horizons of
+    a vote, and four times what a driftless price needs from entry to stop or target: what is still
+    open then is no longer the bet that was made, and pays swap."""
+    jump_sigmas: float = Field(2.0, ge=0.0, le=20.0)
+    """Jump that a blackout's event is expected to bring, in standard deviations of the first
+    forecast horizon; 0 is off. At the close before the blackout a stop that lies nearer is dealt
+    with. At 2, a convention, a fresh stop lies just outside, one that is half lost inside."""
+    before_jump: Literal["tighten", "close"] = "tighten"
+    """What happens to a position whose stop lies inside the expected jump: the stop is moved to
+    lock_atr from the price, or the position is closed. A tightened one may live on to the event."""
+    lock_atr: float = Field(0.5, ge=0.0, le=10.0)
+    """Distance at which such a stop is locked, in average true ranges, at least the broker's level;
+    half a bar's range keeps most of what is there without being hit by the spread alone."""
+
+
 class TradingSection(Section):
     """What a decision needs; the first four are adaptive parameters within their bounds."""
 
@@ -23,6 +49,7 @@ class TradingSection(Section):
     """Least expected value after costs, in units of the risk at the stop."""
     families_min: int = Field(2, ge=1, le=10)
     """Families of proven skill that must agree; capped by how many are proven, at least one."""
+    exits: ExitsSection = ExitsSection()
 
 
 class SyntheticSection(Section):

@@ -32,6 +32,7 @@ class Why(StrEnum):
     NO_CHANGES = "no_changes"
     WOULD_LOOSEN = "would_loosen"
     STOPS_LEVEL = REASON_OF_STOPS
+    NO_PROTECTION = "no_protection"
     # What it waited for until it expired.
     FIFO_CLOSE = "fifo_close"
     TOO_MANY_REQUESTS = "too_many_requests"

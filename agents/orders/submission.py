@@ -160,6 +160,9 @@ def _entry(
     stop, target = protection(
         intent.side, order.quote, intent.stop_distance, intent.target_distance, spec.digits
     )
+    if not (stop > 0.0 and target > 0.0):
+        # A level at or below zero means none to the broker: the position would stand without it.
+        raise Unsendable(Why.NO_PROTECTION)
     _require_distance(intent.side, order.quote, stop, spec.stops_level_points * spec.point)
     return _fact(order, intent.side, order.approval.lots, stop, target, magic)
 

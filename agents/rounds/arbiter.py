@@ -39,6 +39,7 @@ from config.agents import Mode
 from config.settings import Settings
 from models.decision import arbitration
 from models.decision.arbitration import GATES, Ballot, Circumstances, Ruling, Terms
+from models.decision.jump import is_event_ahead
 from models.market.sessions import MINUTE_NS
 
 REVERSAL_VOTER: Final = "technical.reversion"
@@ -141,10 +142,25 @@ class Arbiter:
             return None
         return latest
 
+    def forecast(self, place: Round, symbol: str) -> Known[VolatilityForecast] | None:
+        """Return the forecast of a close that counts, None if there is none."""
+        if not self._forecasts():
+            return None
+        return place.forecasts.get((symbol, self._settings.agents.lstm_vol.horizons_bars[0]))
+
+    def event_ahead(self, place: Round, symbol: str) -> Known[EntryBlackout] | None:
+        """Return a blackout whose event is still to come and which begins by the next close."""
+        length_ns = self._settings.timeframe.length_ns
+        for blackout in self._blackouts.get(symbol, ()):
+            from_ns, until_ns = blackout.fact.from_ns, blackout.fact.valid_until_ns
+            if is_event_ahead(place.close_ns, from_ns, until_ns, length_ns):
+                return blackout
+        return None
+
     def decide(self, place: Round, symbol: str, now_ns: int, standing: Standing) -> Verdict:
         """Decide one symbol of a round with the answers that are there and still valid."""
         votes = self._votes(place, symbol, now_ns)
-        forecast = self._forecast(place, symbol)
+        forecast = self.forecast(place, symbol)
         parameters = self.parameters(place.close_ns)
         weights = self.weights(place.close_ns)
         calibrations = self._in_force(votes, place.close_ns)
@@ -198,11 +214,6 @@ class Arbiter:
             for voter, vote in found.items()
             if vote is not None and vote.fact.valid_until_ns >= now_ns
         }
-
-    def _forecast(self, place: Round, symbol: str) -> Known[VolatilityForecast] | None:
-        if not self._forecasts():
-            return None
-        return place.forecasts.get((symbol, self._settings.agents.lstm_vol.horizons_bars[0]))
 
     def _in_force(
         self, votes: dict[str, Known[Vote]], close_ns: int

@@ -1,67 +1,49 @@
-"""The care of open positions: trailing and missing stops, and the exits that the supervisor wants.
+"""The care of open positions: tended and missing stops, and the exits that the supervisor wants.
 
-Whatever comes out only reduces risk; the facts' constructors refuse anything else. Positions that
-are not ours are left alone. What may be done in HALTED is to set a missing stop, and to close what
-a flatten asked for. A stop that was refused for its place is asked for anew at a younger price, the
-stops level and the spread away; after three refusals the position is closed instead.
+At a close a position is left for the first reason of `models.decision.exits.EXITS` that holds; one
+that is kept has its stop tended by `models.decision.trailing`, under the terms that its OrderIntent
+carries. Whatever comes out only reduces risk. Positions that are not ours are left alone. What may
+be done in HALTED is to set a missing stop, and to close what a flatten asked for. A stop that was
+refused for its place is asked for anew at a younger price, the stops level and the spread away;
+after three refusals the position is closed instead.
 """
 
 from typing import Final
 
-import msgspec
-
-from agents.intents import ATTEMPTS_MAX, intent_id
+from agents.intents import ATTEMPTS_MAX
 from agents.rounds.arbiter import Arbiter, Verdict
 from agents.rounds.holdings import FLATTEN_REASON, Holding, Holdings
+from agents.rounds.reductions import (
+    Prices,
+    Slot,
+    bars_held,
+    is_last_chance,
+    is_left_before_a_jump,
+    leave,
+    repair,
+    tend_stop,
+    terms_of,
+)
 from agents.rounds.restrictions import FLATTEN, Restrictions
 from agents.rounds.round import Round
 from blackboard.entry import Draft, Entry
-from blackboard.facts import (
-    FOREVER_NS,
-    AmendIntent,
-    ExitIntent,
-    PositionChanged,
-    Quote,
-    SymbolSpec,
-    TrailingStop,
-)
+from blackboard.facts import FOREVER_NS, AmendIntent, ExitIntent, TrailingStop
 from blackboard.facts.control import TradingState
 from config.settings import Settings
+from models.decision import exits
 from models.decision.arbitration import GATES, POSITION
-from models.decision.trailing import protective_stop, stop_gap, trailed_stop
-from models.market.sessions import MINUTE_NS, was_open_before, week_close_ns
+from models.decision.exits import EXITS, STAYS, first_exit, is_time_up
+from models.decision.jump import sigma_from_range
+from models.decision.trailing import BLACKOUT, MEASURES
 
-TRAILING: Final = "trailing"
-REPAIR: Final = "missing stop"
-WEEKEND: Final = "weekend"
-REVERSAL: Final = "reversal"
-UNPROTECTED: Final = "unprotected"
+UNPROTECTED: Final = EXITS[exits.UNPROTECTED]
 """Why a position is closed to which no stop could be given."""
+
+BLACKOUT_REASON: Final = MEASURES[BLACKOUT]
+"""Reason of what is done before an event, an exit's and an amendment's alike."""
 
 POSITION_GATE: Final = GATES[POSITION]
 """Gate that a reversal fails: everything else speaks for the other side."""
-
-
-class Prices(msgspec.Struct, frozen=True, kw_only=True):
-    """What the care of one symbol needs to know of the market."""
-
-    quote: Quote
-    spec: SymbolSpec
-    stop: TrailingStop | None
-
-    @property
-    def gap(self) -> float:
-        """Least distance of a stop from the price that closes the position."""
-        level = max(self.spec.stops_level_points, self.spec.freeze_level_points)
-        return float(stop_gap(self.quote.bid, self.quote.ask, level, self.spec.point))
-
-
-class Slot(msgspec.Struct, frozen=True, kw_only=True):
-    """The instant an intent belongs to, and how long it holds."""
-
-    ts_event_ns: int
-    valid_until_ns: int
-    attempt: int = 1
 
 
 class Care:
@@ -171,22 +153,27 @@ class Care:
         for holding in self._holdings.own(verdict.decision.scope):
             if holding.is_leaving(now_ns) or holding.exited_ns >= place.close_ns:
                 continue
-            reason = self._reason_to_leave(holding, verdict, state, place.close_ns, now_ns)
+            prices = self._prices(holding.position.fact.scope, place)
+            reason = self._reason_to_leave(holding, verdict, prices, state, place, now_ns)
             intent: ExitIntent | AmendIntent | None
             if reason:
                 intent = leave(self._settings, holding, reason, slot)
             else:
-                intent = self._amendment(place, holding, state, slot)
+                intent = self._amendment(holding, prices, state, slot)
             if intent is not None:
-                drafts.append(self._draft(intent, slot, (decision_slot, holding.position.seq)))
+                causes: tuple[int | str, ...] = (decision_slot, holding.position.seq)
+                if prices is not None and intent.reason == BLACKOUT_REASON:
+                    causes = (*causes, prices.event_seq)
+                drafts.append(self._draft(intent, slot, causes))
         return drafts
 
     def _reason_to_leave(
         self,
         holding: Holding,
         verdict: Verdict,
+        prices: Prices | None,
         state: TradingState,
-        close_ns: int,
+        place: Round,
         now_ns: int,
     ) -> str:
         """Return why a position is closed at a close, empty if it is kept.
@@ -197,35 +184,52 @@ class Care:
             return FLATTEN_REASON if holding.flattenings < ATTEMPTS_MAX else ""
         if state is TradingState.HALTED:
             return ""
-        if holding.is_naked and self._is_beyond_repair(holding, now_ns):
-            return UNPROTECTED
-        if self._settings.agents.supervisor.friday_flat and is_last_chance(
-            self._settings, close_ns
-        ):
-            return WEEKEND
-        is_opposite = verdict.side is holding.position.fact.side.opposite
-        is_barred_by_position = verdict.decision.blocked_by == POSITION_GATE
-        return REVERSAL if is_opposite and is_barred_by_position else ""
+        position, terms = holding.position.fact, terms_of(holding)
+        is_flat = self._settings.agents.supervisor.friday_flat
+        is_opposite = verdict.side is position.side.opposite
+        reason = first_exit(
+            holding.is_naked and self._is_beyond_repair(holding, now_ns),
+            is_flat and is_last_chance(self._settings, place.close_ns),
+            prices is not None and is_left_before_a_jump(position, terms, prices),
+            is_opposite and verdict.decision.blocked_by == POSITION_GATE,
+            is_time_up(bars_held(self._settings, position, place.close_ns), terms.hold_bars_max),
+        )
+        return "" if reason == STAYS else EXITS[reason]
 
     def _amendment(
-        self, place: Round, holding: Holding, state: TradingState, slot: Slot
+        self, holding: Holding, prices: Prices | None, state: TradingState, slot: Slot
     ) -> AmendIntent | None:
-        prices = self._prices(holding.position.fact.scope, place)
         is_asked = holding.amended_ns >= slot.ts_event_ns
         if prices is None or is_asked or state is TradingState.HALTED:
             return None
-        return trail(self._settings, holding, prices, slot)
+        return tend_stop(self._settings, holding, prices, slot)
 
     def _prices(self, symbol: str, place: Round | None) -> Prices | None:
         quotes, spec = self._arbiter.quotes, self._arbiter.specs.get(symbol)
         quote = quotes.get(symbol) if place is None else self._arbiter.quote(place, symbol)
         if quote is None or spec is None:
             return None
-        stop = self._stops.get(symbol)
-        if place is not None:
-            at_close = place.stops.get(symbol)
-            stop = None if at_close is None else at_close.fact
-        return Prices(quote=quote.fact, spec=spec.fact, stop=stop)
+        if place is None:
+            return Prices(quote=quote.fact, spec=spec.fact, stop=self._stops.get(symbol))
+        stop, event = place.stops.get(symbol), self._arbiter.event_ahead(place, symbol)
+        return Prices(
+            quote=quote.fact,
+            spec=spec.fact,
+            stop=None if stop is None else stop.fact,
+            sigma_frac=self._sigma_frac(place, symbol),
+            event_seq=0 if event is None else event.seq,
+        )
+
+    def _sigma_frac(self, place: Round, symbol: str) -> float:
+        """Return the forecast's deviation, or, where it abstains, what the range stands for."""
+        forecast, stop = self._arbiter.forecast(place, symbol), place.stops.get(symbol)
+        if forecast is not None and not forecast.fact.abstains:
+            return forecast.fact.sigma_frac
+        if stop is None:
+            return 0.0
+        horizon_bars = self._settings.agents.lstm_vol.horizons_bars[0]
+        price = place.bars[symbol].fact.close
+        return float(sigma_from_range(stop.fact.atr, price, horizon_bars))
 
     def _until_ns(self, now_ns: int) -> int:
         return now_ns + self._settings.timeframe.length_ns
@@ -241,110 +245,3 @@ class Care:
             ordinal=f"{intent.position_ticket}{suffix}",
             causes=causes,
         )
-
-
-def trail(settings: Settings, holding: Holding, prices: Prices, slot: Slot) -> AmendIntent | None:
-    """Return the wish to move a stop to the chandelier's level, None where it stays."""
-    position = holding.position.fact
-    if prices.stop is None or position.stop_price == 0.0:
-        return None
-    sign = position.side.sign
-    proposed = prices.stop.long_stop_price if sign > 0 else prices.stop.short_stop_price
-    stop_price = trailed_stop(
-        sign,
-        position.stop_price,
-        proposed,
-        prices.stop.atr,
-        prices.quote.bid,
-        prices.quote.ask,
-        prices.gap,
-        prices.spec.point,
-    )
-    if stop_price == position.stop_price or not stop_price > 0.0:
-        return None
-    return _amend(settings, position, float(stop_price), TRAILING, slot)
-
-
-def repair(
-    settings: Settings, holding: Holding, prices: Prices, atr_multiplier: float, slot: Slot
-) -> AmendIntent | None:
-    """Return the wish to set a missing stop, None where one is set or none can be computed.
-
-    The distance is the intent's; for a position whose intent is not known it is `atr_multiplier`
-    average true ranges.
-    """
-    position = holding.position.fact
-    distance = holding.stop_distance
-    if distance == 0.0 and prices.stop is not None:
-        distance = atr_multiplier * prices.stop.atr
-    if position.stop_price > 0.0 or distance == 0.0:
-        return None
-    sign = position.side.sign
-    stop_price = protective_stop(
-        sign,
-        position.open_price - sign * distance,
-        prices.quote.bid,
-        prices.quote.ask,
-        prices.gap,
-        prices.spec.point,
-    )
-    if not stop_price > 0.0:
-        return None  # so far away that no price lies there
-    return _amend(settings, position, float(stop_price), REPAIR, slot)
-
-
-def leave(settings: Settings, holding: Holding, reason: str, slot: Slot) -> ExitIntent:
-    """Return the wish to close a whole position."""
-    position = holding.position.fact
-    return ExitIntent(
-        scope=position.scope,
-        valid_until_ns=slot.valid_until_ns,
-        intent_id=_id(settings, position, "exit", slot),
-        position_ticket=position.ticket,
-        position_side=position.side,
-        position_lots=position.lots,
-        side=position.side.opposite,
-        lots=position.lots,
-        reason=reason,
-    )
-
-
-def is_last_chance(settings: Settings, close_ns: int) -> bool:
-    """Whether a close is the last, or after the last, at which to be flat before the weekend.
-
-    A position that is asked to close here leaves at the next bar's open; a bar later would fall
-    into the `friday_flat_min` minutes before the market closes, whose stops a gap goes through.
-    """
-    if not was_open_before(close_ns):
-        return False
-    end_ns = week_close_ns(close_ns - 1)
-    flat_from_ns = end_ns - settings.agents.risk.friday_flat_min * MINUTE_NS
-    return flat_from_ns < close_ns + settings.timeframe.length_ns and close_ns < end_ns
-
-
-def _amend(
-    settings: Settings, position: PositionChanged, stop_price: float, reason: str, slot: Slot
-) -> AmendIntent:
-    return AmendIntent(
-        scope=position.scope,
-        valid_until_ns=slot.valid_until_ns,
-        intent_id=_id(settings, position, "amend", slot),
-        position_ticket=position.ticket,
-        position_side=position.side,
-        stop_price=stop_price,
-        current_stop_price=position.stop_price,
-        target_price=position.target_price,
-        reason=reason,
-    )
-
-
-def _id(settings: Settings, position: PositionChanged, purpose: str, slot: Slot) -> str:
-    # Several positions of one symbol may be amended at one close; the ticket tells them apart.
-    return intent_id(
-        settings.book,
-        position.scope,
-        settings.timeframe,
-        slot.ts_event_ns,
-        f"{purpose}:{position.ticket}",
-        slot.attempt,
-    )

@@ -66,8 +66,8 @@ class Holding:
     """One position, and what was asked for it."""
 
     position: Known[PositionChanged]
-    stop_distance: float = 0.0
-    """As its intent planned it; 0 where no intent of ours is known."""
+    entry: OrderIntent | None = None
+    """The intent that it came of, with the terms of its exit; None where none is known."""
     naked_ns: int = 0
     """Since when the board has known it without a stop, 0 while it has one."""
     repairs: int = 0
@@ -82,6 +82,11 @@ class Holding:
     exit_outcome: OrderOutcome | None = None
     flattenings: int = 0
     """Exits that were asked for to flatten."""
+
+    @property
+    def stop_distance(self) -> float:
+        """As its intent planned it; 0 where no intent of ours is known."""
+        return 0.0 if self.entry is None else self.entry.stop_distance
 
     @property
     def is_open(self) -> bool:
@@ -213,8 +218,7 @@ class Holdings:
 
     def _hold(self, position: Known[PositionChanged]) -> Holding:
         wish = self.wishes.get(position.fact.intent_id)
-        distance = 0.0 if wish is None else wish.intent.fact.stop_distance
-        holding = Holding(position, stop_distance=distance)
+        holding = Holding(position, None if wish is None else wish.intent.fact)
         self._holdings[position.fact.ticket] = holding
         if len(self._holdings) > HOLDINGS_MAX:
             self._forget_a_closed_one()

@@ -92,8 +92,26 @@ class OrderIntent(Fact, frozen=True, kw_only=True):
     target_distance: float
     confidence: float
     expected_value_r: float
+    break_even_r: float = 0.0
+    """Terms of the exit, which stay with the trade whatever is set or learned later: excursion in
+    R at a close from which the stop stands at entry plus costs; a zero switches a measure off."""
+    trail_from_r: float = 0.0
+    """Excursion in R at a close from which the stop trails; 0 is from the entry on."""
+    trail_multiplier: float = 0.0
+    """Chandelier's distance in average true ranges; 0 takes the levels as they are told."""
+    hold_bars_max: int = 0
+    """Closes of the timeframe after which the position is closed."""
+    jump_sigmas: float = 0.0
+    """Jump to expect of an event, in standard deviations of the volatility forecast."""
+    closes_before_jump: bool = False
+    """Whether it is closed, not tightened, before an event whose jump would pass its stop."""
+    lock_atr: float = 0.0
+    """Distance in average true ranges at which its stop is locked before such an event."""
 
     def __post_init__(self) -> None:
+        for name in ("break_even_r", "trail_from_r", "trail_multiplier", "jump_sigmas", "lock_atr"):
+            within(name, getattr(self, name), 0.0, 100.0)
+        within("hold_bars_max", self.hold_bars_max, 0, 1_000_000)
         within("attempt", self.attempt, 1, 3)
         above("reference_price", self.reference_price, 0.0)
         above("stop_distance", self.stop_distance, 0.0)

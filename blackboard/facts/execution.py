@@ -36,6 +36,9 @@ class OrderSubmitting(Fact, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         within("lots", self.lots, 0.0, 1e9)
         within("stop_price", self.stop_price, 0.0, 1e12)
+        if self.purpose is Purpose.ENTRY:
+            above("stop_price", self.stop_price, 0.0)
+            above("target_price", self.target_price, 0.0)
         within("magic", self.magic, 1, 2**63 - 1)
         within("length of comment", len(self.comment), 1, 16)
 

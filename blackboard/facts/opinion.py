@@ -90,11 +90,14 @@ class TrailingStop(Fact, frozen=True, kw_only=True):
     """Stop of a short position: lowest low of the window plus a multiple of the ATR."""
     atr: float
     """Average true range of the timeframe, in quote currency."""
+    multiplier: float = 0.0
+    """The multiple behind both levels, so that a trade can keep its own; 0 where it is not told."""
 
     def __post_init__(self) -> None:
         above("long_stop_price", self.long_stop_price, 0.0)
         above("short_stop_price", self.short_stop_price, 0.0)
         above("atr", self.atr, 0.0)
+        within("multiplier", self.multiplier, 0.0, 100.0)
 
 
 class SymbolCorrelation(Fact, frozen=True, kw_only=True):

@@ -62,10 +62,11 @@ def order_request(order: SendOrder, info: SymbolInfo) -> RequestFields:
     if closes:
         # Without its position a close on a hedging account would open the opposite one.
         return {**request, "position": _whole("position_ticket", order.position_ticket, 1)}
+    # An entry has both from its first moment at the broker: a zero would mean none.
     return {
         **request,
-        "sl": _price("stop_price", order.stop_price, info),
-        "tp": _price("target_price", order.target_price, info),
+        "sl": _positive("stop_price", _price("stop_price", order.stop_price, info)),
+        "tp": _positive("target_price", _price("target_price", order.target_price, info)),
     }
 
 

@@ -473,6 +473,7 @@ P8_BROKEN: list[tuple[Callable[..., object], Change]] = [
     ),
     (protection.entries_carry_stops, with_item("requests", 0, stop_price=0.0)),
     (protection.entries_carry_stops, with_item("requests", 0, stop_price=1.2)),
+    (protection.entries_carry_stops, with_item("requests", 0, target_price=0.0)),
     (
         protection.nothing_stays_naked,
         both(

@@ -1,6 +1,7 @@
 """Prices and marks of an order, and the reasons for which none is made."""
 
 import math
+from typing import Any
 
 import pytest
 
@@ -15,8 +16,8 @@ from agents.orders.submission import (
 )
 from blackboard.facts import AmendIntent, ExitIntent, RiskApproved
 from blackboard.facts.decision import Side
-from blackboard.facts.execution import Origin
-from tests.builders import T0_NS, a_position, a_quote, a_spec, an_intent
+from blackboard.facts.execution import Origin, Purpose
+from tests.builders import T0_NS, a_position, a_quote, a_spec, a_submission, an_intent
 
 
 def an_approval(**changes: object) -> RiskApproved:
@@ -209,6 +210,32 @@ def test_an_amendment_too_close_to_the_market_is_skipped() -> None:
 
     with pytest.raises(Unsendable, match="stops_level"):
         submitting(an_order(an_amendment()), spec, a_position(), 1)
+
+
+@pytest.mark.parametrize(
+    ("side", "distances"),
+    [
+        (Side.SELL, {"target_distance": 1.2}),  # 1.1 - 1.2 < 0
+        (Side.BUY, {"stop_distance": 1.2}),  # 1.1001 - 1.2 < 0
+        (Side.BUY, {"stop_distance": 1.1001}),  # exactly 0, which the broker takes for none
+    ],
+)
+def test_an_entry_never_leaves_without_stop_and_target(side: Side, distances: Any) -> None:
+    """A level at or below zero is no level: what cannot have both is not sent."""
+    approval = an_approval(side=side)
+    order = an_order(an_intent(side=side, **distances), approval=approval)
+
+    with pytest.raises(Unsendable, match="no_protection"):
+        submitting(order, a_spec(), None, 1)
+
+
+@pytest.mark.parametrize("level", ["stop_price", "target_price"])
+def test_an_entry_without_a_level_cannot_even_be_said(level: str) -> None:
+    """The announcement itself refuses it; an exit has no levels of its own."""
+    with pytest.raises(ValueError, match=level):
+        a_submission("EURUSD", **{level: 0.0})
+
+    assert a_submission(purpose=Purpose.EXIT, stop_price=0.0, target_price=0.0).stop_price == 0.0
 
 
 def test_rounding_an_absurd_price_does_not_hide_it() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from agents.rounds.care import is_last_chance
+from agents.rounds.reductions import is_last_chance
 from blackboard.facts import (
     ACCOUNT,
     AmendIntent,

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from agents.rounds.care import REPAIR, UNPROTECTED
+from agents.rounds.care import UNPROTECTED
 from agents.rounds.holdings import HOLDINGS_MAX, INTENTS_MAX, Holdings
+from agents.rounds.reductions import REPAIR
 from agents.rounds.restrictions import RULES
 from blackboard.entry import Draft, Post
 from blackboard.errors import StaleEpoch

@@ -76,6 +76,14 @@ def test_an_entry_has_the_types_that_the_package_wants() -> None:
     assert all(type(v) in (int, str) for name, v in request.items() if name not in floats)
 
 
+@pytest.mark.parametrize("level", ["stop_price", "target_price"])
+@pytest.mark.parametrize("price", [0.0, 0.000004])
+def test_an_entry_without_stop_or_target_cannot_be_built(level: str, price: float) -> None:
+    """A zero means none to the package, also one that rounding to five digits makes."""
+    with pytest.raises(UnfitRequest, match=level):
+        order_request(a_send(**{level: price}), a_symbol())
+
+
 def test_whole_lots_become_a_float() -> None:
     """An int volume is refused by the package."""
     request = order_request(a_send(lots=1), a_symbol())

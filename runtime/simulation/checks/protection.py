@@ -126,7 +126,7 @@ def _own(record: Record, state: BrokerState) -> list[HeldPosition]:
 
 
 def entries_carry_stops(record: Record) -> Iterator[Violation]:
-    """No entry arrives without a stop on the losing side of the price."""
+    """No entry arrives without a target, and a stop on the losing side of the price."""
     for request in record.entries_sent():
         sign = 1.0 if request.side == "BUY" else -1.0
         price = request.bid if request.side == "BUY" else request.ask
@@ -135,6 +135,9 @@ def entries_carry_stops(record: Record) -> Iterator[Violation]:
         is_wrong = bool(price) and (price - request.stop_price) * sign < 0.0
         if is_missing or (is_wrong and request.is_executed):
             text = f"entry {request.request_id} with a stop at {request.stop_price}"
+            yield _violation("entries_carry_stops", request.at_ns, text)
+        if request.target_price <= 0.0:
+            text = f"entry {request.request_id} without a target"
             yield _violation("entries_carry_stops", request.at_ns, text)
 
 
