@@ -28,6 +28,7 @@ from runtime.commands import (  # noqa: E402
     simulate,
     start,
     terminal,
+    truth,
 )
 
 EXIT_FAILURE, EXIT_CONFIGURATION, EXIT_INTERRUPTED = 1, 3, 130
@@ -38,7 +39,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     help="Quorum: nine agents, one blackboard, every order explained.",
 )
-for _group in (start, running, kill_switch, explain, repair, simulate, doctor):
+for _group in (start, running, kill_switch, explain, truth, repair, simulate, doctor):
     _group.mount(app)
 app.add_typer(configuration.app, name="config")
 app.add_typer(terminal.app, name="terminal")

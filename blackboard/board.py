@@ -358,8 +358,19 @@ def _seq_of(entry: Entry | None) -> int | None:
 
 def read_all(journal: Journal, wanted: Callable[[Entry], bool] = lambda _: True) -> Iterator[Entry]:
     """Yield the entries of a journal in order without building a board, verifying the chain."""
+    for commit in commits_of(journal.blocks()):
+        yield from (entry for entry in commit if wanted(entry))
+
+
+def commits_of(blocks: Iterable[Block]) -> Iterator[list[Entry]]:
+    """Yield the entries of each commit of a journal's blocks, in order, verifying the chain."""
     head, previous_hash = 0, GENESIS
-    for block in journal.blocks():
+    for block in blocks:
         verify(block, head + 1, previous_hash)
         head, previous_hash = block.last_seq, block.hash
-        yield from (entry for entry in decode_entries(block.payload) if wanted(entry))
+        try:
+            entries = decode_entries(block.payload)
+        except UNDECODABLE as error:
+            where = f"block {block.first_seq}..{block.last_seq}"
+            raise JournalCorrupt(f"{where} cannot be decoded: {error}") from error
+        yield entries

@@ -36,6 +36,10 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     data: dict[str, str]
     """Source of the market: kind, path or seed, content hash."""
     arguments: list[str]
+    first_seq: int = 0
+    """Seq of the first entry that this start could make; 0 where it was not recorded."""
+    is_virtual: bool = False
+    """Whether it ran in supersteps of virtual time."""
 
 
 class Book(msgspec.Struct, frozen=True):
@@ -111,8 +115,17 @@ class Book(msgspec.Struct, frozen=True):
 
     def newest_manifest(self) -> Manifest | None:
         """Return the manifest of the latest start, None before the first."""
-        paths = sorted((self.folder / "manifests").glob("*.json"))
+        paths = self._manifest_paths()
         return msgspec.json.decode(paths[-1].read_bytes(), type=Manifest) if paths else None
+
+    def manifests(self) -> list[Manifest]:
+        """Return the manifests of all starts, oldest first."""
+        return [
+            msgspec.json.decode(path.read_bytes(), type=Manifest) for path in self._manifest_paths()
+        ]
+
+    def _manifest_paths(self) -> list[Path]:
+        return sorted((self.folder / "manifests").glob("*.json"))
 
 
 def write_atomically(path: Path, content: bytes) -> None:

@@ -187,6 +187,8 @@ def manifest_of(plan: RunPlan, options: StartOptions, data: dict[str, str]) -> M
         settings_hash=hashlib.sha256(encoded).hexdigest(),
         data=data,
         arguments=list(options.arguments or sys.argv[1:]),
+        first_seq=plan.first_seq,
+        is_virtual=plan.is_virtual,
     )
 
 

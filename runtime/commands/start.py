@@ -29,6 +29,7 @@ from runtime.live_view import render
 from runtime.notify.telegram import start_notifier
 from runtime.picture import Picture, clock_text
 from runtime.preparation import (
+    Start,
     StartOptions,
     fills_of,
     manifest_of,
@@ -101,7 +102,7 @@ def up(
         _examine(plan, json=json)
         plan.book.write_manifest(manifest_of(plan, options, data))
         plan.write()  # before anything starts: an emergency finds the terminal by it
-        ending = _run(plan, options, address, json=json)
+        ending = _run(start, options, address, json=json)
     _conclude(plan, ending, json=json)
 
 
@@ -116,11 +117,12 @@ def _examine(plan: RunPlan, *, json: bool) -> None:
             print(f"{found.verdict:4}  {found.subject}: {found.detail}")
 
 
-def _run(plan: RunPlan, options: StartOptions, address: str, *, json: bool) -> Ending:
+def _run(start: Start, options: StartOptions, address: str, *, json: bool) -> Ending:
     from runtime.book import remember_latest
     from runtime.log_setup import set_up_logs
     from runtime.mailbox import clear
 
+    plan = start.plan
     set_up_logs(
         "driver",
         plan.book.logs,
@@ -142,7 +144,7 @@ def _run(plan: RunPlan, options: StartOptions, address: str, *, json: bool) -> E
                 return InProcessDriver(plan, world, display, duration_s, notify).run()
             finally:
                 world.close()
-        return asyncio.run(_run_on_ray(plan, address, display, duration_s, notify))
+        return asyncio.run(_run_on_ray(start, options, address, display, duration_s, notify))
 
 
 @contextmanager
@@ -161,7 +163,12 @@ def _messenger(plan: RunPlan) -> Iterator[Notify]:
 
 
 async def _run_on_ray(
-    plan: RunPlan, address: str, display: Display, duration_s: float, notify: Notify
+    start: Start,
+    options: StartOptions,
+    address: str,
+    display: Display,
+    duration_s: float,
+    notify: Notify,
 ) -> Ending:
     from runtime.ray_session import set_ray_environment, token_hint
 
@@ -169,12 +176,14 @@ async def _run_on_ray(
     from runtime.cluster import Cluster
     from runtime.driver import Driver
 
-    cluster = Cluster(plan, address)
+    cluster = Cluster(start.plan, address)
     hide_from_agents()
     try:
         display.line("starting Ray, the terminal process and the council ...")
         started_s = process_s()
         await cluster.start()
+        # Only now is it known what a real terminal trades, and under which names.
+        cluster.plan.book.write_manifest(manifest_of(cluster.plan, options, start.data))
         display.line(f"{len(cluster.agents)} agents ready after {process_s() - started_s:.1f} s")
         if cluster.session and cluster.session.dashboard_url:
             display.line(f"dashboard  {cluster.session.dashboard_url} ({token_hint()})")

@@ -1,0 +1,36 @@
+"""What the proofs found, in words for people."""
+
+from collections.abc import Iterator
+
+from runtime.instants import iso
+from runtime.proof.divergence import Divergence
+from runtime.proof.parity import Certificate
+
+
+def certificate_lines(certificate: Certificate) -> Iterator[str]:
+    """Yield a parity certificate in lines."""
+    agents = sum(count > 0 for count in certificate.by_agent.values())
+    counts = ", ".join(f"{name} {count}" for name, count in certificate.by_agent.items())
+    verdict = "parity holds" if certificate.holds else "NO PARITY"
+    yield f"{certificate.run}: {verdict}: {certificate.facts} facts of {agents} agents identical"
+    yield f"run again: {counts}; {certificate.entries} entries, {certificate.starts} starts"
+    if certificate.divergence is not None:
+        yield from _divergence_lines(certificate.divergence)
+    for line in certificate.unproven:
+        yield f"not shown: {line}"
+    if certificate.answers_from_record:
+        count = certificate.answers_from_record
+        yield f"{count} histories could not be read in the run; taken as the agents told of them"
+    if not certificate.is_same_code:
+        yield "recorded by other sources than these: a difference may be a change of the code"
+    if certificate.holds:
+        yield f"decisions_hash {certificate.decisions_hash}"
+
+
+def _divergence_lines(found: Divergence) -> Iterator[str]:
+    yield (
+        f"first difference at seq {found.seq}: {found.author} {found.kind} {found.scope} "
+        f"of {iso(found.ts_event_ns)}, decided {iso(found.now_ns)}"
+    )
+    yield f"  {found.field} recorded   {found.recorded}"
+    yield f"  {found.field} run again  {found.rerun}"

@@ -1,0 +1,106 @@
+"""A recorded run of nine agents on the synthetic market, in memory, and what may be done to it."""
+
+from collections.abc import Callable, Sequence
+from functools import cache
+from pathlib import Path
+
+import msgspec
+
+from blackboard.access import Access
+from blackboard.board import Board, commits_of
+from blackboard.entry import Entry, encode_entries, store
+from blackboard.facts import Timeframe
+from blackboard.journal import GENESIS, Block, MemoryJournal, seal
+from config.settings import Settings
+from models.market.sessions import HOUR_NS
+from runtime.clock import VirtualClock
+from runtime.council import agent_order, declarations, load_agent
+from runtime.feeds.sources import open_calendar, open_headlines
+from runtime.inprocess import InProcessHost
+from runtime.proof.recording import RecordedStart, Recording
+from runtime.simulation.scenario import scenario_of
+from runtime.terminal_world import TerminalWorld
+from runtime.terminals.simulated.ledger import MemoryLedger
+from runtime.terminals.simulated.market import open_market
+from runtime.terminals.simulated.terminal import SimulatedTerminal
+
+HOURS = 20
+"""Long enough for some trades to be opened and closed."""
+SEED = 2
+
+Change = Callable[[Entry], Entry]
+
+
+@cache
+def a_run() -> tuple[list[list[Entry]], RecordedStart]:
+    """Return the commits of one run, and what it was made of."""
+    scenario = scenario_of(SEED, Path("nowhere"))
+    settings = scenario.settings.model_copy(update={"timeframe": Timeframe.M15})
+    journal = MemoryJournal()
+    market = open_market(settings)
+    clock = VirtualClock(scenario.start_ns)
+    world = TerminalWorld(
+        SimulatedTerminal(market.source, MemoryLedger(), settings, clock.now_ns, stop_file=None),
+        settings,
+        is_virtual=True,
+        is_direct=True,
+        calendar=open_calendar(settings),
+        headlines=open_headlines(settings),
+    )
+    host = InProcessHost(
+        Board(Access(declarations(settings)), journal),
+        {name: load_agent(name, settings) for name in agent_order(settings)},
+        world,
+        start_ns=scenario.start_ns,
+        end_ns=scenario.start_ns + HOURS * HOUR_NS,
+    )
+    host.run()
+    return list(commits_of(journal.blocks())), _start(settings, market.provenance)
+
+
+def _start(settings: Settings, data: dict[str, str]) -> RecordedStart:
+    return RecordedStart(
+        first_seq=1, is_virtual=True, settings=settings, data=data, code_hash="as recorded"
+    )
+
+
+def entries_of_run() -> list[Entry]:
+    """Return the entries of the run."""
+    return [entry for commit in a_run()[0] for entry in commit]
+
+
+def recording(
+    commits: Sequence[Sequence[Entry]] | None = None, starts: Sequence[RecordedStart] = ()
+) -> Recording:
+    """Return a recording of commits, by default those of the run, its chain sealed anew."""
+    known, start = a_run()
+    blocks = sealed(known if commits is None else commits)
+    head = blocks[-1].last_seq if blocks else 0
+    return Recording(lambda _: iter(blocks), starts or (start,), head)
+
+
+def altered(change: Change) -> Recording:
+    """Return the run with entries changed; whoever changed them built the chain anew."""
+    return recording([[change(entry) for entry in commit] for commit in a_run()[0]])
+
+
+def field_changed(seq: int, **changes: object) -> Change:
+    """Return the change of some fields of one fact."""
+
+    def change(entry: Entry) -> Entry:
+        if entry.seq != seq:
+            return entry
+        fact = msgspec.structs.replace(entry.fact, **changes)
+        return msgspec.structs.replace(entry, fact=fact)
+
+    return change
+
+
+def sealed(commits: Sequence[Sequence[Entry]]) -> list[Block]:
+    """Return commits as a chain of blocks."""
+    blocks: list[Block] = []
+    for commit in commits:
+        payload = encode_entries(map(store, commit))
+        before = blocks[-1].hash if blocks else GENESIS
+        blocks.append(seal(commit[0].seq, commit[-1].seq, payload, before))
+    return blocks
