@@ -38,7 +38,6 @@ SOURCE: Final = "terminal"
 """Named as the source of whatever is read here."""
 CLOSED_NS_MAX: Final = 4 * DAY_NS
 """Longest time without bars in a market that trades: a weekend between two holidays."""
-_HALF_HOUR_NS = 1800 * SECOND_NS
 _PIP_DIGITS: Final = frozenset({3, 5})
 """Quotes with a digit more than traders count in."""
 
@@ -237,11 +236,4 @@ def _price_beside(
 
 
 def _to_utc_ns(server_s: NDArray[np.int64], server: ServerClock) -> NDArray[np.int64]:
-    # An offset holds for half an hour at least, so each is looked up once.
-    server_ns = server_s * SECOND_NS
-    slots, places = np.unique(server_ns // _HALF_HOUR_NS, return_inverse=True)
-    offsets = np.array(
-        [int(slot) * _HALF_HOUR_NS - server.to_utc_ns(int(slot) * _HALF_HOUR_NS) for slot in slots],
-        dtype=np.int64,
-    )
-    return server_ns - offsets[places] if len(slots) else server_ns
+    return np.array([server.to_utc_ns(one * SECOND_NS) for one in server_s.tolist()], np.int64)

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from blackboard.errors import ConfigError
-from models.market.sessions import HOUR_NS, SECOND_NS, market_clock_ns
+from models.market.sessions import DAY_NS, HOUR_NS, SECOND_NS, market_clock_ns
 
 MARKET_ZONE: Final = "new_york+7"
 """The market's own clock: EET with US dates, so a day ends at 17:00 New York."""
@@ -75,6 +75,9 @@ class ServerClock:
         """Return the server's wall time of many instants, given in order."""
         if not len(utc_ns):
             return utc_ns
+        first_ns, last_ns = int(utc_ns[0]), int(utc_ns[-1])
+        if last_ns - first_ns < DAY_NS and self.offset_ns(first_ns) == self.offset_ns(last_ns):
+            return utc_ns + self.offset_ns(first_ns)  # no zone changes twice within a day
         hours = utc_ns // HOUR_NS
         first_of_hour = np.flatnonzero(np.diff(hours, prepend=hours[0] - 1))
         offsets_ns = [self._offset_of_hour_ns(int(hour)) for hour in hours[first_of_hour]]

@@ -98,6 +98,11 @@ class HistoryMarket:
                 f"(anchor_weeks) before the start would be {iso(anchor_ns)}"
             )
         self._minutes = self._load(folder, anchor_ns)
+        # A search in a column of rows would copy the whole column first.
+        self._opens_ns = {
+            symbol: np.ascontiguousarray(minutes["open_ns"])
+            for symbol, minutes in self._minutes.items()
+        }
 
     @property
     def has_calendar(self) -> bool:
@@ -119,9 +124,8 @@ class HistoryMarket:
 
     def minutes(self, symbol: str, from_ns: int, until_ns: int) -> MinuteArray:
         """Return all steps with ``from_ns <= open_ns < until_ns``."""
-        minutes = self._minutes[symbol]
-        first, last = np.searchsorted(minutes["open_ns"], (from_ns, until_ns))
-        return minutes[first:last]
+        first, last = self._opens_ns[symbol].searchsorted((from_ns, until_ns)).tolist()
+        return self._minutes[symbol][first:last]
 
     def events(self, from_ns: int, until_ns: int) -> tuple[CalendarEvent, ...]:
         """Return the events of the calendar file; none without one, which says nothing."""

@@ -93,10 +93,7 @@ class MarketView:
     def _symbol_info(self, symbol: str) -> SymbolInfo:
         traits = self.traits(symbol)
         now_ns = self._now()
-        midnight_ns = self._midnight_server_ns(now_ns)
-        today = self._rates.range(
-            traits, mt5.TIMEFRAME_M1, midnight_ns, midnight_ns + DAY_NS, now_ns
-        )
+        midnight_ns = self._clock.to_utc_ns(self._midnight_server_ns(now_ns))
         try:
             account_per_quote = self._prices.rate(traits.currency_profit, now_ns)
         except UnknownRate:
@@ -104,7 +101,7 @@ class MarketView:
         return views.symbol_of(
             traits,
             self._prices.quote(symbol, now_ns),
-            today,
+            self._prices.day(symbol, midnight_ns).until(now_ns),
             account_per_quote,
             is_selected=symbol in self._selected,
             conditions=self._conditions,

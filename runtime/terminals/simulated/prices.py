@@ -13,7 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.decision.fills import normalised
-from models.market.sessions import MINUTE_NS, SECOND_NS, WEEK_NS
+from models.market.sessions import DAY_NS, HOUR_NS, MINUTE_NS, SECOND_NS, WEEK_NS
+from runtime.terminals.simulated.columns import Columns
+from runtime.terminals.simulated.day import Day
 from runtime.terminals.simulated.source import MarketSource, SymbolTraits
 
 BLOCKS_MAX: Final = 64
@@ -22,6 +24,8 @@ LOOKBACK_BLOCKS: Final = 8
 """Weeks after which a last close is no price any more."""
 LAST_TICK_NS: Final = 59 * SECOND_NS
 """When, within a minute, its close was made: its last second."""
+DAY_NS_MAX: Final = DAY_NS + HOUR_NS
+"""Length of the day on which daylight saving ends."""
 BRIDGE_CURRENCY: Final = "USD"
 """Through which a currency is valued that has no symbol together with the account's."""
 
@@ -32,28 +36,6 @@ class Quote(msgspec.Struct, frozen=True):
     bid: float
     ask: float
     made_ns: int
-
-
-class Columns:
-    """A block of minutes of one symbol, column by column; `ask_over` is the spread in price."""
-
-    __slots__ = ("ask_over", "close", "high", "low", "open", "open_ns")
-
-    def __init__(
-        self, minutes: NDArray[np.void], traits: SymbolTraits, spread_factor: float
-    ) -> None:
-        self.open_ns: NDArray[np.int64] = np.ascontiguousarray(minutes["open_ns"])
-        self.open: NDArray[np.float64] = np.ascontiguousarray(minutes["open"])
-        self.high: NDArray[np.float64] = np.ascontiguousarray(minutes["high"])
-        self.low: NDArray[np.float64] = np.ascontiguousarray(minutes["low"])
-        self.close: NDArray[np.float64] = np.ascontiguousarray(minutes["close"])
-        points = np.rint(minutes["spread_points"] * spread_factor)
-        self.ask_over: NDArray[np.float64] = points * traits.point
-
-    def rows(self, from_ns: int, until_ns: int) -> tuple[int, int]:
-        """Return the rows of the minutes that open in [from_ns, until_ns)."""
-        first, last = self.open_ns.searchsorted((from_ns, until_ns))
-        return int(first), int(last)
 
 
 class UnknownRate(Exception):
@@ -79,6 +61,7 @@ class Prices:
         }
         self._routes: dict[str, tuple[tuple[str, bool], ...] | None] = {}
         self._quotes: dict[str, Quote | None] = {}
+        self._days: dict[str, Day] = {}
         self._quoted_ns = -1
 
     def columns(self, symbol: str, block: int) -> Columns:
@@ -95,8 +78,18 @@ class Prices:
             self._blocks.move_to_end(key)
         return columns
 
+    def day(self, symbol: str, midnight_ns: int) -> Day:
+        """Return the prices of the server's day that begins at an instant."""
+        day = self._days.get(symbol)
+        if day is None or day.midnight_ns != midnight_ns:
+            minutes = self._source.minutes(symbol, midnight_ns, midnight_ns + DAY_NS_MAX)
+            columns = Columns(minutes, self.traits[symbol], self.spread_factor)
+            day = self._days[symbol] = Day(midnight_ns, columns)
+        return day
+
     def forget(self, since_ns: int) -> None:
         """Read minutes from a moment on anew: a source that follows a real market has grown."""
+        self._days.clear()
         for key in [key for key in self._blocks if key[1] >= since_ns // WEEK_NS]:
             del self._blocks[key]
         self._quotes.clear()

@@ -21,11 +21,12 @@ from models.market.sessions import DAY_NS, MINUTE_NS, WEEK_NS
 from runtime.terminals import constants as mt5
 from runtime.terminals.server_time import ServerClock
 from runtime.terminals.simulated.account import Account
+from runtime.terminals.simulated.columns import Columns
 from runtime.terminals.simulated.conditions import Conditions
 from runtime.terminals.simulated.execution import Execution
 from runtime.terminals.simulated.ledger import Order, Position
 from runtime.terminals.simulated.order_types import PENDING_TYPES
-from runtime.terminals.simulated.prices import Columns, Prices
+from runtime.terminals.simulated.prices import Prices
 from runtime.terminals.simulated.triggers import entry_of, exit_of, order_hit_ns, position_hit_ns
 from runtime.terminals.simulated.worst_case import Span, WorstCase
 

@@ -20,9 +20,10 @@ from models.decision.fills import (
 from models.market.sessions import MINUTE_NS
 from runtime.terminals import constants as mt5
 from runtime.terminals.simulated.account import is_long
+from runtime.terminals.simulated.columns import Columns
 from runtime.terminals.simulated.ledger import Order, Position
 from runtime.terminals.simulated.order_types import LIMIT_TYPES, PENDING_TYPES, buys
-from runtime.terminals.simulated.prices import Columns, normalised_array
+from runtime.terminals.simulated.prices import normalised_array
 
 
 def position_hit_ns(position: Position, columns: Columns, rows: slice, digits: int) -> int | None:

@@ -1,15 +1,13 @@
 """The simulated broker's records as the structures that a terminal shows, in server time."""
 
-from typing import Final
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Any, Final
 
 from models.decision.booking import CURRENCY_DIGITS
 from models.market.sessions import SECOND_NS
 from runtime.terminals import constants as mt5
 from runtime.terminals.server_time import ServerClock
 from runtime.terminals.simulated.conditions import Conditions
+from runtime.terminals.simulated.day import Extremes
 from runtime.terminals.simulated.ledger import Deal, Order, Position
 from runtime.terminals.simulated.prices import Quote
 from runtime.terminals.simulated.source import SymbolTraits
@@ -28,7 +26,7 @@ SERVER: Final = "Quorum-Simulated"
 LOGIN: Final = 1_000_001
 BUILD: Final = 5836
 VERSION: Final = (500, BUILD, "25 Feb 2019")
-_ZERO_OF: Final = {bool: False, int: 0, float: 0.0, str: ""}
+_BLANK_SYMBOL: Final = SymbolInfo(*(type_() for type_ in SymbolInfo.__annotations__.values()))
 
 
 def tick_of(quote: Quote, clock: ServerClock) -> Tick:
@@ -210,7 +208,7 @@ def terminal_of(conditions: Conditions, bars_max: int) -> TerminalInfo:
 def symbol_of(
     traits: SymbolTraits,
     quote: Quote | None,
-    today: NDArray[np.void],
+    today: Extremes | None,
     account_per_quote: float,
     *,
     is_selected: bool,
@@ -219,13 +217,13 @@ def symbol_of(
 ) -> SymbolInfo:
     """Return a symbol's properties.
 
-    `today` are its rates since the server's midnight; without a quote or a rate the fields that
-    need one are 0, as in a terminal. Both legs of a hedge are charged in full.
+    `today` are its prices since the server's midnight; without them, a quote or a rate the fields
+    that need one are 0, as in a terminal. Both legs of a hedge are charged in full.
     """
     tick = NO_TICK if quote is None else tick_of(quote, clock)
     tick_value = traits.point * traits.contract_size * account_per_quote
     spread = round((tick.ask - tick.bid) / traits.point)
-    known: dict[str, object] = {
+    known: dict[str, Any] = {
         "select": is_selected,
         "visible": is_selected,
         "time": tick.time,
@@ -265,23 +263,19 @@ def symbol_of(
         "name": traits.name,
         "path": f"Forex\\{traits.name}",
     }
-    if len(today):
+    if today is not None:
         known |= _day_of(traits, today)
-    types = SymbolInfo.__annotations__
-    return SymbolInfo(**{name: known.get(name, _ZERO_OF[types[name]]) for name in types})  # type: ignore[arg-type] # one dict for 96 fields of four types
+    return _BLANK_SYMBOL._replace(**known)
 
 
-def _day_of(traits: SymbolTraits, today: NDArray[np.void]) -> dict[str, object]:
-    over = today["spread"] * traits.point
-    opened = float(today["open"][0])
-    closed = float(today["close"][-1])
+def _day_of(traits: SymbolTraits, today: Extremes) -> dict[str, object]:
     return {
-        "bidhigh": float(today["high"].max()),
-        "bidlow": float(today["low"].min()),
-        "askhigh": round(float((today["high"] + over).max()), traits.digits),
-        "asklow": round(float((today["low"] + over).min()), traits.digits),
-        "session_open": opened,
-        "price_change": (closed / opened - 1.0) * 100.0,
+        "bidhigh": today.bid_high,
+        "bidlow": today.bid_low,
+        "askhigh": round(today.ask_high, traits.digits),
+        "asklow": round(today.ask_low, traits.digits),
+        "session_open": today.open,
+        "price_change": (today.close / today.open - 1.0) * 100.0,
     }
 
 
