@@ -56,8 +56,9 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
         """Whether the entry is wanted."""
         if entry.author == self.author:
             return True
-        return (self.kinds is None or entry.kind in self.kinds) and (
-            self.scopes is None or entry.fact.scope in self.scopes
+        fact = entry.fact
+        return (self.kinds is None or type(fact).__name__ in self.kinds) and (
+            self.scopes is None or fact.scope in self.scopes
         )
 
 

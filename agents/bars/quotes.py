@@ -8,9 +8,8 @@ are counted with it. Besides the quotes of closes there are those that a retry w
 
 from collections import deque
 from dataclasses import dataclass
+from statistics import median
 from typing import Final
-
-import numpy as np
 
 from agents.bars.delivery import DeliveryLimits, defect_of, quote_fact, quote_of
 from agents.requests import QuoteReading, QuotesRead, ReadQuotes, Reply, Unanswered
@@ -52,7 +51,7 @@ class QuoteTracks:
         rates = [
             rate for ts_ns, rate in self._rates.get(symbol, ()) if now_ns - ts_ns <= RATE_AGE_NS_MAX
         ]
-        usual = float(np.median(np.array(rates))) if rates else 0.0
+        usual = median(rates) if rates else 0.0
         return QuoteTrack(tick_ns=self._ticks_ns.get(symbol, 0), account_per_quote=usual)
 
 

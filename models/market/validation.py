@@ -9,6 +9,7 @@ import math
 from collections import Counter
 from dataclasses import dataclass
 from enum import StrEnum
+from statistics import median
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -16,7 +17,13 @@ from numpy.typing import NDArray
 
 from models.market.bars import BAR_DTYPE, BarArray
 from models.market.grid import bar_numbers, market_opens_ns, weekdays
-from models.market.sessions import DAY_NS, SECOND_NS, TRADING_WEEK_DAYS
+from models.market.sessions import (
+    DAY_NS,
+    SECOND_NS,
+    TRADING_WEEK_DAYS,
+    market_clock_ns,
+    weekday,
+)
 
 ATR_BARS: Final = 14
 """True ranges behind the average that jumps are measured in."""
@@ -134,6 +141,12 @@ def validate_bars(
         if array.dtype != BAR_DTYPE:
             raise ValueError(f"dtype of {name} must be BAR_DTYPE, was {array.dtype}")
     known = known[-CONTEXT_BARS:]
+    # Nearly every delivery is one sound bar after the known ones, asked at every close.
+    if len(bars) == 1 and len(known) and _is_plainly_next(bars, known, now_ns, length_ns):
+        before = known["close"][-1]
+        reach = max(abs(bars["high"][0] - before), abs(bars["low"][0] - before))
+        if reach <= jump_atr_max * _average_range(known) * _PRECHECK_SLACK:
+            return Validation(bars, (), missing_bars=0)
     verdicts = _Verdicts(len(bars))
     _judge_values(bars, verdicts)
     _judge_times(bars["close_ns"], verdicts, now_ns, length_ns)
@@ -142,6 +155,22 @@ def validate_bars(
     _judge_jumps(bars, known, verdicts, jump_atr_max)
     kept = bars[verdicts.is_sound]
     return Validation(kept, verdicts.rejections(bars), _missing_bars(known, kept, length_ns))
+
+
+def _is_plainly_next(bars: BarArray, known: BarArray, now_ns: int, length_ns: int) -> bool:
+    """Whether a bar follows the known ones without a gap, and no rule but the jump's can fail."""
+    close_ns, opened, high, low, closed, volume, spread_points = bars.item()
+    if not DAY_NS <= close_ns <= now_ns or close_ns - int(known["close_ns"][-1]) != length_ns:
+        return False
+    market_ns = market_clock_ns(close_ns - length_ns)
+    if market_ns % length_ns or weekday(close_ns - length_ns) >= TRADING_WEEK_DAYS:
+        return False
+    has_shape = 0.0 < low <= min(opened, closed) and max(opened, closed) <= high < math.inf
+    has_counts = 0 <= volume < COUNT_MAX and 0 <= spread_points < COUNT_MAX
+    # The median lies between the least and the greatest close.
+    closes = known["close"].tolist()
+    has_scale = high <= min(closes) * SCALE_FACTOR_MAX and low >= max(closes) / SCALE_FACTOR_MAX
+    return has_shape and has_counts and has_scale
 
 
 class _Verdicts:
@@ -285,6 +314,12 @@ def true_ranges(bars: BarArray) -> NDArray[np.float64]:
     return ranges
 
 
+def _average_range(known: BarArray) -> float:
+    """Return the average true range after known bars, at least `ATR_FLOOR_FRAC` of the price."""
+    ranges: list[float] = true_ranges(known)[-ATR_BARS:].tolist()
+    return max(math.fsum(ranges) / len(ranges), float(known["close"][-1]) * ATR_FLOOR_FRAC)
+
+
 def _missing_bars(known: BarArray, kept: BarArray, length_ns: int) -> int:
     closes_ns = np.concatenate((known["close_ns"][-1:], kept["close_ns"]))
     if len(closes_ns) < 2:
@@ -384,11 +419,9 @@ def _distance_defect(
     if not len(known):
         return None
     close = float(known["close"][-1])
-    ranges = true_ranges(known)[-ATR_BARS:].tolist()
-    atr = max(math.fsum(ranges) / len(ranges), close * ATR_FLOOR_FRAC)
-    if max(abs(bid - close), abs(ask - close)) > jump_atr_max * atr:
+    if max(abs(bid - close), abs(ask - close)) > jump_atr_max * _average_range(known):
         return QuoteDefect.JUMP
-    usual_spread = float(np.median(known["spread_points"])) * point
+    usual_spread = float(median(known["spread_points"].tolist())) * point
     # Sources without spreads deliver 0, which says nothing of what is usual.
     if usual_spread > 0.0 and ask - bid >= SPREAD_FACTOR_MAX * usual_spread * _PRECHECK_SLACK:
         return QuoteDefect.WIDE

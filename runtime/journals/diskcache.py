@@ -23,6 +23,13 @@ from runtime.machine.current import MACHINE
 _STATE_PREFIX = "state/"
 _BUSY_TIMEOUT_S = 5.0
 _BLOCKS_PER_PAGE = 500
+_BYTES_PER_STORED = 2
+_UPSERT = (
+    "INSERT INTO Cache (key, raw, store_time, access_time, size, mode, value)"
+    " VALUES (?, ?, 0, 0, ?, ?, ?)"
+    " ON CONFLICT (key, raw) DO UPDATE SET size = excluded.size, value = excluded.value"
+)
+"""Writes a row as diskcache does, without asking for it first: each would be a query of its own."""
 
 
 class BytesDisk(diskcache.Disk):  # type: ignore[misc]
@@ -81,6 +88,7 @@ class DiskcacheJournal:
         self._folder = folder
         self._durability: Durability | None = None
         self._page_bytes = self._select("PRAGMA page_size", ())[0][0]
+        self._free_bytes = self._unseen_bytes = 0
 
     def append(
         self, block: Block | None, states: Mapping[str, bytes], durability: Durability
@@ -95,8 +103,7 @@ class DiskcacheJournal:
             self._require_room(sum(map(len, rows.values())))
             self._set_durability(durability)
             with self._cache.transact():
-                for key, value in rows.items():
-                    self._cache[key] = value
+                self._cache._con.executemany(_UPSERT, map(self._row, rows.items()))
         except (sqlite3.DatabaseError, diskcache.Timeout) as error:
             raise OSError(f"journal {self._folder} cannot be written: {error}") from error
 
@@ -150,6 +157,11 @@ class DiskcacheJournal:
             (first, _BLOCKS_PER_PAGE),
         )
 
+    def _row(self, item: tuple[int | str, bytes]) -> tuple[int | str, bool, int, int, bytes]:
+        key, raw = self._cache.disk.put(item[0])
+        size, mode, _, value = self._cache.disk.store(item[1], False)
+        return key, raw, size, mode, value
+
     def _select(self, query: str, arguments: tuple[object, ...]) -> list[Any]:
         try:
             rows: list[Any] = self._cache._sql(query, arguments).fetchall()
@@ -158,9 +170,14 @@ class DiskcacheJournal:
         return rows
 
     def _require_room(self, size: int) -> None:
-        # diskcache's own size limit only evicts, and here it evicts nothing.
+        # diskcache's own size limit only evicts, and here it evicts nothing. The file is looked at
+        # before what was written since can have filled it, its pages counted as half used.
+        self._unseen_bytes += size
+        if _BYTES_PER_STORED * self._unseen_bytes <= self._free_bytes:
+            return
         used = self._select("PRAGMA page_count", ())[0][0] * self._page_bytes
-        if used + size > self._bytes_max:
+        self._unseen_bytes, self._free_bytes = size, self._bytes_max - used
+        if size > self._free_bytes:
             raise OSError(
                 f"journal {self._folder} is full: {used} bytes of {self._bytes_max} "
                 "(board.journal_bytes_max)"

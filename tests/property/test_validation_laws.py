@@ -128,3 +128,29 @@ BREAKAGES = {
     "jump": _break_jump,
     "off_scale": _break_scale,
 }
+
+
+@given(sound_deliveries(), st.data())
+def test_a_bar_alone_is_judged_as_beside_an_unsound_one(
+    known: BarArray, data: st.DataObject
+) -> None:
+    """The short way for a single bar and the way for many come to the same verdict."""
+    last = known[-1]
+    bar = known[-1:].copy()
+    bar["close_ns"] = last["close_ns"] + data.draw(st.sampled_from([M15_NS, 2 * M15_NS, 0, 7]))
+    scale = data.draw(st.sampled_from([1.0, 1.01, 0.97, 2.999, 3.001, 0.33, 0.34]))
+    for name in ("open", "high", "low", "close"):
+        bar[name] *= scale
+    if data.draw(st.booleans()):
+        breakage = data.draw(st.sampled_from(sorted(BREAKAGES)))
+        BREAKAGES[breakage](bar, 0)
+    unsound = bar.copy()
+    unsound["open"] = np.nan
+
+    alone = validate(bar, known)
+    beside = validate(np.concatenate((unsound, bar)), known)
+
+    assert np.array_equal(alone.kept, beside.kept)
+    assert alone.rejections == beside.rejections[len(beside.rejections) - len(alone.rejections) :]
+    assert len(beside.rejections) == 1 + len(alone.rejections)
+    assert alone.missing_bars == beside.missing_bars
