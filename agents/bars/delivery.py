@@ -23,15 +23,9 @@ from blackboard.facts import Bar, BarHistory, Quote, Timeframe
 from blackboard.facts.market import FeedState
 from models.market.bars import BarArray, empty_bars
 from models.market.grid import closes_between
+from models.market.quote_validation import UNTRACKED, QuoteDefect, QuoteTrack, quote_defect
 from models.market.sessions import is_open
-from models.market.validation import (
-    UNTRACKED,
-    QuoteDefect,
-    QuoteTrack,
-    Validation,
-    quote_defect,
-    validate_bars,
-)
+from models.market.validation import Validation, validate_bars
 
 MISDATED: Final = frozenset({QuoteDefect.FUTURE, QuoteDefect.BACKWARDS, QuoteDefect.OLD})
 """Defects of a quote beside which no bar is taken: theirs or ours, a clock may be wrong, and bars

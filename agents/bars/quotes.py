@@ -18,8 +18,8 @@ from blackboard.entry import Draft, Entry
 from blackboard.facts import FOREVER_NS, OrderOutcome, Quote
 from config.settings import Settings
 from models.market.bars import BarArray
+from models.market.quote_validation import QuoteTrack
 from models.market.sessions import DAY_NS
-from models.market.validation import QuoteTrack
 
 RATES_KEPT: Final = 15
 """Latest rates into account currency whose median is what is usual."""

@@ -9,8 +9,7 @@ import math
 from collections import Counter
 from dataclasses import dataclass
 from enum import StrEnum
-from statistics import median
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +18,6 @@ from models.market.bars import BAR_DTYPE, BarArray
 from models.market.grid import bar_numbers, market_opens_ns, weekdays
 from models.market.sessions import (
     DAY_NS,
-    SECOND_NS,
     TRADING_WEEK_DAYS,
     market_clock_ns,
     weekday,
@@ -35,17 +33,10 @@ CONFIRMING_BARS: Final = 2
 """Bars that must follow at a new level before a jump to it counts as real."""
 SCALE_FACTOR_MAX: Final = 3.0
 """Factor from the median close beyond which a price belongs to something else."""
-SPREAD_FACTOR_MAX: Final = 50.0
-"""Factor from the median spread of known bars at which a quote is garbage."""
-TICK_AHEAD_NS_MAX: Final = 5 * SECOND_NS
-"""How far a tick may lie in the future; two honest clocks differ a little."""
-TICK_BEHIND_NS_MAX: Final = 5 * SECOND_NS
-"""How far a tick may lie before one that is known; sources may deliver a little out of order."""
-RATE_FACTOR_MAX: Final = 1.2
-"""Factor from the usual rate into account currency beyond which a rate is garbage."""
 COUNT_MAX: Final = 2**31
 """Largest believable tick volume or spread."""
-_PRECHECK_SLACK: Final = 1.0 - 1e-9  # sums and differences are rounded; never find fewer
+PRECHECK_SLACK: Final = 1.0 - 1e-9
+"""Sums and differences are rounded; a check before another never finds fewer."""
 
 
 class Defect(StrEnum):
@@ -145,7 +136,7 @@ def validate_bars(
     if len(bars) == 1 and len(known) and _is_plainly_next(bars, known, now_ns, length_ns):
         before = known["close"][-1]
         reach = max(abs(bars["high"][0] - before), abs(bars["low"][0] - before))
-        if reach <= jump_atr_max * _average_range(known) * _PRECHECK_SLACK:
+        if reach <= jump_atr_max * average_range(known) * PRECHECK_SLACK:
             return Validation(bars, (), missing_bars=0)
     verdicts = _Verdicts(len(bars))
     _judge_values(bars, verdicts)
@@ -262,7 +253,7 @@ def _may_jump(bars: BarArray, known_count: int, jump_atr_max: float) -> bool:
     before = bars["close"][:-1]
     atr = np.maximum((sums[ends] - sums[starts]) / (ends - starts), before * ATR_FLOOR_FRAC)
     reach = np.maximum(np.abs(bars["high"][1:] - before), np.abs(bars["low"][1:] - before))
-    is_far = reach > jump_atr_max * atr * _PRECHECK_SLACK
+    is_far = reach > jump_atr_max * atr * PRECHECK_SLACK
     return bool(is_far[max(known_count - 1, 0) :].any())
 
 
@@ -314,7 +305,7 @@ def true_ranges(bars: BarArray) -> NDArray[np.float64]:
     return ranges
 
 
-def _average_range(known: BarArray) -> float:
+def average_range(known: BarArray) -> float:
     """Return the average true range after known bars, at least `ATR_FLOOR_FRAC` of the price."""
     ranges: list[float] = true_ranges(known)[-ATR_BARS:].tolist()
     return max(math.fsum(ranges) / len(ranges), float(known["close"][-1]) * ATR_FLOOR_FRAC)
@@ -326,103 +317,3 @@ def _missing_bars(known: BarArray, kept: BarArray, length_ns: int) -> int:
         return 0
     numbers = bar_numbers(closes_ns, length_ns)
     return int(numbers[-1] - numbers[0]) - (len(numbers) - 1)
-
-
-class QuoteTrack(NamedTuple):
-    """What the quotes before say of the next one; 0 where nothing is known."""
-
-    tick_ns: int
-    """Time of the newest tick so far."""
-    account_per_quote: float
-    """Usual value in account currency of one unit of the quote currency."""
-
-
-UNTRACKED: Final = QuoteTrack(tick_ns=0, account_per_quote=0.0)
-"""Before the first quote."""
-
-
-class QuoteDefect(StrEnum):
-    """Why a quote is rejected."""
-
-    PRICE = "price"
-    """Not finite, or not above zero."""
-    CROSSED = "crossed"
-    """The bid is not below the ask."""
-    FUTURE = "future"
-    """The tick was made after now."""
-    BACKWARDS = "backwards"
-    """The tick was made before one that is known."""
-    OLD = "old"
-    """The tick is older than a quote may be; nothing is wrong with it otherwise."""
-    JUMP = "jump"
-    """Too far from the last close."""
-    WIDE = "wide"
-    """The spread is a large multiple of the usual one."""
-    RATE = "rate"
-    """The value in account currency is far from the usual one: lots would be counted wrong."""
-
-
-def quote_defect(
-    bid: float,
-    ask: float,
-    account_per_quote: float,
-    tick_ns: int,
-    known: BarArray,
-    *,
-    now_ns: int,
-    age_ns_max: int,
-    point: float,
-    jump_atr_max: float,
-    track: QuoteTrack = UNTRACKED,
-) -> QuoteDefect | None:
-    """Return what is wrong with a quote, None if nothing is.
-
-    Parameters
-    ----------
-    bid, ask : float
-        Prices in quote currency; NaN fails.
-    account_per_quote : float
-        Value in account currency of one unit of the quote currency.
-    tick_ns : int
-        When the quote was made.
-    known : BarArray
-        Bars of the symbol up to now, oldest first; without any, distance and spread pass.
-    now_ns, age_ns_max : int
-        The present, and how long before it the tick may lie.
-    point : float
-        Smallest price step, in which the spreads of bars are counted.
-    jump_atr_max : float
-        Largest distance from the last close, in average true ranges.
-    track : QuoteTrack
-        What the quotes before say.
-    """
-    values = (bid, ask, account_per_quote)
-    if not all(math.isfinite(value) and value > 0.0 for value in values):
-        return QuoteDefect.PRICE
-    if bid >= ask:
-        return QuoteDefect.CROSSED
-    if tick_ns > now_ns + TICK_AHEAD_NS_MAX:
-        return QuoteDefect.FUTURE
-    if tick_ns < track.tick_ns - TICK_BEHIND_NS_MAX:
-        return QuoteDefect.BACKWARDS
-    if tick_ns + age_ns_max <= now_ns:
-        return QuoteDefect.OLD
-    usual = track.account_per_quote
-    if usual > 0.0 and not usual / RATE_FACTOR_MAX <= account_per_quote <= usual * RATE_FACTOR_MAX:
-        return QuoteDefect.RATE
-    return _distance_defect(bid, ask, known[-CONTEXT_BARS:], point, jump_atr_max)
-
-
-def _distance_defect(
-    bid: float, ask: float, known: BarArray, point: float, jump_atr_max: float
-) -> QuoteDefect | None:
-    if not len(known):
-        return None
-    close = float(known["close"][-1])
-    if max(abs(bid - close), abs(ask - close)) > jump_atr_max * _average_range(known):
-        return QuoteDefect.JUMP
-    usual_spread = float(median(known["spread_points"].tolist())) * point
-    # Sources without spreads deliver 0, which says nothing of what is usual.
-    if usual_spread > 0.0 and ask - bid >= SPREAD_FACTOR_MAX * usual_spread * _PRECHECK_SLACK:
-        return QuoteDefect.WIDE
-    return None

@@ -33,6 +33,7 @@ from blackboard.facts.decision import Side
 from blackboard.facts.execution import Outcome, Purpose
 from config.settings import Settings
 from models.market.bars import empty_bars
+from models.market.quote_validation import QuoteDefect, quote_defect
 from models.market.sessions import (
     DAY_NS,
     HOUR_NS,
@@ -41,7 +42,6 @@ from models.market.sessions import (
     is_open,
     next_bar_close_ns,
 )
-from models.market.validation import QuoteDefect, quote_defect
 from runtime import clock
 from runtime.feeds.sources import open_calendar, open_headlines
 from runtime.run_plan import RunPlan

@@ -4,15 +4,9 @@ import numpy as np
 import pytest
 
 from models.market.bars import BAR_DTYPE, BarArray, empty_bars
+from models.market.quote_validation import QuoteDefect, quote_defect
 from models.market.sessions import MINUTE_NS, SECOND_NS
-from models.market.validation import (
-    Defect,
-    QuoteDefect,
-    Rejection,
-    Validation,
-    quote_defect,
-    validate_bars,
-)
+from models.market.validation import Defect, Rejection, Validation, validate_bars
 
 M15_NS = 15 * MINUTE_NS
 T0_NS = 1_741_168_800 * SECOND_NS  # Wednesday 2025-03-05 10:00 UTC
