@@ -19,6 +19,7 @@ import typer  # noqa: E402 - the environment comes first
 
 from blackboard.errors import ConfigError, QuorumError  # noqa: E402
 from runtime.commands import (  # noqa: E402
+    backtest,
     configuration,
     doctor,
     explain,
@@ -39,7 +40,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     help="Quorum: nine agents, one blackboard, every order explained.",
 )
-for _group in (start, running, kill_switch, explain, truth, repair, simulate, doctor):
+for _group in (start, backtest, running, kill_switch, explain, truth, repair, simulate, doctor):
     _group.mount(app)
 app.add_typer(configuration.app, name="config")
 app.add_typer(terminal.app, name="terminal")

@@ -39,6 +39,8 @@ class StartOptions(msgspec.Struct, frozen=True, kw_only=True):
     duration_s: float = 0.0
     """Process seconds to run; market seconds at full speed; 0 means without end."""
     in_process: bool = False
+    is_fresh: bool = False
+    """Whether the run gets a folder of its own on a synthetic market too, as over history."""
     real_account: int = 0
     """Account number that was typed because it holds real money."""
     arguments: tuple[str, ...] = ()
@@ -126,11 +128,11 @@ def _on_simulated_market(settings: Settings, options: StartOptions) -> Start:
     if settings.symbols == AUTO_SYMBOLS:
         symbols = tuple(traits.name for traits in source.traits())
         settings = settings.model_copy(update={"symbols": symbols})
-    if is_history:
+    if is_history or options.is_fresh:
         settings = settings.model_copy(update={"book": HISTORY_BOOK})
         book = new_run(home, run_id)
         newest = None
-        start_ns, end_ns = source.start_ns, source.end_ns
+        start_ns, end_ns = source.start_ns, min(source.end_ns, FOREVER_NS)
     else:
         book = book_of(home, settings.book)
         require_same_market(book, market.provenance)

@@ -1,10 +1,12 @@
 """Options that several verbs share."""
 
+import re
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from blackboard.errors import ConfigError
 from config.loading import LoadedSettings, load_settings
 
 ConfigOption = Annotated[
@@ -22,6 +24,8 @@ SetOption = Annotated[
     list[str] | None, typer.Option("--set", help="One setting, as agents.risk.heat_max=0.015.")
 ]
 
+_UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "": 1}
+
 
 def load(
     config: Path | None, assignments: list[str] | None = None, **values: object
@@ -35,3 +39,16 @@ def load(
         overrides[key.strip()] = text.strip()
     overrides |= {key: value for key, value in values.items() if value is not None}
     return load_settings(config, overrides)
+
+
+def seconds_of(text: str) -> float:
+    """Return a duration such as 90s, 5m, 2h or 28d in seconds, 0 for none; ConfigError if wrong."""
+    if not text:
+        return 0.0
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd]?)", text.strip())
+    if match is None:
+        raise ConfigError(f"--duration must be a number with s, m, h or d, was {text!r}")
+    seconds = float(match[1]) * _UNITS_S[match[2]]
+    if seconds <= 0.0:
+        raise ConfigError(f"--duration must be more than nothing, was {text!r}")
+    return seconds

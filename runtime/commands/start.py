@@ -1,7 +1,6 @@
 """``up``: start the system, live on a simulated or real market, or over recorded history."""
 
 import asyncio
-import re
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Annotated
@@ -13,7 +12,6 @@ from rich.live import Live
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from blackboard.errors import ConfigError
 from config.secrets import hide_from_agents, load_secrets
 from runtime.clock import process_s
 from runtime.commands.options import (
@@ -22,6 +20,7 @@ from runtime.commands.options import (
     RealAccountOption,
     SetOption,
     load,
+    seconds_of,
 )
 from runtime.commands.reductions import reductions
 from runtime.driver import MARKERS, Display, Ending, Notify, to_nobody
@@ -46,7 +45,6 @@ _FILLS = {
     "demo": "orders to a demo account",
     "real": "orders to an account with real money",
 }
-_UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "": 1}
 
 
 def mount(app: typer.Typer) -> None:
@@ -90,7 +88,7 @@ def up(
     )
     options = StartOptions(
         speed=speed,
-        duration_s=_seconds(duration),
+        duration_s=seconds_of(duration),
         in_process=in_process,
         real_account=real_account,
     )
@@ -356,15 +354,3 @@ def _share(plan: RunPlan, now_ns: int) -> str:
     if not plan.is_virtual or plan.is_paced:
         return ""
     return f"({(now_ns - plan.start_ns) / max(1, plan.end_ns - plan.start_ns):.0%}) "
-
-
-def _seconds(text: str) -> float:
-    if not text:
-        return 0.0
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd]?)", text.strip())
-    if match is None:
-        raise ConfigError(f"--duration must be a number with s, m, h or d, was {text!r}")
-    seconds = float(match[1]) * _UNITS_S[match[2]]
-    if seconds <= 0.0:
-        raise ConfigError(f"--duration must be more than nothing, was {text!r}")
-    return seconds

@@ -1,0 +1,77 @@
+"""Names of gates, refusals, exits and costs, in words for people who do not read the code."""
+
+from typing import Final
+
+GATES: Final = {
+    "quorum": "too few agents had answered",
+    "opinion": "no agent leaned to either side",
+    "min_confidence": "the opinions were too weak (setting min_confidence)",
+    "volatility": "the market was too stormy for a trade against its move",
+    "families": "too few kinds of opinion with a proven record agreed",
+    "expected_value": "too little to expect after costs",
+    "blackout": "an economic release was near",
+    "position": "a position stood in the way already",
+    "trading_state": "a safety rule had paused new trades",
+}
+"""Why a decision was to hold, by its gate."""
+
+REFUSALS: Final = {
+    "trading_state": "a safety rule had paused new trades",
+    "drawdown_halted": "the account had fallen too far: halted",
+    "drawdown_reducing": "the account had fallen too far: only exits allowed",
+    "symbol_closed": "the symbol did not trade",
+    "feed_stale": "prices were not fresh",
+    "quote_missing": "there was no price",
+    "quote_age_max_min": "the last price was too old",
+    "spread_pips_max": "the spread was too wide",
+    "spread_majors_pips_max": "the spread was too wide",
+    "friday_flat_min": "the weekend was too near",
+    "calendar_unknown": "it was not known whether a release was near",
+    "blackout": "an economic release was near",
+    "consecutive_losses_max": "too many losses in a row",
+    "entry_cooldown_min": "too soon after the last position of the symbol",
+    "stop_cooldown_min": "too soon after a stop in the symbol",
+    "daily_loss_max": "the day's loss limit was reached",
+    "weekly_loss_max": "the week's loss limit was reached",
+    "margin_use_max": "too much margin was in use",
+    "entries_per_day_max": "enough entries for the day",
+    "positions_max": "enough positions open",
+    "positions_per_symbol_max": "enough positions open in the symbol",
+    "correlation_max": "too similar to a position that was open",
+    "no_edge": "no advantage was left after costs",
+    "below_minimum_lot": "the affordable size was below the smallest lot",
+    "heat_max": "too much was at risk already",
+    "leverage_max": "the position would have been too large for the account",
+    "margin": "not enough free margin",
+    "stops_level": "the stop would have been too near for the broker",
+    "no_money": "the broker refused for lack of money",
+}
+"""Why risk management refused an order that was wanted, by its reason."""
+
+EXITS: Final = {
+    "stop": "stop reached",
+    "target": "target reached",
+    "stop_out": "closed by the broker for lack of margin",
+    "reversal": "opinions turned round",
+    "weekend": "closed before the weekend",
+    "flatten": "closed by an operator",
+    "unprotected": "no stop could be set",
+    "external": "closed by somebody else",
+    "time_stop": "held long enough",
+    "time": "held long enough",
+}
+"""Why a trade ended."""
+
+VOTERS: Final = {
+    "technical.trend": "trend rules",
+    "technical.reversion": "counter-trend rules",
+    "technical.learned": "learned model",
+    "sentiment": "news",
+    "constant": "no opinion",
+}
+"""Who leaned most to the side of a trade."""
+
+
+def told(words: dict[str, str], name: str) -> str:
+    """Return the words for a name, the name itself where there are none."""
+    return words.get(name, name.replace("_", " "))
