@@ -8,8 +8,8 @@ reserved. Every rule stands in `agents/limits/rules.py`; there is no mode in whi
 from math import isfinite
 
 from agents.agent import Agent, Outbox
-from agents.limits.account import AccountView, day_of
-from agents.limits.candidate import Candidate, Views
+from agents.limits.account import AccountView, day_of, entries_of_hour
+from agents.limits.candidate import Candidate, Entries, Views
 from agents.limits.locks import LockView
 from agents.limits.reasons import Reason
 from agents.limits.reservations import Commitment, OrderView, holdings
@@ -87,14 +87,15 @@ class RiskAgent(Agent):
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
         account = AccountView(settings.agents.risk)
+        market = MarketView(settings)
         self._views = Views(
             settings=settings,
-            market=MarketView(settings),
+            market=market,
             advice=AdviceView(settings),
             control=ControlView(),
             account=account,
             orders=OrderView(),
-            locks=LockView(settings.agents.risk, account),
+            locks=LockView(settings.agents.risk, market, account),
         )
         self._given: dict[str, tuple[Draft, Commitment | None]] = {}
         """Verdicts that have not come back from the board; repeated, never thought over."""
@@ -215,23 +216,16 @@ class RiskAgent(Agent):
         refusal = first_refusal(case)
         if refusal is not None:
             return self._draft(case, _refused(case.intent, refusal)), None
-        commitment = Commitment(
-            symbol=case.symbol,
-            side=case.intent.side.sign,
-            risk_frac=case.size.risk_frac,
-            notional=case.size.notional,
-            is_reserved=True,
-        )
-        return self._draft(case, _approved(case)), commitment
+        return self._draft(case, _approved(case)), case.stake
 
-    def _entries(self, seen: Seen[OrderIntent]) -> int:
-        """Return the entries approved in the intent's trading day so far."""
-        day = day_of(seen.ts_ns)
-        given = sum(
-            commitment is not None and day_of(draft.ts_event_ns) == day
-            for draft, commitment in self._given.values()
+    def _entries(self, seen: Seen[OrderIntent]) -> Entries:
+        """Return the entries approved in the intent's trading day and hour so far."""
+        tally, day = self._views.account.tally, day_of(seen.ts_ns)
+        given_ns = [draft.ts_event_ns for draft, stake in self._given.values() if stake]
+        return Entries(
+            of_day=tally.entries_of(day) + sum(day_of(close_ns) == day for close_ns in given_ns),
+            of_hour=tally.entries_of_hour(seen.ts_ns) + entries_of_hour(given_ns, seen.ts_ns),
         )
-        return self._views.account.tally.entries_of(day) + given
 
     def _draft(self, case: Candidate, fact: RiskApproved | RiskRefused) -> Draft:
         views, close_ns = self._views, case.seen.ts_ns

@@ -163,29 +163,57 @@ class RiskSection(AgentSection):
     risk_frac_max: float = Field(0.01, ge=0.002, le=0.01)
     """Largest share of equity at the stop."""
     heat_max: float = Field(0.02, gt=0.0, le=0.10)
-    """Largest sum of risk at all open stops, as a share of equity."""
+    """Largest sum of risk at all open stops, as a share of equity: four entries of the usual risk,
+    and what is lost if every stop is hit is one bad day (daily_loss_max)."""
+    correlated_heat_max: float = Field(0.012, gt=0.0, le=0.10)
+    """Largest risk at all open stops with their correlations, halfway stressed, as a share of
+    equity. Correlations that nobody knows count as 1, as if all were one bet."""
+    currency_risk_max: float = Field(0.015, gt=0.0, le=0.10)
+    """Largest net risk at open stops in one currency, as a share of equity: three entries of the
+    usual risk on the same side of it."""
+    slipped_heat_max: float = Field(0.06, gt=0.0, le=0.50)
+    """Largest loss, as a share of equity, if every stop is filled slip_factor times as far away."""
+    slip_factor: float = Field(3.0, ge=1.0, le=20.0)
+    """How many times its distance a stop is taken to be filled away, for slipped_heat_max: gaps of
+    that size open over weekends and at interventions."""
     correlation_max: float = Field(0.8, gt=0.0, le=1.0)
-    """Signed correlation with an open position's side above which an entry is refused."""
+    """Signed correlation with an open position's side above which an entry is the same bet again:
+    correlation_mode says what becomes of it."""
+    correlation_mode: Literal["refuse", "share"] = "refuse"
+    """Whether such an entry is refused, or shares the position's budget: it may risk what the
+    position, its stop drawn up, no longer does."""
     daily_loss_max: float = Field(0.02, gt=0.0, le=0.20)
-    """Loss since the trading day's start, as a share of its equity, at which entries stop."""
+    """Loss since the trading day's start, as a share of its equity, at which entries stop: as much
+    as all stops of a full book cost, so one bad hour ends the day."""
     weekly_loss_max: float = Field(0.05, gt=0.0, le=0.30)
-    """Loss since the trading week's start at which entries stop."""
+    """Loss since the trading week's start at which entries stop: two and a half bad days."""
     drawdown_reducing: float = Field(0.10, gt=0.0, lt=0.5)
-    """Drawdown at which only reducing orders may leave, and a retraining is asked for."""
+    """Drawdown at which only reducing orders may leave, and a retraining is asked for: two bad
+    weeks, which chance seldom makes of a strategy that works."""
     drawdown_halted: float = Field(0.15, gt=0.0, lt=0.6)
-    """Drawdown at which everything stops until a person resumes."""
+    """Drawdown at which everything stops until a person resumes: judgement, cooldown and half risk
+    did not help."""
     drawdown_sizing: float = Field(0.10, gt=0.0, lt=0.5)
     """Drawdown at which the sizing chain would reach nothing; it shrinks risk on the way."""
     margin_use_max: float = Field(0.8, gt=0.0, lt=1.0)
     """Share of equity bound as margin at which entries stop: 0.8 is a margin level of 125 %."""
     spread_pips_max: float = Field(15.0, gt=0.0, le=100.0)
-    """Largest spread at which a symbol may be entered."""
+    """Largest spread at which a symbol may be entered: half of a usual stop."""
     spread_majors_pips_max: float = Field(3.0, gt=0.0, le=100.0)
-    """The same for the seven majors."""
+    """The same for the seven majors, whose spreads are a tenth of that."""
+    spread_median_max: float = Field(1.5, ge=1.0, le=100.0)
+    """Largest spread at which a symbol may be entered, as a multiple of the median of the latest
+    spreads in the same hour of the trading day."""
+    spread_samples_min: int = Field(20, ge=1, le=120)
+    """Quotes of an hour of the day, five days on M15, below which spread_median_max says
+    nothing."""
     positions_max: int = Field(8, ge=1, le=100)
     """Largest number of open positions."""
     positions_per_symbol_max: int = Field(1, ge=1, le=10)
     """Largest number of open positions in one symbol."""
+    entries_per_hour_max: int = Field(10, ge=1, le=1000)
+    """Largest number of approved entries in an hour of market time: more than one close can ask
+    for by itself, fewer than a loop that has gone wrong."""
     entries_per_day_max: int = Field(30, ge=1, le=1000)
     """Largest number of approved entries in a trading day."""
     consecutive_losses_max: int = Field(6, ge=2, le=100)
@@ -193,15 +221,32 @@ class RiskSection(AgentSection):
     losses_cooldown_min: int = Field(240, ge=0, le=10_080)
     """Market minutes that entries rest after too many losses in a row."""
     entry_cooldown_min: int = Field(30, ge=0, le=10_080)
-    """Market minutes without an entry in a symbol after a position of it closed."""
+    """Market minutes without an entry in a symbol after a position of it closed: two closes of
+    M15, so that nothing is closed and opened again at the cost of two spreads."""
     stop_cooldown_min: int = Field(60, ge=0, le=10_080)
-    """The same after it closed at its stop."""
+    """The same after it closed at its stop: what threw us out is still under way."""
+    stop_side_cooldown_min: int = Field(120, ge=0, le=10_080)
+    """The same for the side that was stopped out; the other side may be entered earlier."""
+    slippage_pips_max: float = Field(5.0, ge=0.0, le=1000.0)
+    """Pips by which an entry may be filled worse than its intent's price before its symbol rests:
+    what is lost at the entry comes on top of the risk at the stop."""
+    slippage_cooldown_min: int = Field(60, ge=0, le=10_080)
+    """Market minutes that a symbol rests after such a fill."""
     leverage_max: float = Field(20.0, gt=0.0, le=500.0)
     """Largest gross notional as a multiple of equity."""
+    leverage_profile: Literal["none", "esma"] = "none"
+    """Rules of a regulator by which margin is counted beside the broker's: esma, for retail clients
+    in the European Union, 30:1 for pairs of USD, EUR, JPY, GBP, CAD and CHF, 20:1 for others."""
     quote_age_max_min: int = Field(20, ge=1, le=1440)
     """Market minutes after which a quote is too old to size with."""
     friday_flat_min: int = Field(60, ge=0, le=1440)
     """Minutes before the weekend close in which nothing is entered."""
+    week_open_rest_min: int = Field(60, ge=0, le=1440)
+    """Minutes after the week's open, Sunday 17:00 New York, in which nothing is entered: few trade,
+    spreads are wide, and gaps are still filling."""
+    rollover_min: int = Field(10, ge=0, le=240)
+    """Minutes before and after 17:00 New York in which nothing is entered: swaps are booked and
+    spreads are widest. On M15 that is one close a day."""
 
 
 class ExecutionSection(AgentSection):

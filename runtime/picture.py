@@ -16,6 +16,8 @@ from blackboard.facts import (
     Exposure,
     Fact,
     FeedStatus,
+    Lock,
+    LockReleased,
     ModelPromoted,
     ModelRolledBack,
     OrderIntent,
@@ -44,6 +46,8 @@ SEEN: tuple[type[Fact], ...] = (
     EquityMark,
     Exposure,
     FeedStatus,
+    Lock,
+    LockReleased,
     ModelPromoted,
     ModelRolledBack,
     OrderIntent,
@@ -76,6 +80,8 @@ class Picture(msgspec.Struct, kw_only=True):
     """By symbol, then voter."""
     decisions: dict[str, Decision] = msgspec.field(default_factory=dict)
     positions: dict[int, PositionChanged] = msgspec.field(default_factory=dict)
+    locks: dict[tuple[str, str, str], Lock] = msgspec.field(default_factory=dict)
+    """By scope, side and reason; those that have run out stay until another takes their place."""
     trades: int = 0
     pnl: float = 0.0
     trials: int = 0
@@ -83,6 +89,12 @@ class Picture(msgspec.Struct, kw_only=True):
     decided: int = 0
     intents: int = 0
     events: deque[str] = msgspec.field(default_factory=lambda: deque(maxlen=EVENTS_KEPT))
+
+    @property
+    def open_locks(self) -> list[Lock]:
+        """Locks that still hold, the one that ends first at the front."""
+        held = [lock for lock in self.locks.values() if self.now_ns < lock.valid_until_ns]
+        return sorted(held, key=lambda lock: (lock.valid_until_ns, lock.scope, lock.reason))
 
     def add(self, entry: Entry) -> str:
         """Take one entry; return the line it deserves, empty if none."""
@@ -118,6 +130,12 @@ class Picture(msgspec.Struct, kw_only=True):
                 self.positions[fact.ticket] = fact
                 if fact.lots == 0.0:
                     del self.positions[fact.ticket]
+            case Lock():
+                self.locks[fact.scope, fact.side, fact.reason] = fact
+            case LockReleased():
+                self.locks = {
+                    place: lock for place, lock in self.locks.items() if lock.scope != fact.scope
+                }
             case TradeClosed():
                 self.trades += 1
                 self.pnl += fact.pnl
@@ -130,6 +148,11 @@ class Picture(msgspec.Struct, kw_only=True):
 def clock_text(ns: int) -> str:
     """Return an instant as people read it, in UTC."""
     return datetime.fromtimestamp(ns / 1e9, UTC).strftime("%Y-%m-%d %H:%M")
+
+
+def lock_text(lock: Lock) -> str:
+    """Return what a lock forbids, until when, and why."""
+    return f"{lock.scope} {lock.side}: {lock.reason}, until {clock_text(lock.valid_until_ns)}"
 
 
 def _line(fact: Fact) -> str:  # noqa: C901 - one case a kind
@@ -157,6 +180,10 @@ def _line(fact: Fact) -> str:  # noqa: C901 - one case a kind
                 f"closed     {fact.scope} #{fact.ticket} by {fact.reason}: "
                 f"{fact.pnl:+.2f} ({fact.r_multiple:+.2f} R)"
             )
+        case Lock():
+            return f"locked     {lock_text(fact)}"
+        case LockReleased():
+            return f"unlocked   {fact.scope} {fact.side}: {fact.reason}"
         case TradingStateChanged():
             return f"state      {fact.previous} -> {fact.state}: {fact.reason}"
         case AgentHealth():

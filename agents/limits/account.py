@@ -4,7 +4,9 @@ Each reading builds on what the board holds of the reading before, so it is the 
 restart. Readings are taken one at a time for that reason: the next waits for the mark of the last.
 """
 
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import date
 from typing import NamedTuple
 
@@ -32,7 +34,7 @@ from models.decision.drawdown import (
     shifted_start,
 )
 from models.decision.exposure import share_of_equity
-from models.market.sessions import trading_day
+from models.market.sessions import HOUR_NS, trading_day
 
 SNAPSHOTS_WAITING_MAX = 10_000
 """Readings of the account that wait for their mark; beyond it the oldest is passed over."""
@@ -63,6 +65,8 @@ class Tally:
     entries: int = 0
     realised: float = 0.0
     consecutive_losses: int = 0
+    closes_ns: deque[int] = field(default_factory=deque)
+    """Closes of the approved intents of the latest hour, oldest first."""
 
     def roll_to(self, day: str) -> None:
         """Begin a new day; losses in a row go on."""
@@ -73,9 +77,28 @@ class Tally:
         """Return the intents approved in a day."""
         return self.entries if day == self.day else 0
 
+    def enter(self, close_ns: int) -> None:
+        """Count the approval of an intent."""
+        day = day_of(close_ns)
+        self.roll_to(day)
+        if day == self.day:
+            self.entries += 1
+        self.closes_ns.append(close_ns)
+        while self.closes_ns[0] <= close_ns - HOUR_NS:
+            self.closes_ns.popleft()
+
+    def entries_of_hour(self, close_ns: int) -> int:
+        """Return the intents approved in the hour that ends with a close."""
+        return entries_of_hour(self.closes_ns, close_ns)
+
     def realised_of(self, day: str) -> float:
         """Return the profit of trades closed in a day."""
         return self.realised if day == self.day else 0.0
+
+
+def entries_of_hour(closes_ns: Sequence[int], close_ns: int) -> int:
+    """Return how many closes lie in the hour that ends with a close, itself included."""
+    return sum(close_ns - HOUR_NS < each_ns <= close_ns for each_ns in closes_ns)
 
 
 def day_of(ts_ns: int) -> str:
@@ -114,7 +137,7 @@ class AccountView:
                 self.raised[breach.limit] = entry.seq
                 self._unhealed.update({breach.limit} & set(DRAWDOWN_LIMITS))
             case RiskApproved():
-                self._count_entry(day_of(entry.ts_event_ns))
+                self.tally.enter(entry.ts_event_ns)
             case TradeClosed() as closed:
                 self._count_trade(closed, day_of(entry.ts_event_ns))
             case OperatorCommand(command=Command.RESUME):
@@ -258,11 +281,6 @@ class AccountView:
         # What was read before the first mark adds nothing to it.
         waiting = self._snapshots.items()
         self._snapshots = {key: seen for key, seen in waiting if seen.ts_ns >= first.ts_ns}
-
-    def _count_entry(self, day: str) -> None:
-        self.tally.roll_to(day)
-        if day == self.tally.day:
-            self.tally.entries += 1
 
     def _count_trade(self, closed: TradeClosed, day: str) -> None:
         self.tally.roll_to(day)

@@ -12,14 +12,14 @@ from typing import NamedTuple
 
 from agents.limits.account import AccountView
 from agents.limits.locks import LockView
-from agents.limits.reservations import Commitment, OrderView, notional_of
+from agents.limits.reservations import Commitment, OrderView, notional_of, reserved
 from agents.limits.view import AdviceView, ControlView, MarketView, Seen
 from blackboard.facts import EquityMark, OrderIntent, PortfolioBudget, Quote, SymbolSpec
 from blackboard.facts.news import Coverage
 from config.agents import RiskSection
 from config.settings import Settings
 from models.decision import sizing
-from models.decision.exposure import share_of_equity
+from models.decision.exposure import share_of_equity, signed_correlation
 
 
 class Size(NamedTuple):
@@ -30,6 +30,20 @@ class Size(NamedTuple):
     risk_account: float
     notional: float
     factors: tuple[tuple[str, float], ...]
+
+
+class Entries(NamedTuple):
+    """How many intents were approved before this one, those on their way to the board included."""
+
+    of_day: int
+    of_hour: int
+
+
+class SameBet(NamedTuple):
+    """Something open whose profits move with those of the candidate, above the limit."""
+
+    held: Commitment
+    signed_correlation: float
 
 
 @dataclass(frozen=True)
@@ -53,7 +67,7 @@ class Candidate:
         seen: Seen[OrderIntent],
         views: Views,
         commitments: Sequence[Commitment],
-        entries_today: int,
+        entries: Entries,
         now_ns: int,
     ) -> None:
         self.seen = seen
@@ -62,7 +76,7 @@ class Candidate:
         self.views = views
         self.limits: RiskSection = views.settings.agents.risk
         self.commitments = commitments
-        self.entries_today = entries_today
+        self.entries = entries
         self.now_ns = now_ns
 
     @property
@@ -96,6 +110,41 @@ class Candidate:
         """The symbol's budget in force."""
         return self.views.advice.budget(self.symbol, self.seen.ts_ns)
 
+    def correlation(self, symbol: str, other: str) -> float:
+        """Return the correlation of two symbols as the latest budgets in force say; NaN if none."""
+        if symbol == other:
+            return 1.0
+        return self.views.advice.correlation(symbol, other, self.seen.ts_ns)
+
+    @cached_property
+    def same_bets(self) -> tuple[SameBet, ...]:
+        """What is open in other symbols and is the same bet; an unknown correlation makes none.
+
+        Heat with correlations (`correlated_heat_max`) counts the unknown ones as 1 already.
+        """
+        found = []
+        for held in self.commitments:
+            if held.symbol != self.symbol:
+                known = self.correlation(self.symbol, held.symbol)
+                signed = float(signed_correlation(self.intent.side.sign, held.side, known))
+                if signed > self.limits.correlation_max:
+                    found.append(SameBet(held, signed))
+        return tuple(found)
+
+    @property
+    def shared_frac(self) -> float:
+        """The least that the same bets leave of their budgets; without end if there are none.
+
+        Only `correlation_mode: share` lets anything of it be used.
+        """
+        return min(
+            (
+                float(sizing.shared_budget_frac(one.held.entry_frac, one.held.risk_frac))
+                for one in self.same_bets
+            ),
+            default=inf,
+        )
+
     @cached_property
     def kelly_frac(self) -> float:
         """Kelly fraction that the expected value implies; 0 or less means no edge."""
@@ -113,6 +162,7 @@ class Candidate:
         coverage = views.advice.coverage(self.now_ns)
         state = views.control.state
         is_half = state is not None and state.fact.halves_risk
+        shared = (("shared", self.shared_frac),) if self.same_bets else ()
         return (
             ("base", base),
             ("drawdown", sizing.drawdown_factor(drawdown, self.limits.drawdown_sizing)),
@@ -120,6 +170,7 @@ class Candidate:
             ("confidence", sizing.confidence_factor(base, self.kelly_frac)),
             ("news", sizing.HALF if coverage is Coverage.NOT_CONFIGURED else 1.0),
             ("state", sizing.HALF if is_half else 1.0),
+            *shared,
         )
 
     @cached_property
@@ -136,7 +187,7 @@ class Candidate:
             self.limits.risk_frac_min,
             self.limits.risk_frac_max,
         )
-        return float(budget_frac)
+        return min(float(budget_frac), self.shared_frac)
 
     @cached_property
     def loss_per_lot(self) -> float:
@@ -182,3 +233,14 @@ class Candidate:
             notional=notional_of(self.symbol, lots, self.views.market),
             factors=self.factors,
         )
+
+    @cached_property
+    def stake(self) -> Commitment:
+        """What an approval would put at stake."""
+        size, side = self.size, self.intent.side.sign
+        return reserved(self.symbol, side, size.risk_frac, size.lots, self.views.market)
+
+    @property
+    def stakes(self) -> tuple[Commitment, ...]:
+        """Everything that would be at stake with it."""
+        return (*self.commitments, self.stake)

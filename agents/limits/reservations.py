@@ -25,8 +25,8 @@ from blackboard.facts.execution import Outcome
 from models.decision.exposure import (
     UNKNOWN_RISK_FRAC,
     Holding,
+    loss_at_stop,
     notional,
-    risk_at_stop,
     share_of_equity,
 )
 
@@ -44,7 +44,11 @@ class Commitment:
     side: int
     """+1 long, −1 short."""
     risk_frac: float
-    """Share of equity lost at the stop."""
+    """Share of equity lost at the stop, 0 once it locks in a profit."""
+    stop_frac: float
+    """The same, negative where the stop locks in a profit."""
+    entry_frac: float
+    """Share of equity that was at risk at the entry."""
     notional: float
     """In account currency, without sign; 0 where the contract is unknown."""
     is_reserved: bool
@@ -125,11 +129,11 @@ class OrderView:
     def commitments(self, now_ns: int, market: MarketView, equity: float) -> tuple[Commitment, ...]:
         """Return everything at stake: positions by ticket, then approvals in their order."""
         approvals = [a for a in self._approvals.values() if a.may_lead_to_order(now_ns)]
-        reserved = {approval.seen.fact.intent_id for approval in approvals}
+        held = {approval.seen.fact.intent_id for approval in approvals}
         positions = [
             _of_position(position, market, equity)
             for _, position in sorted(self.positions.items())
-            if position.seen.fact.intent_id not in reserved
+            if position.seen.fact.intent_id not in held
         ]
         return (*positions, *(_of_approval(a.seen.fact, market) for a in approvals))
 
@@ -216,24 +220,43 @@ def notional_of(symbol: str, lots: float, market: MarketView) -> float:
     return float(notional(lots, middle, spec.contract_size, quote.account_per_quote))
 
 
+def reserved(
+    symbol: str, side: int, risk_frac: float, lots: float, market: MarketView
+) -> Commitment:
+    """Return what an approval puts at stake until its position is known."""
+    return Commitment(
+        symbol=symbol,
+        side=side,
+        risk_frac=risk_frac,
+        stop_frac=risk_frac,
+        entry_frac=risk_frac,
+        notional=notional_of(symbol, lots, market),
+        is_reserved=True,
+    )
+
+
 def _of_position(position: Position, market: MarketView, equity: float) -> Commitment:
     fact = position.seen.fact
+    stop_frac = _stop_frac(position, market, equity)
+    risk_frac = max(0.0, stop_frac)
     return Commitment(
         symbol=fact.scope,
         side=fact.side.sign,
-        risk_frac=_open_risk_frac(position, market, equity),
+        risk_frac=risk_frac,
+        stop_frac=stop_frac,
+        entry_frac=position.approved_frac or risk_frac,
         notional=notional_of(fact.scope, fact.lots, market),
         is_reserved=False,
     )
 
 
-def _open_risk_frac(position: Position, market: MarketView, equity: float) -> float:
+def _stop_frac(position: Position, market: MarketView, equity: float) -> float:
     fact = position.seen.fact
     contract = market.contract(fact.scope)
     if contract is None or fact.stop_price == 0.0:
         return position.approved_frac or UNKNOWN_RISK_FRAC
     spec, quote = contract
-    risk = risk_at_stop(
+    loss = loss_at_stop(
         fact.side.sign,
         fact.open_price,
         fact.stop_price,
@@ -241,14 +264,9 @@ def _open_risk_frac(position: Position, market: MarketView, equity: float) -> fl
         spec.contract_size,
         quote.account_per_quote,
     )
-    return float(share_of_equity(risk, equity))
+    return float(share_of_equity(loss, equity))
 
 
 def _of_approval(approved: RiskApproved, market: MarketView) -> Commitment:
-    return Commitment(
-        symbol=approved.scope,
-        side=approved.side.sign,
-        risk_frac=approved.risk_frac,
-        notional=notional_of(approved.scope, approved.lots, market),
-        is_reserved=True,
-    )
+    side = approved.side.sign
+    return reserved(approved.scope, side, approved.risk_frac, approved.lots, market)

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from math import inf, isfinite
 from typing import NamedTuple
 
+import numpy as np
+
 from agents.limits.candidate import Candidate
 from agents.limits.reasons import Reason
 from blackboard.facts import ACCOUNT
@@ -17,8 +19,21 @@ from blackboard.facts.decision import Side
 from blackboard.facts.market import FeedState
 from blackboard.facts.news import Coverage
 from models.decision.drawdown import drawdown_frac
-from models.decision.exposure import share_of_equity, signed_correlation
-from models.market.sessions import MINUTE_NS, week_close_ns
+from models.decision.exposure import (
+    correlated_heat_frac,
+    esma_leverage,
+    net_currency_risks,
+    share_of_equity,
+    slipped_frac,
+)
+from models.decision.sizing import HALF
+from models.market.sessions import (
+    DAY_NS,
+    MINUTE_NS,
+    market_clock_ns,
+    week_close_ns,
+    week_open_ns,
+)
 
 MAJORS = frozenset({"EURUSD", "GBPUSD", "USDJPY", "USDCHF", "AUDUSD", "USDCAD", "NZDUSD"})
 """Symbols with the narrower limit on the spread."""
@@ -127,12 +142,21 @@ def _quote_age(case: Candidate) -> Refusal | None:
 
 
 def _spread(case: Candidate) -> Refusal | None:
-    # Counted in whole points: in floats 1.1003 − 1.1 is more than three pips.
-    points = round((case.quote.ask - case.quote.bid) / case.spec.point)
+    points = case.views.market.spread_points(case.symbol)
     spread_pips = points / round(case.spec.pip / case.spec.point)
     if case.symbol in MAJORS:
         return _above(Reason.SPREAD_MAJORS, spread_pips, case.limits.spread_majors_pips_max)
     return _above(Reason.SPREAD, spread_pips, case.limits.spread_pips_max)
+
+
+def _spread_median(case: Candidate) -> Refusal | None:
+    market, limits = case.views.market, case.limits
+    usual = market.usual_spread_points(case.symbol, limits.spread_samples_min)
+    # Silent while too little is known: the fixed ceilings hold. A median of 0 has no multiples.
+    if not usual > 0.0:
+        return None
+    multiple = market.spread_points(case.symbol) / usual
+    return _above(Reason.SPREAD_MEDIAN, multiple, limits.spread_median_max)
 
 
 def _friday_flat(case: Candidate) -> Refusal | None:
@@ -140,6 +164,17 @@ def _friday_flat(case: Candidate) -> Refusal | None:
     if left_min > case.limits.friday_flat_min:
         return None
     return Refusal(Reason.FRIDAY_FLAT, left_min, float(case.limits.friday_flat_min))
+
+
+def _week_open(case: Candidate) -> Refusal | None:
+    since_min = (case.now_ns - week_open_ns(case.now_ns)) / MINUTE_NS
+    return _resting(Reason.WEEK_OPEN, since_min, float(case.limits.week_open_rest_min))
+
+
+def _rollover(case: Candidate) -> Refusal | None:
+    into_day_ns = market_clock_ns(case.now_ns) % DAY_NS
+    away_min = min(into_day_ns, DAY_NS - into_day_ns) / MINUTE_NS
+    return _resting(Reason.ROLLOVER, away_min, float(case.limits.rollover_min))
 
 
 def _calendar_unknown(case: Candidate) -> Refusal | None:
@@ -196,9 +231,14 @@ def _margin_use(case: Candidate) -> Refusal | None:
     return _at_least(Reason.MARGIN_USE, use_frac, case.limits.margin_use_max)
 
 
+def _entries_per_hour(case: Candidate) -> Refusal | None:
+    limit = float(case.limits.entries_per_hour_max)
+    return _above(Reason.ENTRIES_PER_HOUR, case.entries.of_hour + 1.0, limit)
+
+
 def _entries_per_day(case: Candidate) -> Refusal | None:
     limit = float(case.limits.entries_per_day_max)
-    return _above(Reason.ENTRIES_PER_DAY, case.entries_today + 1.0, limit)
+    return _above(Reason.ENTRIES_PER_DAY, case.entries.of_day + 1.0, limit)
 
 
 def _positions(case: Candidate) -> Refusal | None:
@@ -212,16 +252,15 @@ def _positions_per_symbol(case: Candidate) -> Refusal | None:
 
 
 def _correlation(case: Candidate) -> Refusal | None:
-    # A correlation that is not known refuses nothing here: heat adds the risks as if it were 1.
-    known = {} if case.budget is None else {c.other: c for c in case.budget.fact.correlations}
-    for held in case.commitments:
-        if held.symbol in known:
-            correlation = known[held.symbol].correlation
-            signed = float(signed_correlation(case.intent.side.sign, held.side, correlation))
-            if signed > case.limits.correlation_max:
-                limit = case.limits.correlation_max
-                return Refusal(Reason.CORRELATION, signed, limit, held.symbol)
-    return None
+    if not case.same_bets:
+        return None
+    # Less than the floor of a halved chain is no entry: its costs would be most of it.
+    if case.limits.correlation_mode == "share" and (
+        case.shared_frac >= case.limits.risk_frac_min * HALF
+    ):
+        return None
+    held, signed = case.same_bets[0]
+    return Refusal(Reason.CORRELATION, signed, case.limits.correlation_max, held.symbol)
 
 
 def _not_finite(case: Candidate) -> Refusal | None:
@@ -242,15 +281,68 @@ def _below_minimum_lot(case: Candidate) -> Refusal | None:
 
 
 def _heat(case: Candidate) -> Refusal | None:
-    heat = sum(held.risk_frac for held in case.commitments) + case.size.risk_frac
+    heat = sum(held.risk_frac for held in case.stakes)
     return _above(Reason.HEAT, heat, case.limits.heat_max)
 
 
+def _correlated_heat(case: Candidate) -> Refusal | None:
+    stakes = case.stakes
+    correlation = np.array(
+        [[case.correlation(one.symbol, two.symbol) for two in stakes] for one in stakes]
+    )
+    sides = np.array([held.side for held in stakes])
+    risks = np.array([held.risk_frac for held in stakes])
+    heat = float(correlated_heat_frac(sides, risks, correlation))
+    return _above(Reason.CORRELATED_HEAT, heat, case.limits.correlated_heat_max)
+
+
+def _currency_risk(case: Candidate) -> Refusal | None:
+    specs = case.views.market.specs
+    known = [held for held in case.stakes if held.symbol in specs]
+    pairs = [
+        (specs[held.symbol].fact.currency_base, specs[held.symbol].fact.currency_profit)
+        for held in known
+    ]
+    names = sorted({name for pair in pairs for name in pair})
+    net = net_currency_risks(
+        np.array([names.index(base) for base, _ in pairs]),
+        np.array([names.index(profit) for _, profit in pairs]),
+        np.array([held.side for held in known]),
+        np.array([held.risk_frac for held in known]),
+        len(names),
+    )
+    # What is held in a symbol that nobody specified may be a bet on any of them.
+    unknown = sum(held.risk_frac for held in case.stakes if held.symbol not in specs)
+    worst = int(np.argmax(np.abs(net)))
+    risk = abs(float(net[worst])) + unknown
+    return _above(Reason.CURRENCY_RISK, risk, case.limits.currency_risk_max, names[worst])
+
+
+def _slipped_heat(case: Candidate) -> Refusal | None:
+    factor = case.limits.slip_factor
+    cost = sum(float(slipped_frac(held.stop_frac, held.entry_frac, factor)) for held in case.stakes)
+    return _above(Reason.SLIPPED_HEAT, cost, case.limits.slipped_heat_max)
+
+
 def _leverage(case: Candidate) -> Refusal | None:
-    gross = sum(held.notional for held in case.commitments) + case.size.notional
+    gross = sum(held.notional for held in case.stakes)
     # The share is bounded, which a NaN would pass through as the lower bound.
     leverage = float(share_of_equity(gross, case.mark.equity)) if isfinite(gross) else inf
     return _above(Reason.LEVERAGE, leverage, case.limits.leverage_max)
+
+
+def _leverage_profile(case: Candidate) -> Refusal | None:
+    if case.limits.leverage_profile == "none":
+        return None
+    needed = sum(held.notional / _leverage_by_profile(case, held.symbol) for held in case.stakes)
+    return _above(Reason.LEVERAGE_PROFILE, needed, case.mark.equity, case.limits.leverage_profile)
+
+
+def _leverage_by_profile(case: Candidate, symbol: str) -> float:
+    seen = case.views.market.specs.get(symbol)
+    return (
+        1.0 if seen is None else esma_leverage(seen.fact.currency_base, seen.fact.currency_profit)
+    )
 
 
 def _margin(case: Candidate) -> Refusal | None:
@@ -261,13 +353,18 @@ def _margin(case: Candidate) -> Refusal | None:
     return _above(Reason.MARGIN, needed, snapshot.fact.margin_free)
 
 
-def _above(reason: Reason, value: float, limit: float) -> Refusal | None:
+def _above(reason: Reason, value: float, limit: float, detail: str = "") -> Refusal | None:
     # Asked this way round, a value that is no number is refused.
-    return None if value <= limit else Refusal(reason, value, limit)
+    return None if value <= limit else Refusal(reason, value, limit, detail)
 
 
 def _at_least(reason: Reason, value: float, limit: float) -> Refusal | None:
     return None if value < limit else Refusal(reason, value, limit)
+
+
+def _resting(reason: Reason, value_min: float, rest_min: float) -> Refusal | None:
+    # A rest of nothing refuses nothing, not even its own instant.
+    return None if rest_min == 0.0 or value_min > rest_min else Refusal(reason, value_min, rest_min)
 
 
 RULES: tuple[Rule, ...] = (
@@ -287,8 +384,11 @@ RULES: tuple[Rule, ...] = (
     _quote_missing,
     _quote_age,
     _spread,
+    _spread_median,
     # Is this a time to enter?
     _friday_flat,
+    _week_open,
+    _rollover,
     _calendar_unknown,
     _blackout,
     _losses_in_a_row,
@@ -297,6 +397,7 @@ RULES: tuple[Rule, ...] = (
     _daily_loss,
     _weekly_loss,
     _margin_use,
+    _entries_per_hour,
     _entries_per_day,
     # Does it fit beside what is open?
     _positions,
@@ -307,7 +408,11 @@ RULES: tuple[Rule, ...] = (
     _no_edge,
     _below_minimum_lot,
     _heat,
+    _correlated_heat,
+    _currency_risk,
+    _slipped_heat,
     _leverage,
+    _leverage_profile,
     _margin,
 )
 """Every rule, in the order asked; the first that refuses is the reason."""

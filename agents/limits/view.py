@@ -7,7 +7,10 @@ posts is not taken in.
 
 from collections import deque
 from dataclasses import dataclass
+from math import nan
 from typing import Generic, TypeVar
+
+import numpy as np
 
 from blackboard.entry import Entry
 from blackboard.facts import (
@@ -28,6 +31,7 @@ from blackboard.facts.control import Command, Health, TradingState
 from blackboard.facts.news import Coverage
 from config.agents import Mode
 from config.settings import Settings
+from models.market.spreads import SPREADS_PER_SLOT_MAX, spread_slot, usual_spread
 
 PENDING_MAX = 8
 """Versions of a fact with an effective time that are kept: the one in force and those to come."""
@@ -79,6 +83,8 @@ class MarketView:
         self.specs: dict[str, Seen[SymbolSpec]] = {}
         self.quotes: dict[str, Seen[Quote]] = {}
         self.feeds: dict[str, Seen[FeedStatus]] = {}
+        self._spreads: dict[tuple[str, int], deque[int]] = {}
+        """Latest spreads in points by symbol and slot of the day, the latest quote's included."""
 
     def see(self, entry: Entry) -> None:
         """Fold one entry into the view."""
@@ -90,16 +96,41 @@ class MarketView:
                 self.specs[symbol] = Seen(spec, entry)
             case Quote() as quote:
                 self.quotes[symbol] = Seen(quote, entry)
+                self._remember_spread(quote, entry.ts_event_ns)
             case FeedStatus() as status:
                 self.feeds[symbol] = Seen(status, entry)
             case _:
                 pass
+
+    def spread_points(self, symbol: str) -> int:
+        """Return the latest spread of a symbol whose specification and quote are known.
+
+        Counted in whole points: in floats 1.1003 − 1.1 is more than three pips.
+        """
+        quote = self.quotes[symbol].fact
+        return round((quote.ask - quote.bid) / self.specs[symbol].fact.point)
+
+    def usual_spread_points(self, symbol: str, samples_min: int) -> float:
+        """Return the median spread before the latest quote, in its hour; NaN if not known."""
+        slot = spread_slot(self.quotes[symbol].ts_ns)
+        known = self._spreads.get((symbol, slot), ())
+        # The latest quote of a symbol is also the latest of its slot; it does not measure itself.
+        earlier = np.array(known, dtype=np.float64)[:-1]
+        return float(usual_spread(earlier, samples_min))
 
     def contract(self, symbol: str) -> tuple[SymbolSpec, Quote] | None:
         """Return what values a position in a symbol, or None where it is not known."""
         if symbol not in self.specs or symbol not in self.quotes:
             return None
         return self.specs[symbol].fact, self.quotes[symbol].fact
+
+    def _remember_spread(self, quote: Quote, ts_ns: int) -> None:
+        if quote.scope not in self.specs:
+            return
+        kept = self._spreads.setdefault(
+            (quote.scope, spread_slot(ts_ns)), deque(maxlen=SPREADS_PER_SLOT_MAX + 1)
+        )
+        kept.append(self.spread_points(quote.scope))
 
 
 class AdviceView:
@@ -150,6 +181,15 @@ class AdviceView:
             if seen.fact.effective_from_ns <= close_ns and seen.is_valid(close_ns):
                 return seen
         return None
+
+    def correlation(self, symbol: str, other: str, close_ns: int) -> float:
+        """Return what either symbol's budget in force says of both; NaN where none does."""
+        for one, two in ((symbol, other), (other, symbol)):
+            budget = self.budget(one, close_ns)
+            for known in () if budget is None else budget.fact.correlations:
+                if known.other == two:
+                    return known.correlation
+        return nan
 
     def parameters(self, close_ns: int) -> Seen[ParametersChanged] | None:
         """Return the latest parameters in force at a close."""

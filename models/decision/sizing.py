@@ -99,6 +99,20 @@ def risk_budget_frac(
 
 
 @njit(cache=True)
+def shared_budget_frac(entry_frac: float, risk_frac: float) -> float:
+    """Return what is left of the budget of an open bet for a second one that is the same bet.
+
+    Parameters
+    ----------
+    entry_frac : float
+        Share of equity that the open one risked at its entry.
+    risk_frac : float
+        Share that it still risks at its stop, >= 0; less once the stop has been drawn up.
+    """
+    return max(0.0, entry_frac - risk_frac)
+
+
+@njit(cache=True)
 def loss_per_lot(
     stop_distance: float, spread: float, contract_size: float, account_per_quote: float, fee: float
 ) -> float:

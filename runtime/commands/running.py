@@ -21,7 +21,7 @@ from runtime.book import Book, find_book
 from runtime.clock import NS, process_s, sleep_s, wall_ns
 from runtime.commands.options import BookOption, ConfigOption, JsonOption, load
 from runtime.mailbox import STOP_LETTER, Letter, leave
-from runtime.picture import SEEN_KINDS, Picture, clock_text
+from runtime.picture import SEEN_KINDS, Picture, clock_text, lock_text
 from runtime.status import Status, read_status
 
 _console = Console(soft_wrap=True, highlight=False, markup=False)
@@ -84,6 +84,8 @@ def _lines(picture: Picture) -> Iterator[tuple[str, str]]:
         )
     if not picture.positions:
         yield "positions", "none"
+    for lock in picture.open_locks:
+        yield "lock", lock_text(lock)
 
 
 def agents(book: BookOption = "", config: ConfigOption = None, json: JsonOption = False) -> None:
@@ -228,6 +230,7 @@ def _as_data(book: Book, told: Status | None, picture: Picture) -> dict[str, obj
         "account": picture.account,
         "mark": picture.mark,
         "positions": list(picture.positions.values()),
+        "locks": picture.open_locks,
         "trades": picture.trades,
         "pnl": picture.pnl,
     }

@@ -93,7 +93,9 @@ def _settings(
             risk=RiskSection(
                 entry_cooldown_min=0,
                 stop_cooldown_min=0,
+                stop_side_cooldown_min=0,
                 losses_cooldown_min=30,
+                entries_per_hour_max=100,
                 entries_per_day_max=100,
                 consecutive_losses_max=20,
                 daily_loss_max=0.06,

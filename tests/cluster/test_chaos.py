@@ -57,8 +57,8 @@ cluster: {dashboard: false, restarts_max: 50, health_timeout_s: 1.0, watch_inter
 agents:
   technical: {calibration_rows_min: 50, calibration_ridge: 10.0}
   risk: {entry_cooldown_min: 0, stop_cooldown_min: 0, losses_cooldown_min: 30,
-    entries_per_day_max: 100, consecutive_losses_max: 20, daily_loss_max: 0.06,
-    weekly_loss_max: 0.2}
+    stop_side_cooldown_min: 0, entries_per_hour_max: 100, entries_per_day_max: 100,
+    consecutive_losses_max: 20, daily_loss_max: 0.06, weekly_loss_max: 0.2}
 """
 """Costs are small and every lean is acted on, so that orders meet the sites often."""
 OWN_MAGIC_MIN = 1 << 32

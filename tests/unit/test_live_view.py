@@ -6,8 +6,22 @@ from typing import cast
 import pytest
 from rich.console import Console
 
-from blackboard.facts import AnyFact, EquityMark, Fact, PositionChanged, Summary, TradeClosed, Vote
+from blackboard.facts import (
+    ACCOUNT,
+    AnyFact,
+    EquityMark,
+    Fact,
+    Lock,
+    LockReleased,
+    PositionChanged,
+    Summary,
+    TradeClosed,
+    Vote,
+)
 from blackboard.facts.control import Health, TradingState
+from blackboard.facts.permission import LockSide
+from models.market.sessions import MINUTE_NS
+from runtime.commands.running import _lines
 from runtime.live_view import render
 from runtime.picture import EVENTS_KEPT, SEEN, Picture
 from runtime.status import AgentLine, Status
@@ -183,3 +197,26 @@ def test_events_are_bounded() -> None:
     picture = a_picture(*(a_health() for _ in range(EVENTS_KEPT + 1)))
 
     assert len(picture.events) == EVENTS_KEPT
+
+
+def a_lock(scope: str, side: LockSide, until_ns: int, reason: str = "stop_cooldown_min") -> Lock:
+    """Return a rest of a symbol or of the account."""
+    return Lock(scope=scope, side=side, reason=reason, valid_until_ns=until_ns)
+
+
+def test_status_tells_each_lock_with_reason_and_end() -> None:
+    """Those that hold are told, the first to end first; what ran out or was lifted is not."""
+    hour_ns = 60 * MINUTE_NS
+    picture = a_picture(
+        a_lock("EURUSD", LockSide.BUY, T0_NS + 2 * hour_ns, "stop_side_cooldown_min"),
+        a_lock("EURUSD", LockSide.BOTH, T0_NS + hour_ns),
+        a_lock("GBPUSD", LockSide.BOTH, T0_NS),
+        a_lock(ACCOUNT, LockSide.BOTH, T0_NS + hour_ns, "consecutive_losses_max"),
+        LockReleased(scope=ACCOUNT, side=LockSide.BOTH, reason="resume by cli"),
+    )
+
+    assert [text for label, text in _lines(picture) if label == "lock"] == [
+        "EURUSD BOTH: stop_cooldown_min, until 2025-03-05 13:00",
+        "EURUSD BUY: stop_side_cooldown_min, until 2025-03-05 14:00",
+    ]
+    assert picture.events[-1] == "2025-03-05 12:00 unlocked   account BOTH: resume by cli"

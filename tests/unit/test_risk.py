@@ -27,6 +27,7 @@ from blackboard.facts.execution import Origin, Outcome
 from blackboard.facts.market import FeedState
 from blackboard.facts.news import Coverage
 from blackboard.facts.opinion import SymbolCorrelation
+from blackboard.facts.permission import LockSide
 from models.market.sessions import DAY_NS, HOUR_NS, MINUTE_NS
 from tests.builders import (
     M15_NS,
@@ -145,6 +146,22 @@ def friday_evening(desk: Desk) -> None:
     desk.say(an_intent(valid_until_ns=desk.now_ns))
 
 
+def sunday_evening(desk: Desk) -> None:
+    """Judge half an hour after the week's open: Sunday 21:30 UTC, New York's first summer day."""
+    desk.now_ns = T0_NS + 4 * DAY_NS + 9 * HOUR_NS + 30 * MINUTE_NS
+    desk.say(a_quote(), a_snapshot())
+    desk.run()
+    desk.say(an_intent(valid_until_ns=desk.now_ns))
+
+
+def after_the_rollover(desk: Desk) -> None:
+    """Judge five minutes after 17:00 New York, 22:00 UTC in winter."""
+    desk.now_ns = T0_NS + 10 * HOUR_NS + 5 * MINUTE_NS
+    desk.say(a_quote(), a_snapshot())
+    desk.run()
+    desk.say(an_intent(valid_until_ns=desk.now_ns))
+
+
 def an_old_quote(desk: Desk) -> None:
     """Let 21 minutes pass without a price."""
     desk.now_ns += 21 * MINUTE_NS
@@ -192,16 +209,33 @@ CASES: list[tuple[str, dict[str, Any], Story, float, float]] = [
     ("quote_missing", {}, say(a_quote(valid_until_ns=T0_NS - 1)), 0.0, 1.0),
     ("quote_age_max_min", {}, an_old_quote, 21.0, 20.0),
     ("spread_majors_pips_max", {}, say(a_quote(ask=1.10031)), 3.1, 3.0),
+    (
+        "spread_median_max",  # 16 points where three quotes of the hour had 10
+        {"spread_samples_min": 3},
+        say(a_quote(), a_quote(), a_quote(ask=1.10016)),
+        1.6,
+        1.5,
+    ),
     ("friday_flat_min", {}, friday_evening, 45.0, 60.0),
+    ("week_open_rest_min", {}, sunday_evening, 30.0, 60.0),
+    ("rollover_min", {}, after_the_rollover, 5.0, 10.0),
     ("calendar_unknown", {}, say(a_coverage(Coverage.UNKNOWN)), 0.0, 1.0),
     ("calendar_unknown", {}, say(a_coverage(valid_until_ns=T0_NS - 1)), 0.0, 1.0),
     ("blackout", {}, say(a_blackout()), 1.0, 0.0),
     ("consecutive_losses_max", {"consecutive_losses_max": 2}, a_losing_run, 2.0, 2.0),
     ("entry_cooldown_min", {}, say(a_trade(ticket=7, pnl=5.0)), 30.0, 0.0),
     ("stop_cooldown_min", {}, say(a_trade(ticket=7, reason="stop")), 60.0, 0.0),
+    (
+        "stop_side_cooldown_min",
+        {"stop_cooldown_min": 0},
+        say(a_trade(ticket=7, reason="stop")),
+        120.0,
+        0.0,
+    ),
     ("daily_loss_max", {}, say(a_snapshot(equity=9_800.0)), 0.02, 0.02),
     ("weekly_loss_max", {"daily_loss_max": 0.2}, say(a_snapshot(equity=9_500.0)), 0.05, 0.05),
     ("margin_use_max", {}, say(a_snapshot(margin=8_000.0)), 0.8, 0.8),
+    ("entries_per_hour_max", {"entries_per_hour_max": 1}, an_earlier_approval, 2.0, 1.0),
     ("entries_per_day_max", {"entries_per_day_max": 1}, an_earlier_approval, 2.0, 1.0),
     ("positions_max", {"positions_max": 1}, say(a_position("GBPUSD")), 2.0, 1.0),
     ("positions_max", {"positions_max": 1}, an_earlier_approval, 2.0, 1.0),
@@ -213,7 +247,24 @@ CASES: list[tuple[str, dict[str, Any], Story, float, float]] = [
     ("heat_max", {"heat_max": 0.004}, say(), 0.004991, 0.004),
     ("heat_max", {"heat_max": 0.009}, an_earlier_approval, 0.009982, 0.009),
     ("heat_max", {}, say(a_position("GBPUSD", stop_price=0.0, intent_id="")), 0.024991, 0.02),
+    # Nobody knows the correlation, so both count as one bet: 0.004991 + 0.004991.
+    (
+        "correlated_heat_max",
+        {"correlated_heat_max": 0.009},
+        an_earlier_approval,
+        0.009982,
+        0.009,
+    ),
+    ("currency_risk_max", {"currency_risk_max": 0.009}, an_earlier_approval, 0.009982, 0.009),
+    ("slipped_heat_max", {"slipped_heat_max": 0.014}, say(), 0.014973, 0.014),  # 3 × 0.004991
     ("leverage_max", {"leverage_max": 2.0}, say(), 2.530115, 2.0),  # 0.23 × 110,005 / 10,000
+    (
+        "leverage_profile",
+        {"leverage_profile": "esma", "leverage_max": 500.0},
+        say(a_position("GBPUSD", lots=3.0, stop_price=1.1, intent_id="")),  # no risk at its stop
+        (330_015.0 + 25_301.15) / 30,
+        10_000.0,
+    ),
     ("margin", {}, say(a_snapshot(margin_free=800.0)), 25_301.15 / 30, 800.0),  # 0.23 × 110,005
 ]
 
@@ -239,12 +290,12 @@ def test_every_rule_refuses(
 
 def test_no_rule_is_without_a_case() -> None:
     """Every rule of the table has refused somewhere in this file."""
-    elsewhere = {"no_account", "spread_pips_max"}
+    elsewhere = {"no_account", "spread_pips_max", "slippage_pips_max"}
 
     refused = {reason for reason, *_ in CASES} | elsewhere
 
-    # One rule for both breakers, one for both spreads, one for both cooldowns.
-    assert len(refused) - 3 == len(RULES)
+    # One rule for both breakers, one for both ceilings of spreads, one for the locks of a symbol.
+    assert len(refused) - 5 == len(RULES)
 
 
 def test_cross_has_the_wider_limit_of_the_spread() -> None:
@@ -728,12 +779,14 @@ def test_lock_runs_out_by_itself() -> None:
     desk.say(a_trade(reason="stop"))
     desk.run()
 
-    (lock,) = [entry.fact for entry in desk.board.history(Lock)]
+    lock, of_side = [entry.fact for entry in desk.board.history(Lock)]
     assert isinstance(lock, Lock)
+    assert isinstance(of_side, Lock)
     assert (lock.scope, lock.reason) == ("EURUSD", "stop_cooldown_min")
     assert lock.valid_until_ns == T0_NS + 60 * MINUTE_NS
+    assert (of_side.side, of_side.reason) == (LockSide.BUY, "stop_side_cooldown_min")
 
-    desk.now_ns = lock.valid_until_ns
+    desk.now_ns = of_side.valid_until_ns
     desk.say(a_snapshot(), a_quote())
     desk.run()
     desk.say(an_intent(valid_until_ns=desk.now_ns))

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from agents.limits.account import SNAPSHOTS_WAITING_MAX, AccountView
-from agents.limits.candidate import Candidate
+from agents.limits.candidate import Candidate, Entries
 from agents.limits.reasons import WATCHED, Reason
 from agents.limits.reservations import Commitment
 from agents.limits.rules import first_refusal
@@ -179,9 +179,11 @@ def test_f16_after_a_stop_out_the_symbol_rests() -> None:
     desk.say(a_trade(reason="stop_out"))
     desk.run()
 
-    lock = desk.latest(Lock)
-    assert isinstance(lock, Lock)
-    assert (lock.scope, lock.reason) == ("EURUSD", "stop_cooldown_min")
+    locks = [entry.fact for entry in desk.board.history(Lock)]
+    assert [(lock.scope, lock.reason) for lock in locks if isinstance(lock, Lock)] == [
+        ("EURUSD", "stop_cooldown_min"),
+        ("EURUSD", "stop_side_cooldown_min"),
+    ]
     assert refusal(desk) == "stop_cooldown_min"
 
 
@@ -502,10 +504,11 @@ def test_p8_a_sum_that_is_no_number_is_refused(
     desk = Desk(agent)
     desk.say(*market(), a_state(), a_reconciled(), a_coverage(), a_snapshot())
     desk.run()
-    held = Commitment("GBPUSD", 1, risk_frac, notional, is_reserved=False)
+    fracs = {"risk_frac": risk_frac, "stop_frac": risk_frac, "entry_frac": risk_frac}
+    held = Commitment("GBPUSD", 1, notional=notional, is_reserved=False, **fracs)
     intent = Seen(an_intent(), an_entry(an_intent()))
 
-    refusal = first_refusal(Candidate(intent, agent._views, (held,), 0, T0_NS))
+    refusal = first_refusal(Candidate(intent, agent._views, (held,), Entries(0, 0), T0_NS))
     assert (refusal.reason if refusal else None) is reason
 
 

@@ -10,6 +10,7 @@ from models.decision.sizing import (
     loss_per_lot,
     lots_at_risk,
     risk_budget_frac,
+    shared_budget_frac,
     target_probability,
 )
 
@@ -111,3 +112,9 @@ def test_every_cent_of_a_lot_is_its_own_floor() -> None:
 def test_lots_never_exceed_the_budget(equity: float, frac: float, expected: float) -> None:
     """Rounding up would exceed the budget, so too small is nothing at all."""
     assert lots_at_risk(equity, frac, 217.0, 0.01, 0.01, 50.0) == expected
+
+
+def test_a_shared_budget_is_what_is_no_longer_at_risk() -> None:
+    """Half a percent at the entry, 0.2 % at the stop now: 0.3 % is left, and never less than 0."""
+    assert shared_budget_frac(0.005, 0.002) == pytest.approx(0.003)
+    assert shared_budget_frac(0.005, 0.006) == 0.0
