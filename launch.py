@@ -24,6 +24,7 @@ from runtime.commands import (  # noqa: E402
     doctor,
     explain,
     kill_switch,
+    prove_safety,
     repair,
     running,
     simulate,
@@ -40,7 +41,18 @@ app = typer.Typer(
     rich_markup_mode=None,
     help="Quorum: nine agents, one blackboard, every order explained.",
 )
-for _group in (start, backtest, running, kill_switch, explain, truth, repair, simulate, doctor):
+for _group in (
+    start,
+    backtest,
+    running,
+    kill_switch,
+    explain,
+    truth,
+    prove_safety,
+    repair,
+    simulate,
+    doctor,
+):
     _group.mount(app)
 app.add_typer(configuration.app, name="config")
 app.add_typer(terminal.app, name="terminal")

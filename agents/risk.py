@@ -12,8 +12,9 @@ from agents.limits.account import AccountView, day_of, entries_of_hour
 from agents.limits.candidate import Candidate, Entries, Views
 from agents.limits.locks import LockView
 from agents.limits.reasons import Reason
+from agents.limits.refusal import Refusal
 from agents.limits.reservations import Commitment, OrderView, holdings
-from agents.limits.rules import Refusal, first_refusal
+from agents.limits.rules import first_refusal
 from agents.limits.view import AdviceView, ControlView, MarketView, Seen
 from agents.requests import Wake
 from blackboard.entry import Draft, Entry

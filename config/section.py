@@ -1,6 +1,8 @@
 """What every section of the settings has in common: frozen, strict, validated defaults included."""
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict
+from typing import Final
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, JsonValue
 
 
 class Section(BaseModel):
@@ -13,6 +15,11 @@ class Section(BaseModel):
         use_attribute_docstrings=True,
         allow_inf_nan=False,
     )
+
+
+LIMIT: Final[dict[str, JsonValue]] = {"is_limit": True}
+"""Marks a setting outside the risk section that refuses orders or trips a breaker, as
+`json_schema_extra`; `python launch.py prove-safety` must show an order that it refuses."""
 
 
 def _items_of(value: object) -> object:

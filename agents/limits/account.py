@@ -123,6 +123,8 @@ class AccountView:
         """Whether a person resumed after hearing that the mark cannot be rebuilt."""
         self._unhealed: set[str] = set()
         """Drawdown limits breached since the drawdown from the high-water mark was last below."""
+        self._begun_anew: set[str] = set()
+        """Those of them after whose breach trading has begun again, with a mark of its own."""
 
     def see(self, entry: Entry) -> None:
         """Fold one entry into the view."""
@@ -267,6 +269,8 @@ class AccountView:
         if self.mark is None:
             self.raised.pop(Reason.HIGH_WATER_MARK, None)
             self._pass_over(seen)
+        elif _begins_anew(self.mark.fact, seen.fact):
+            self._begun_anew.update(self.raised.keys() & set(DRAWDOWN_LIMITS))
         self.mark = seen
         if self.counters is None:
             return
@@ -276,6 +280,7 @@ class AccountView:
         for limit in DRAWDOWN_LIMITS:
             if seen.fact.drawdown_frac < getattr(self._limits, limit):
                 self._unhealed.discard(limit)
+                self._begun_anew.discard(limit)
 
     def _pass_over(self, first: Seen[EquityMark]) -> None:
         # What was read before the first mark adds nothing to it.
@@ -294,9 +299,11 @@ class AccountView:
         self, limit: Reason, mark: EquityMark, threshold: float, consequence: str
     ) -> Reading:
         # Once a breach has led back to trading, the high-water mark would either trip at once
-        # again or never; the mark of the new beginning trips after as deep a fall from there.
+        # again or never; the mark of the new beginning trips after as deep a fall from there. A
+        # limit that is breached during a probation has not led back yet: by the probation's mark
+        # its breach would seem over at the next reading.
         value = mark.drawdown_frac
-        if limit in self._unhealed and mark.probation_mark > 0.0:
+        if limit in self._begun_anew and mark.probation_mark > 0.0:
             value = float(drawdown_frac(mark.equity, mark.probation_mark))
         return Reading(limit, value, threshold, consequence)
 
@@ -315,6 +322,15 @@ class AccountView:
 
     def _may_enter_again(self, control: ControlView) -> bool:
         return control.may_enter and not self.unanswered_breach(control)
+
+
+def _begins_anew(before: EquityMark, after: EquityMark) -> bool:
+    """Whether a probation's mark was set to the equity and not continued: continued, none falls."""
+    if after.probation_mark == 0.0 or before.probation_mark == 0.0:
+        return after.probation_mark > 0.0
+    paid_in = after.deposits - before.deposits
+    continued = advance_mark(before.probation_mark, paid_in, after.equity)
+    return bool(after.probation_mark < continued)
 
 
 def margin_use_frac(snapshot: AccountSnapshot) -> float:

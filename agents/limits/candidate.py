@@ -133,10 +133,9 @@ class Candidate:
 
     @property
     def shared_frac(self) -> float:
-        """The least that the same bets leave of their budgets; without end if there are none.
-
-        Only `correlation_mode: share` lets anything of it be used.
-        """
+        """What the entry may risk of the budgets of the same bets, where it shares them at all."""
+        if self.limits.correlation_mode == "refuse":
+            return inf
         return min(
             (
                 float(sizing.shared_budget_frac(one.held.entry_frac, one.held.risk_frac))
@@ -162,7 +161,7 @@ class Candidate:
         coverage = views.advice.coverage(self.now_ns)
         state = views.control.state
         is_half = state is not None and state.fact.halves_risk
-        shared = (("shared", self.shared_frac),) if self.same_bets else ()
+        shared = (("shared", self.shared_frac),) if self.shared_frac < inf else ()
         return (
             ("base", base),
             ("drawdown", sizing.drawdown_factor(drawdown, self.limits.drawdown_sizing)),

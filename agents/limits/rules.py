@@ -6,26 +6,29 @@ is no number is refused.
 """
 
 from collections.abc import Callable
-from math import inf, isfinite
-from typing import NamedTuple
-
-import numpy as np
+from math import inf
 
 from agents.limits.candidate import Candidate
 from agents.limits.reasons import Reason
+from agents.limits.refusal import Refusal, above_limit, at_limit, within_rest
+from agents.limits.stakes import (
+    below_minimum_lot,
+    correlated_heat,
+    currency_risk,
+    heat,
+    leverage,
+    leverage_profile,
+    margin,
+    no_edge,
+    not_finite,
+    slipped_heat,
+)
 from blackboard.facts import ACCOUNT
 from blackboard.facts.control import TradingState
 from blackboard.facts.decision import Side
 from blackboard.facts.market import FeedState
 from blackboard.facts.news import Coverage
 from models.decision.drawdown import drawdown_frac
-from models.decision.exposure import (
-    correlated_heat_frac,
-    esma_leverage,
-    net_currency_risks,
-    share_of_equity,
-    slipped_frac,
-)
 from models.decision.sizing import HALF
 from models.market.sessions import (
     DAY_NS,
@@ -40,15 +43,6 @@ MAJORS = frozenset({"EURUSD", "GBPUSD", "USDJPY", "USDCHF", "AUDUSD", "USDCAD", 
 
 TRADE_MODES_OF_SIDE = {Side.BUY: frozenset({1, 4}), Side.SELL: frozenset({2, 4})}
 """The terminal's trade modes in which a side may be opened: long only 1, short only 2, full 4."""
-
-
-class Refusal(NamedTuple):
-    """Why an entry may not be made: a figure that was not within its limit."""
-
-    reason: Reason
-    value: float
-    limit: float
-    detail: str = ""
 
 
 Rule = Callable[[Candidate], Refusal | None]
@@ -138,15 +132,15 @@ def _quote_missing(case: Candidate) -> Refusal | None:
 
 def _quote_age(case: Candidate) -> Refusal | None:
     age_min = (case.now_ns - case.views.market.quotes[case.symbol].ts_ns) / MINUTE_NS
-    return _above(Reason.QUOTE_AGE, age_min, float(case.limits.quote_age_max_min))
+    return above_limit(Reason.QUOTE_AGE, age_min, float(case.limits.quote_age_max_min))
 
 
 def _spread(case: Candidate) -> Refusal | None:
     points = case.views.market.spread_points(case.symbol)
     spread_pips = points / round(case.spec.pip / case.spec.point)
     if case.symbol in MAJORS:
-        return _above(Reason.SPREAD_MAJORS, spread_pips, case.limits.spread_majors_pips_max)
-    return _above(Reason.SPREAD, spread_pips, case.limits.spread_pips_max)
+        return above_limit(Reason.SPREAD_MAJORS, spread_pips, case.limits.spread_majors_pips_max)
+    return above_limit(Reason.SPREAD, spread_pips, case.limits.spread_pips_max)
 
 
 def _spread_median(case: Candidate) -> Refusal | None:
@@ -156,7 +150,7 @@ def _spread_median(case: Candidate) -> Refusal | None:
     if not usual > 0.0:
         return None
     multiple = market.spread_points(case.symbol) / usual
-    return _above(Reason.SPREAD_MEDIAN, multiple, limits.spread_median_max)
+    return above_limit(Reason.SPREAD_MEDIAN, multiple, limits.spread_median_max)
 
 
 def _friday_flat(case: Candidate) -> Refusal | None:
@@ -168,13 +162,13 @@ def _friday_flat(case: Candidate) -> Refusal | None:
 
 def _week_open(case: Candidate) -> Refusal | None:
     since_min = (case.now_ns - week_open_ns(case.now_ns)) / MINUTE_NS
-    return _resting(Reason.WEEK_OPEN, since_min, float(case.limits.week_open_rest_min))
+    return within_rest(Reason.WEEK_OPEN, since_min, float(case.limits.week_open_rest_min))
 
 
 def _rollover(case: Candidate) -> Refusal | None:
     into_day_ns = market_clock_ns(case.now_ns) % DAY_NS
     away_min = min(into_day_ns, DAY_NS - into_day_ns) / MINUTE_NS
-    return _resting(Reason.ROLLOVER, away_min, float(case.limits.rollover_min))
+    return within_rest(Reason.ROLLOVER, away_min, float(case.limits.rollover_min))
 
 
 def _calendar_unknown(case: Candidate) -> Refusal | None:
@@ -216,155 +210,51 @@ def _daily_loss(case: Candidate) -> Refusal | None:
     counters = case.views.account.counters
     assert counters is not None  # posted with the mark
     loss = float(drawdown_frac(case.mark.equity, counters.fact.start_equity))
-    return _at_least(Reason.DAILY_LOSS, loss, case.limits.daily_loss_max)
+    return at_limit(Reason.DAILY_LOSS, loss, case.limits.daily_loss_max)
 
 
 def _weekly_loss(case: Candidate) -> Refusal | None:
     counters = case.views.account.counters
     assert counters is not None  # posted with the mark
     loss = float(drawdown_frac(case.mark.equity, counters.fact.week_start_equity))
-    return _at_least(Reason.WEEKLY_LOSS, loss, case.limits.weekly_loss_max)
+    return at_limit(Reason.WEEKLY_LOSS, loss, case.limits.weekly_loss_max)
 
 
 def _margin_use(case: Candidate) -> Refusal | None:
     use_frac = case.views.account.margin_use_frac
-    return _at_least(Reason.MARGIN_USE, use_frac, case.limits.margin_use_max)
+    return at_limit(Reason.MARGIN_USE, use_frac, case.limits.margin_use_max)
 
 
 def _entries_per_hour(case: Candidate) -> Refusal | None:
     limit = float(case.limits.entries_per_hour_max)
-    return _above(Reason.ENTRIES_PER_HOUR, case.entries.of_hour + 1.0, limit)
+    return above_limit(Reason.ENTRIES_PER_HOUR, case.entries.of_hour + 1.0, limit)
 
 
 def _entries_per_day(case: Candidate) -> Refusal | None:
     limit = float(case.limits.entries_per_day_max)
-    return _above(Reason.ENTRIES_PER_DAY, case.entries.of_day + 1.0, limit)
+    return above_limit(Reason.ENTRIES_PER_DAY, case.entries.of_day + 1.0, limit)
 
 
 def _positions(case: Candidate) -> Refusal | None:
-    return _above(Reason.POSITIONS, len(case.commitments) + 1.0, float(case.limits.positions_max))
+    return above_limit(
+        Reason.POSITIONS, len(case.commitments) + 1.0, float(case.limits.positions_max)
+    )
 
 
 def _positions_per_symbol(case: Candidate) -> Refusal | None:
     same = sum(held.symbol == case.symbol for held in case.commitments)
     limit = float(case.limits.positions_per_symbol_max)
-    return _above(Reason.POSITIONS_PER_SYMBOL, same + 1.0, limit)
+    return above_limit(Reason.POSITIONS_PER_SYMBOL, same + 1.0, limit)
 
 
 def _correlation(case: Candidate) -> Refusal | None:
     if not case.same_bets:
         return None
     # Less than the floor of a halved chain is no entry: its costs would be most of it.
-    if case.limits.correlation_mode == "share" and (
-        case.shared_frac >= case.limits.risk_frac_min * HALF
-    ):
+    if case.limits.risk_frac_min * HALF <= case.shared_frac < inf:
         return None
     held, signed = case.same_bets[0]
     return Refusal(Reason.CORRELATION, signed, case.limits.correlation_max, held.symbol)
-
-
-def _not_finite(case: Candidate) -> Refusal | None:
-    for name, value in case.figures:
-        if not isfinite(value):
-            return Refusal(Reason.NOT_FINITE, 0.0, 1.0, name)
-    return None
-
-
-def _no_edge(case: Candidate) -> Refusal | None:
-    return None if case.kelly_frac > 0.0 else Refusal(Reason.NO_EDGE, case.kelly_frac, 0.0)
-
-
-def _below_minimum_lot(case: Candidate) -> Refusal | None:
-    if case.size.lots > 0.0:
-        return None
-    return Refusal(Reason.BELOW_MINIMUM_LOT, case.size.lots, case.spec.volume_min_lots)
-
-
-def _heat(case: Candidate) -> Refusal | None:
-    heat = sum(held.risk_frac for held in case.stakes)
-    return _above(Reason.HEAT, heat, case.limits.heat_max)
-
-
-def _correlated_heat(case: Candidate) -> Refusal | None:
-    stakes = case.stakes
-    correlation = np.array(
-        [[case.correlation(one.symbol, two.symbol) for two in stakes] for one in stakes]
-    )
-    sides = np.array([held.side for held in stakes])
-    risks = np.array([held.risk_frac for held in stakes])
-    heat = float(correlated_heat_frac(sides, risks, correlation))
-    return _above(Reason.CORRELATED_HEAT, heat, case.limits.correlated_heat_max)
-
-
-def _currency_risk(case: Candidate) -> Refusal | None:
-    specs = case.views.market.specs
-    known = [held for held in case.stakes if held.symbol in specs]
-    pairs = [
-        (specs[held.symbol].fact.currency_base, specs[held.symbol].fact.currency_profit)
-        for held in known
-    ]
-    names = sorted({name for pair in pairs for name in pair})
-    net = net_currency_risks(
-        np.array([names.index(base) for base, _ in pairs]),
-        np.array([names.index(profit) for _, profit in pairs]),
-        np.array([held.side for held in known]),
-        np.array([held.risk_frac for held in known]),
-        len(names),
-    )
-    # What is held in a symbol that nobody specified may be a bet on any of them.
-    unknown = sum(held.risk_frac for held in case.stakes if held.symbol not in specs)
-    worst = int(np.argmax(np.abs(net)))
-    risk = abs(float(net[worst])) + unknown
-    return _above(Reason.CURRENCY_RISK, risk, case.limits.currency_risk_max, names[worst])
-
-
-def _slipped_heat(case: Candidate) -> Refusal | None:
-    factor = case.limits.slip_factor
-    cost = sum(float(slipped_frac(held.stop_frac, held.entry_frac, factor)) for held in case.stakes)
-    return _above(Reason.SLIPPED_HEAT, cost, case.limits.slipped_heat_max)
-
-
-def _leverage(case: Candidate) -> Refusal | None:
-    gross = sum(held.notional for held in case.stakes)
-    # The share is bounded, which a NaN would pass through as the lower bound.
-    leverage = float(share_of_equity(gross, case.mark.equity)) if isfinite(gross) else inf
-    return _above(Reason.LEVERAGE, leverage, case.limits.leverage_max)
-
-
-def _leverage_profile(case: Candidate) -> Refusal | None:
-    if case.limits.leverage_profile == "none":
-        return None
-    needed = sum(held.notional / _leverage_by_profile(case, held.symbol) for held in case.stakes)
-    return _above(Reason.LEVERAGE_PROFILE, needed, case.mark.equity, case.limits.leverage_profile)
-
-
-def _leverage_by_profile(case: Candidate, symbol: str) -> float:
-    seen = case.views.market.specs.get(symbol)
-    return (
-        1.0 if seen is None else esma_leverage(seen.fact.currency_base, seen.fact.currency_profit)
-    )
-
-
-def _margin(case: Candidate) -> Refusal | None:
-    snapshot = case.views.account.snapshot
-    assert snapshot is not None  # the mark was made of it
-    reserved = sum(held.notional for held in case.commitments if held.is_reserved)
-    needed = (case.size.notional + reserved) / max(snapshot.fact.leverage, 1)
-    return _above(Reason.MARGIN, needed, snapshot.fact.margin_free)
-
-
-def _above(reason: Reason, value: float, limit: float, detail: str = "") -> Refusal | None:
-    # Asked this way round, a value that is no number is refused.
-    return None if value <= limit else Refusal(reason, value, limit, detail)
-
-
-def _at_least(reason: Reason, value: float, limit: float) -> Refusal | None:
-    return None if value < limit else Refusal(reason, value, limit)
-
-
-def _resting(reason: Reason, value_min: float, rest_min: float) -> Refusal | None:
-    # A rest of nothing refuses nothing, not even its own instant.
-    return None if rest_min == 0.0 or value_min > rest_min else Refusal(reason, value_min, rest_min)
 
 
 RULES: tuple[Rule, ...] = (
@@ -404,16 +294,16 @@ RULES: tuple[Rule, ...] = (
     _positions_per_symbol,
     _correlation,
     # Does its size fit?
-    _not_finite,
-    _no_edge,
-    _below_minimum_lot,
-    _heat,
-    _correlated_heat,
-    _currency_risk,
-    _slipped_heat,
-    _leverage,
-    _leverage_profile,
-    _margin,
+    not_finite,
+    no_edge,
+    below_minimum_lot,
+    heat,
+    correlated_heat,
+    currency_risk,
+    slipped_heat,
+    leverage,
+    leverage_profile,
+    margin,
 )
 """Every rule, in the order asked; the first that refuses is the reason."""
 

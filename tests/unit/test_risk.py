@@ -53,6 +53,14 @@ from tests.builders import (
 from tests.desk import Desk
 from tests.risk_desk import a_desk, an_open_desk, market, settings, verdict_on, verdicts
 
+A_PROBATION = Restriction(
+    scope="drawdown",
+    state=TradingState.ACTIVE,
+    since_ns=T0_NS,
+    evidence="",
+    way_out="",
+    is_probation=True,
+)
 FRIDAY_2115_UTC_NS = T0_NS + 2 * DAY_NS + 9 * HOUR_NS + 15 * MINUTE_NS
 
 
@@ -427,20 +435,7 @@ def test_account_that_cannot_be_read_is_no_fact() -> None:
     [
         ([a_state(TradingState.SAFE)], {}),
         (
-            [
-                a_state(
-                    restrictions=(
-                        Restriction(
-                            scope="drawdown",
-                            state=TradingState.ACTIVE,
-                            since_ns=T0_NS,
-                            evidence="",
-                            way_out="",
-                            is_probation=True,
-                        ),
-                    )
-                )
-            ],
+            [a_state(restrictions=(A_PROBATION,))],
             {},
         ),
         ([a_coverage(Coverage.NOT_CONFIGURED)], {}),
@@ -676,20 +671,11 @@ def test_breach_is_posted_once_per_crossing() -> None:
 def test_probation_runs_against_its_own_mark() -> None:
     """After a breach trading resumes at half risk, and trips again 10 % below the new start."""
     desk = an_open_desk({"daily_loss_max": 0.2, "weekly_loss_max": 0.3, "drawdown_halted": 0.3})
-    probation = Restriction(
-        scope="drawdown",
-        state=TradingState.ACTIVE,
-        since_ns=T0_NS,
-        evidence="",
-        way_out="",
-        is_probation=True,
-    )
-
     equities(desk, 9_000.0, 8_900.0)
     assert breaches(desk, "drawdown_reducing") == 1
     desk.say(a_state(TradingState.REDUCING))
     equities(desk, 8_800.0)
-    desk.say(a_state(restrictions=(probation,)))
+    desk.say(a_state(restrictions=(A_PROBATION,)))
     equities(desk, 8_800.0)
     mark = desk.latest(EquityMark)
     assert isinstance(mark, EquityMark)
@@ -730,6 +716,21 @@ def test_second_threshold_trips_against_the_high_water_mark_during_probation() -
 
     equities(desk, 8_900.0, 8_500.0)
 
+    assert breaches(desk, "drawdown_halted") == 1
+
+
+def test_second_threshold_stands_until_it_is_answered() -> None:
+    """A reading later it still refuses, although the fall from the probation's mark is small."""
+    desk = an_open_desk({"daily_loss_max": 0.2, "weekly_loss_max": 0.3})
+    equities(desk, 8_900.0)
+    desk.say(a_state(restrictions=(A_PROBATION,)))
+    equities(desk, 8_900.0, 8_500.0, 8_500.0)
+    desk.say(an_intent())
+    desk.run()
+
+    verdict = verdicts(desk)[-1]
+    assert isinstance(verdict, RiskRefused)
+    assert verdict.reason == "drawdown_halted"
     assert breaches(desk, "drawdown_halted") == 1
 
 
