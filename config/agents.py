@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from blackboard.facts.market import Timeframe
-from config.section import FROM_TEXT, Section
+from config.section import FROM_TEXT, LIMIT, Section
 
 
 class Mode(StrEnum):
@@ -301,9 +301,9 @@ class SupervisorSection(AgentSection):
     many requests."""
     quorum: int = Field(2, ge=1, le=20)
     """Fewest answers, abstentions included, without which the decision is to hold."""
-    cooldown_hours: int = Field(24, ge=0, le=720)
+    cooldown_hours: int = Field(24, ge=0, le=720, json_schema_extra=LIMIT)
     """Market hours between the verdict on a candidate and probation."""
-    probation_hours: int = Field(72, ge=1, le=2160)
+    probation_hours: int = Field(72, ge=1, le=2160, json_schema_extra=LIMIT)
     """Market hours at half risk before full activity."""
     summary_hour_new_york: int = Field(17, ge=0, le=23)
     """Hour in New York after which the daily summary is posted."""

@@ -26,6 +26,8 @@ class DrawdownPath(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the retraining was asked for; only a verdict after that counts."""
     verdict_ns: int = FOREVER_NS
     verdict: str = ""
+    held_until_ns: int = 0
+    """When a person let trading go on after the second threshold: no probation begins before."""
 
     @property
     def is_judged(self) -> bool:
@@ -35,7 +37,9 @@ class DrawdownPath(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def cooldown_until_ns(self) -> int:
         """End of the cooldown, never while no verdict is there."""
-        return self.verdict_ns + self.cooldown_ns if self.is_judged else FOREVER_NS
+        if not self.is_judged:
+            return FOREVER_NS
+        return max(self.verdict_ns + self.cooldown_ns, self.held_until_ns)
 
     @property
     def probation_until_ns(self) -> int:

@@ -33,7 +33,7 @@ quorum fails, budgets hold until replaced, and without a learner a verdict stays
 drawdown keeps REDUCING. Where the learner is disabled the incumbent stays by the operator's choice,
 and the cooldown begins with the breach. `TrainingSkipped` is a verdict too: no candidate, the
 incumbent stays. A breach during judgement or cooldown changes nothing, one during probation begins
-the path anew.
+the path anew. After `drawdown_halted` the probation begins with the person's resume, not before.
 """
 
 from typing import Final
@@ -247,10 +247,16 @@ class Restrictions:
             case Command.FLATTEN:
                 self._open(FLATTEN, entry, f"asked by {order.origin}")
             case Command.RESUME:
+                self._let_on(entry.ts_event_ns)
                 for cause in [each for each in self._incidents if RULES[each].yields_to_resume]:
                     self._lift(cause)
             case Command.RETRAIN:
                 pass
+
+    def _let_on(self, at_ns: int) -> None:
+        # Time spent HALTED is no probation: it begins when a person has let trading go on.
+        if self.drawdown is not None and DRAWDOWN_HALTED in self._incidents:
+            self.drawdown = msgspec.structs.replace(self.drawdown, held_until_ns=at_ns)
 
     def _breached(self, breach: LimitBreached, entry: Entry) -> None:
         at_ns = entry.ts_event_ns

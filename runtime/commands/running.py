@@ -19,6 +19,7 @@ from blackboard.errors import ConfigError, QuorumError, RecoverableError
 from blackboard.facts.control import Command
 from runtime.book import Book, find_book
 from runtime.clock import NS, process_s, sleep_s, wall_ns
+from runtime.commands.kill_switch import release_switch, set_switch
 from runtime.commands.options import BookOption, ConfigOption, JsonOption, load
 from runtime.mailbox import STOP_LETTER, Letter, leave
 from runtime.picture import SEEN_KINDS, Picture, clock_text, lock_text
@@ -128,8 +129,16 @@ def pause(book: BookOption = "", config: ConfigOption = None) -> None:
 
 
 def resume(book: BookOption = "", config: ConfigOption = None) -> None:
-    """End a pause, and whatever waits for a person."""
-    _command(Command.RESUME, book, config)
+    """End a pause, whatever waits for a person, and the kill switch if it is set."""
+    was_set = release_switch(load(config).settings.home.absolute())
+    if was_set:
+        _console.print("the kill switch is released: orders may leave again")
+    try:
+        _command(Command.RESUME, book, config)
+    except ConfigError:
+        # Where nothing runs, the switch was all that there was to end.
+        if not was_set:
+            raise
 
 
 def flatten(book: BookOption = "", config: ConfigOption = None) -> None:
@@ -159,8 +168,19 @@ def stop(
     kill: Annotated[
         bool, typer.Option(help="End the driver's process if it does not stop.")
     ] = False,
+    emergency: Annotated[
+        bool, typer.Option(help="Set the kill switch, as halt does; whatever runs goes on.")
+    ] = False,
 ) -> None:
     """Stop the system in order; positions keep their stops at the broker."""
+    if emergency:
+        # Before anything is looked up: it must work with Ray dead, and with nothing running.
+        path = set_switch(load(config).settings.home.absolute())
+        _console.print(
+            f"{path} is set: only what reduces risk leaves, until: python launch.py resume. "
+            "Positions are still cared for; python launch.py flatten closes them"
+        )
+        return
     found = _find(book, config)
     told = _require_running(found)
     leave(found.mailbox, STOP_LETTER)

@@ -241,6 +241,22 @@ def test_p4_f40_halt_sets_the_kill_switch_with_nothing_running(quorum: CommandLi
     assert quorum("halt", "--off").code == 0
 
 
+def test_p4_f40_an_emergency_stop_is_the_kill_switch(quorum: CommandLine) -> None:
+    """The same file, with nothing running and no book; resume ends it, and says so once."""
+    stop_file = quorum.home / "STOP"
+    for _ in range(2):
+        said = quorum("stop", "--emergency")
+        assert said.code == 0
+        assert str(stop_file) in said.out
+        assert stop_file.read_bytes() == b"halt\n"
+
+    said = quorum("resume")
+    assert said.code == 0
+    assert "the kill switch is released" in said.out
+    assert not stop_file.exists()
+    assert quorum("resume").code == 3  # nothing runs and nothing is set
+
+
 def test_kill_switch_concerns_every_book(traded: CommandLine) -> None:
     """The terminal of a book looks for the stop file in the state folder."""
     from runtime.terminals.service import open_terminal

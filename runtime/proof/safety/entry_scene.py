@@ -9,6 +9,7 @@ from typing import Any
 
 from agents.agent import Agent
 from agents.risk import RiskAgent
+from agents.supervisor import SupervisorAgent
 from blackboard.facts import (
     ACCOUNT,
     MARKET,
@@ -57,7 +58,9 @@ class EntryScene(Scene):
         self._latest: dict[str, Any] = {}
         self.say(*(a_spec(symbol) for symbol in SYMBOLS))
         self.quote_all()
-        self.say(a_state(), a_reconciled(), a_coverage())
+        self.say(a_coverage(), a_reconciled())
+        if SupervisorAgent not in kinds:  # who posts the state where it is there
+            self.say(a_state())
         self.read_account()
 
     def quote_all(self) -> None:

@@ -11,6 +11,7 @@ from typing import Final
 from blackboard.facts import PortfolioBudget, RiskApproved
 from blackboard.facts.execution import Outcome
 from blackboard.facts.opinion import SymbolCorrelation
+from config.settings import Settings
 from models.market.sessions import WEEK_NS
 from runtime.proof.safety.case import Case
 from runtime.proof.safety.entry_scene import (
@@ -40,14 +41,15 @@ _LEVERAGE_OF_MAJORS: Final = 30.0
 """What the European table allows both pairs of the scene."""
 
 
-def _loss_per_lot(scene: EntryScene) -> float:
-    commissions = 2.0 * scene.settings.terminal.commission_per_lot
-    return (_STOP_POINTS + SPREAD_POINTS) * POINT * CONTRACT + commissions
-
-
-def _lots(scene: EntryScene, equity: float, risk_frac: float) -> float:
-    lots = equity * risk_frac / _loss_per_lot(scene)
+def lots_of(settings: Settings, equity: float, risk_frac: float) -> float:
+    """Return the size whose loss is a share of equity, rounded down to the broker's step."""
+    lots = equity * risk_frac / _loss_per_lot(settings)
     return floor(lots / STEP_LOTS + _STEPS_TOLERANCE) * STEP_LOTS
+
+
+def _loss_per_lot(settings: Settings) -> float:
+    commissions = 2.0 * settings.terminal.commission_per_lot
+    return (_STOP_POINTS + SPREAD_POINTS) * POINT * CONTRACT + commissions
 
 
 def _with_smallest(scene: EntryScene, lots: float) -> Answer:
@@ -58,25 +60,25 @@ def _with_smallest(scene: EntryScene, lots: float) -> Answer:
 
 def _ceiling(scene: EntryScene, limit: float, steps: int) -> Answer:
     scene.say(_budget(multiplier=1.5))
-    return _with_smallest(scene, _lots(scene, EQUITY, limit) + steps * STEP_LOTS)
+    return _with_smallest(scene, lots_of(scene.settings, EQUITY, limit) + steps * STEP_LOTS)
 
 
 def _floor(scene: EntryScene, limit: float, steps: int) -> Answer:
     left = EQUITY * 0.52  # so deep that the chain comes to next to nothing
     scene.at(NOON_NS + WEEK_NS, equity=left)
-    return _with_smallest(scene, _lots(scene, left, limit) + steps * STEP_LOTS)
+    return _with_smallest(scene, lots_of(scene.settings, left, limit) + steps * STEP_LOTS)
 
 
 def _shrunk(scene: EntryScene, limit: float, steps: int) -> Answer:
     left = EQUITY * (1.0 - limit / 2.0)
     scene.at(NOON_NS + WEEK_NS, equity=left)
     halved = scene.settings.trading.risk_frac / 2.0
-    return _with_smallest(scene, _lots(scene, left, halved) + steps * STEP_LOTS)
+    return _with_smallest(scene, lots_of(scene.settings, left, halved) + steps * STEP_LOTS)
 
 
 def _own_frac(scene: EntryScene) -> float:
-    lots = _lots(scene, EQUITY, scene.settings.trading.risk_frac)
-    return lots * _loss_per_lot(scene) / EQUITY
+    lots = lots_of(scene.settings, EQUITY, scene.settings.trading.risk_frac)
+    return lots * _loss_per_lot(scene.settings) / EQUITY
 
 
 def _beside(scene: EntryScene, limit: float, edge: float) -> Answer:
@@ -121,7 +123,7 @@ def _shared(scene: EntryScene, stop_price: float) -> Answer:
 
 
 def _leveraged(scene: EntryScene, notional: float, edge: float) -> Answer:
-    own = _lots(scene, EQUITY, scene.settings.trading.risk_frac) * CONTRACT * _MIDDLE
+    own = lots_of(scene.settings, EQUITY, scene.settings.trading.risk_frac) * CONTRACT * _MIDDLE
     held = notional * (1.0 + edge) - own
     scene.hold(0.0, lots=max(STEP_LOTS, held / (CONTRACT * _MIDDLE)))
     return scene.ask()
