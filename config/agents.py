@@ -299,7 +299,7 @@ class SupervisorSection(AgentSection):
     retry_pause_s: float = Field(5.0, gt=0.0, le=60.0)
     """Process time that an entry waits before it is asked for again, where the broker had too
     many requests."""
-    quorum: int = Field(2, ge=1, le=20)
+    quorum: int = Field(2, ge=1, le=20, json_schema_extra=LIMIT)
     """Fewest answers, abstentions included, without which the decision is to hold."""
     cooldown_hours: int = Field(24, ge=0, le=720, json_schema_extra=LIMIT)
     """Market hours between the verdict on a candidate and probation."""

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from config.section import PAIRS_FROM_TEXT, Section
+from config.section import LIMIT, PAIRS_FROM_TEXT, Section
 
 
 class ExitsSection(Section):
@@ -36,7 +36,7 @@ class ExitsSection(Section):
 class TradingSection(Section):
     """What a decision needs; the first four are adaptive parameters within their bounds."""
 
-    min_confidence: float = Field(0.515, ge=0.5, le=0.65)
+    min_confidence: float = Field(0.515, ge=0.5, le=0.65, json_schema_extra=LIMIT)
     """Least calibrated chance of the symmetric barrier on the chosen side; 0.5 is ignorance."""
     min_rr_ratio: float = Field(3.0, ge=2.5, le=4.0)
     """Distance of the target over the distance of the stop."""
@@ -45,9 +45,9 @@ class TradingSection(Section):
     Closer stops lose to costs: at 1.5 ranges of M15 a round trip costs a quarter of the risk."""
     risk_frac: float = Field(0.005, ge=0.002, le=0.01)
     """Share of equity at the stop before the sizing chain."""
-    expected_value_margin_r: float = Field(0.02, ge=0.0, le=1.0)
+    expected_value_margin_r: float = Field(0.02, ge=0.0, le=1.0, json_schema_extra=LIMIT)
     """Least expected value after costs, in units of the risk at the stop."""
-    families_min: int = Field(2, ge=1, le=10)
+    families_min: int = Field(2, ge=1, le=10, json_schema_extra=LIMIT)
     """Families of proven skill that must agree; capped by how many are proven, at least one."""
     exits: ExitsSection = ExitsSection()
 

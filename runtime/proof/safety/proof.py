@@ -14,7 +14,13 @@ import msgspec
 from config.limits import LimitSetting, limit_settings
 from config.section import Section
 from config.settings import Settings
-from runtime.proof.safety import control_cases, loss_cases, market_cases, size_cases
+from runtime.proof.safety import (
+    control_cases,
+    decision_cases,
+    loss_cases,
+    market_cases,
+    size_cases,
+)
 from runtime.proof.safety.case import Case, Story
 from runtime.proof.safety.entry_scene import SYMBOLS, WIDEST
 from runtime.proof.safety.scene import Answer
@@ -24,6 +30,7 @@ CASES: Final[tuple[Case, ...]] = (
     *market_cases.CASES,
     *loss_cases.CASES,
     *control_cases.CASES,
+    *decision_cases.CASES,
 )
 
 _RISK: Final = "agents.risk."

@@ -10,11 +10,12 @@ from typing import NamedTuple, get_args
 import msgspec
 
 from agents.agent import Agent, Inbox
+from agents.voters import VOTERS
 from blackboard.access import DRIVER, Access, Declaration, declare
 from blackboard.board import Board, Filter
 from blackboard.entry import Draft, Entry, Post
 from blackboard.errors import InvariantBroken
-from blackboard.facts import AnyFact, OperatorCommand
+from blackboard.facts import AnyFact, OperatorCommand, Vote
 from blackboard.journal import MemoryJournal
 from config.settings import Settings
 
@@ -37,8 +38,8 @@ class Scene:
     def __init__(self, settings: Settings, kinds: Sequence[type[Agent]], now_ns: int) -> None:
         self.settings = settings
         self._kinds = kinds
-        every = get_args(AnyFact)
-        declared: dict[str, Declaration] = {WORLD: declare(every, [])}
+        every = declare(get_args(AnyFact), [])
+        declared: dict[str, Declaration] = {WORLD: every, **dict.fromkeys(VOTERS.values(), every)}
         declared |= {kind.name: kind.declaration() for kind in kinds}
         self._board = Board(Access(declared), MemoryJournal())
         self._epochs = {name: self._board.join(name).epoch for name in (*declared, DRIVER)}
@@ -53,8 +54,15 @@ class Scene:
         self._cursors = {agent.name: 0 for agent in self._agents}
 
     def say(self, *facts: AnyFact) -> None:
-        """Let the world say something, true now."""
-        author = DRIVER if isinstance(facts[0], OperatorCommand) else WORLD
+        """Let the world say something, true now; votes and commands come from whom they must."""
+        author = WORLD
+        match facts[0]:
+            case OperatorCommand():
+                author = DRIVER
+            case Vote(voter=voter):
+                author = VOTERS[voter]
+            case _:
+                pass
         drafts = [
             Draft(fact=fact, ts_event_ns=self.now_ns, ordinal=str(place))
             for place, fact in enumerate(facts, self._board.head)
