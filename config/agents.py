@@ -128,9 +128,9 @@ class SentimentSection(AgentSection):
     """CSV or JSON file of scheduled events; empty means that there is none (half risk)."""
     headlines_file: str = ""
     """CSV file of texts with a time; empty means that there is none."""
-    blackout_high_min: int = Field(15, ge=0, le=240)
+    blackout_high_min: int = Field(15, ge=0, le=240, json_schema_extra=LIMIT)
     """Minutes before and after a high-impact event without entries."""
-    blackout_medium_min: int = Field(5, ge=0, le=240)
+    blackout_medium_min: int = Field(5, ge=0, le=240, json_schema_extra=LIMIT)
     """Minutes before and after a medium-impact event without entries."""
     calendar_refresh_min: int = Field(240, ge=1, le=1440)
     """Market minutes between two readings of the calendar."""
@@ -252,9 +252,9 @@ class RiskSection(AgentSection):
 class ExecutionSection(AgentSection):
     """Orders."""
 
-    deviation_points: int = Field(20, ge=0, le=1000)
+    deviation_points: int = Field(20, ge=0, le=1000, json_schema_extra=LIMIT)
     """Largest difference between the asked and the filled price, in points."""
-    hedging_allowed: bool = True
+    hedging_allowed: bool = Field(True, json_schema_extra=LIMIT)
     """Whether the broker takes an entry against an open position of the same symbol. Accounts that
     must be closed first in, first out never do, whatever stands here."""
     strategy_magic: int = Field(4711, ge=1, le=65_535)

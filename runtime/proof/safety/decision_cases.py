@@ -9,7 +9,6 @@ from agents.supervisor import SupervisorAgent
 from agents.voters import CONSTANT, live_voters
 from blackboard.facts import (
     ACCOUNT,
-    Bar,
     Decision,
     TrailingStop,
     VolatilityForecast,
@@ -26,6 +25,7 @@ from runtime.proof.safety.entry_scene import (
     POINT,
     SPREAD_POINTS,
     SYMBOLS,
+    a_bar,
     a_coverage,
     a_quote,
     a_reconciled,
@@ -51,7 +51,7 @@ class DecisionScene(Scene):
 
     def decide(self, probabilities: Sequence[float]) -> Answer:
         """Let the first voters say what they think of a rise; return what is decided of it."""
-        self.say(a_quote(_ENTERED), _bar(self.settings), _stop(self.settings))
+        self.say(a_quote(_ENTERED), a_bar(_ENTERED, self.settings.timeframe), _stop(self.settings))
         horizons = self.settings.agents.lstm_vol.horizons_bars
         self.say(*(_forecast(self.settings, bars) for bars in horizons))
         for voter, probability in zip(self.voters, probabilities, strict=False):
@@ -75,20 +75,6 @@ class DecisionScene(Scene):
         """Return what every voter must say for a pooled confidence, the constant expert aside."""
         count = len(self.voters)
         return 0.5 + (confidence - 0.5) * (count + 1) / count
-
-
-def _bar(settings: Settings) -> Bar:
-    return Bar(
-        scope=_ENTERED,
-        timeframe=settings.timeframe,
-        open=BID,
-        high=BID + ATR / 2.0,
-        low=BID - ATR / 2.0,
-        close=BID,
-        tick_volume=100,
-        spread_points=SPREAD_POINTS,
-        source="terminal",
-    )
 
 
 def _stop(settings: Settings) -> TrailingStop:

@@ -14,6 +14,7 @@ from blackboard.facts import (
     ACCOUNT,
     MARKET,
     AccountSnapshot,
+    Bar,
     CalendarCoverage,
     FeedStatus,
     OrderIntent,
@@ -155,6 +156,21 @@ def a_quote(symbol: str, spread_points: int = SPREAD_POINTS) -> Quote:
     """Return a quote at the scene's price."""
     ask = round(BID + spread_points * POINT, 5)
     return Quote(scope=symbol, bid=BID, ask=ask, account_per_quote=1.0, source="terminal")
+
+
+def a_bar(symbol: str, timeframe: Timeframe) -> Bar:
+    """Return a quiet bar at the scene's price."""
+    return Bar(
+        scope=symbol,
+        timeframe=timeframe,
+        open=BID,
+        high=BID + 100.0 * POINT,
+        low=BID - 100.0 * POINT,
+        close=BID,
+        tick_volume=100,
+        spread_points=SPREAD_POINTS,
+        source="terminal",
+    )
 
 
 def a_feed(symbol: str, state: FeedState = FeedState.LIVE) -> FeedStatus:

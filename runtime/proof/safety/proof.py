@@ -17,8 +17,10 @@ from config.settings import Settings
 from runtime.proof.safety import (
     control_cases,
     decision_cases,
+    execution_cases,
     loss_cases,
     market_cases,
+    news_cases,
     size_cases,
 )
 from runtime.proof.safety.case import Case, Story
@@ -31,6 +33,8 @@ CASES: Final[tuple[Case, ...]] = (
     *loss_cases.CASES,
     *control_cases.CASES,
     *decision_cases.CASES,
+    *news_cases.CASES,
+    *execution_cases.CASES,
 )
 
 _RISK: Final = "agents.risk."

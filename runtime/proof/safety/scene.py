@@ -10,6 +10,7 @@ from typing import NamedTuple, get_args
 import msgspec
 
 from agents.agent import Agent, Inbox
+from agents.requests import Reply, Request
 from agents.voters import VOTERS
 from blackboard.access import DRIVER, Access, Declaration, declare
 from blackboard.board import Board, Filter
@@ -46,12 +47,19 @@ class Scene:
         self.now_ns = now_ns
         self._agents: list[Agent] = []
         self._cursors: dict[str, int] = {}
+        self._replies: dict[str, list[Reply]] = {}
         self.restart()
 
     def restart(self) -> None:
         """Replace every agent by a new one, which knows nothing but what the board holds."""
         self._agents = [kind(self.settings) for kind in self._kinds]
         self._cursors = {agent.name: 0 for agent in self._agents}
+        self._replies = {agent.name: [] for agent in self._agents}
+
+    def answer(self, request: Request) -> Reply | None:
+        """Return what the world answers to a request; None, the usual, leaves it unanswered."""
+        del request
+        return None
 
     def say(self, *facts: AnyFact) -> None:
         """Let the world say something, true now; votes and commands come from whom they must."""
@@ -88,10 +96,13 @@ class Scene:
         wanted = Filter(kinds=type(agent).declaration().reads, author=agent.name)
         cursor, batch = self._board.read(self._cursors[agent.name], wanted)
         self._cursors[agent.name] = cursor
-        outbox = agent.step(self.now_ns, Inbox(tuple(item.entry for item in batch)))
+        replies = tuple(self._replies[agent.name])
+        outbox = agent.step(self.now_ns, Inbox(tuple(item.entry for item in batch), replies))
         head = self._board.head
         self._post(agent.name, outbox.drafts, cursor)
-        return self._board.head > head
+        answers = [self.answer(request) for request in outbox.requests]
+        self._replies[agent.name] = [reply for reply in answers if reply is not None]
+        return self._board.head > head or bool(self._replies[agent.name])
 
     def _post(self, author: str, drafts: Sequence[Draft], read_to: int) -> None:
         post = Post(
