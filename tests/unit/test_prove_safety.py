@@ -8,11 +8,12 @@ import pytest
 from typer.testing import CliRunner
 
 import launch
-from agents.limits import candidate, rules
+from agents.limits import rules
 from agents.limits.stakes import below_minimum_lot, heat
 from config.agents import AgentSection, RiskSection
 from config.limits import limit_settings
 from config.settings import Settings
+from models.decision import sizing
 from runtime.proof.safety import proof
 from runtime.proof.safety.case import Case
 from runtime.proof.safety.proof import CASES, Finding, prove, summary
@@ -109,7 +110,7 @@ def test_a_size_without_its_bounds_fails(case: Case, monkeypatch: pytest.MonkeyP
     def same(*_: float) -> float:
         return 0.007
 
-    monkeypatch.setattr(candidate.sizing, "risk_budget_frac", same)
+    monkeypatch.setattr(sizing, "risk_budget_frac", same)
 
     assert finding_of(case, prove(Settings(), [case])).problem
 

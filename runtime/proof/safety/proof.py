@@ -183,7 +183,7 @@ def _reads_of(limit: LimitSetting) -> Iterator[list[str]]:
             reads.append(name)
         return plain(self, name)
 
-    Section.__getattribute__ = noted  # type: ignore[method-assign]
+    Section.__getattribute__ = noted  # type: ignore[method-assign, assignment]
     try:
         yield reads
     finally:
