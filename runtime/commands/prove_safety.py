@@ -27,19 +27,23 @@ def prove_safety(
     config: ConfigOption = None, set_: SetOption = None, json: JsonOption = False
 ) -> None:
     """Play a case of every limit on the real agents: just inside it passes, just beyond it not."""
-    from runtime.proof.safety.proof import prove, summary  # loads the agents
+    from runtime.proof.safety.proof import prove, prove_guards, summary  # loads the agents
 
-    findings = prove(load(config, set_).settings)
-    counts = summary(findings)
+    settings = load(config, set_).settings
+    findings, guards = prove(settings), prove_guards(settings)
+    counts, guarded = summary(findings), summary(guards)
     if json:
-        print(msgspec.json.encode({**counts, "findings": findings}).decode())
+        told = {**counts, "findings": findings, "guards": guarded, "guard_findings": guards}
+        print(msgspec.json.encode(told).decode())
     else:
-        _show(findings, counts)
-    if any(finding.problem for finding in findings):
+        _show([*findings, *guards], counts, guarded)
+    if any(finding.problem for finding in (*findings, *guards)):
         raise typer.Exit(EXIT_UNPROVEN)
 
 
-def _show(findings: Sequence["Finding"], counts: Mapping[str, int]) -> None:
+def _show(
+    findings: Sequence["Finding"], counts: Mapping[str, int], guarded: Mapping[str, int]
+) -> None:
     console = Console(highlight=False, markup=False)
     if not console.is_terminal:
         console = Console(highlight=False, markup=False, width=_WIDTH)
@@ -67,3 +71,4 @@ def _show(findings: Sequence["Finding"], counts: Mapping[str, int]) -> None:
             else ""
         )
     )
+    console.print(f"{guarded['hold']} of {guarded['limits']} rules that no setting moves hold")

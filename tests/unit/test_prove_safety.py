@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 import launch
 from agents.limits import rules
+from agents.limits.reasons import Reason
 from agents.limits.stakes import below_minimum_lot, heat
 from config.agents import AgentSection, RiskSection
 from config.limits import limit_settings
@@ -16,8 +17,9 @@ from config.settings import Settings
 from models.decision import sizing
 from runtime.proof.safety import proof
 from runtime.proof.safety.case import Case
-from runtime.proof.safety.proof import CASES, Finding, prove, summary
+from runtime.proof.safety.proof import CASES, GUARDS, Finding, prove, prove_guards, summary
 from runtime.proof.safety.scene import Answer
+from runtime.terminals.gate import LastGate
 
 SIZED = [case for case in CASES if case.reason == "below_minimum_lot"]
 JUDGED = [case for case in CASES if case.limit.startswith("agents.risk.") and case not in SIZED]
@@ -135,6 +137,30 @@ def test_a_limit_without_a_case_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "FAIL agents.risk.heat_max: no case shows that anything reads it" in told.output
 
 
+def test_every_reason_of_a_refusal_is_shown() -> None:
+    """What no setting moves is met as well: there is no code under which nothing was refused."""
+    guards = prove_guards(Settings())
+    shown = {finding.reason for finding in (*prove(Settings()), *guards)}
+
+    assert problems(guards) == {}
+    # A mark that cannot be rebuilt is posted as a breach; entries are refused for no_account.
+    assert {reason.value for reason in Reason} - shown == {"high_water_mark"}
+    assert {"stop_file", "stale_epoch"} <= shown
+
+
+@pytest.mark.parametrize("case", GUARDS[1:], ids=lambda case: case.scenario)
+def test_a_guard_without_its_rule_fails(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the rule that refuses is gone, another refuses in its place or nothing does."""
+    names = {"_" + case.reason, case.reason}
+    left = tuple(rule for rule in rules.RULES if rule.__name__ not in names)
+    monkeypatch.setattr(rules, "RULES", left)
+    monkeypatch.setattr(LastGate, "refusal", lambda *_: None)
+
+    (finding,) = prove_guards(Settings(), [case])
+
+    assert finding.problem
+
+
 class Deaf:
     """A stage whose answers come from nowhere."""
 
@@ -148,6 +174,9 @@ class Deaf:
     def ask_again(self) -> Answer:
         """Let everything pass."""
         return Answer("again", "")
+
+    def close(self) -> None:
+        """Leave nothing behind."""
 
 
 def passes(_stage: Deaf, _limit: object) -> Answer:

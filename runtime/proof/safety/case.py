@@ -17,6 +17,9 @@ class Stage(Protocol):
     def ask_again(self) -> Answer:
         """Ask for the latest order once more."""
 
+    def close(self) -> None:
+        """Leave nothing behind."""
+
 
 Story = Callable[[Any, Any], Answer]
 """Takes its stage and the value of the limit; it returns what became of the order it asks for."""
@@ -29,7 +32,7 @@ class Case:
     Parameters
     ----------
     limit : str
-        Dotted key of the setting.
+        Dotted key of the setting; for a guard, which no setting moves, its code.
     scenario : str
         What happens, for people.
     reason : str

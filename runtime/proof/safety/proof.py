@@ -6,7 +6,7 @@ restart forgets.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any, Final
 
 import msgspec
@@ -18,6 +18,8 @@ from runtime.proof.safety import (
     control_cases,
     decision_cases,
     execution_cases,
+    gate_cases,
+    guard_cases,
     loss_cases,
     market_cases,
     news_cases,
@@ -36,6 +38,9 @@ CASES: Final[tuple[Case, ...]] = (
     *news_cases.CASES,
     *execution_cases.CASES,
 )
+
+GUARDS: Final[tuple[Case, ...]] = (*guard_cases.CASES, *gate_cases.CASES)
+"""Rules that no setting moves."""
 
 _RISK: Final = "agents.risk."
 
@@ -68,6 +73,26 @@ def prove(settings: Settings, cases: Iterable[Case] = CASES) -> list[Finding]:
         for finding in _findings(settings, limit, by_limit.pop(limit.key, []))
     ]
     return [*found, *(_without_limit(case) for rest in by_limit.values() for case in rest)]
+
+
+def prove_guards(settings: Settings, cases: Iterable[Case] = GUARDS) -> list[Finding]:
+    """Play the cases of the rules that no setting moves."""
+    return [_play_guard(settings, case) for case in cases]
+
+
+def _play_guard(settings: Settings, case: Case) -> Finding:
+    scene_settings = _settings_of(settings, case, is_off=False)
+    inside, _ = _tell(case.inside, case, scene_settings, None)
+    beyond, after_restart = _tell(case.beyond, case, scene_settings, None)
+    return _finding(
+        case.limit,
+        "",
+        case.scenario,
+        passed_order=inside.order,
+        refused_order=beyond.order,
+        reason=beyond.reason,
+        problem=_problem(case, inside, beyond, after_restart, is_read=True),
+    )
 
 
 def _findings(settings: Settings, limit: LimitSetting, cases: Sequence[Case]) -> Iterator[Finding]:
@@ -115,12 +140,12 @@ def _play(settings: Settings, limit: LimitSetting, case: Case) -> Finding:
 def _tell(
     story: Story, case: Case, settings: Settings, value: object
 ) -> tuple[Answer, Answer | None]:
-    stage = case.stage(settings)
-    answer = story(stage, value)
-    if not (case.survives and answer.reason):
-        return answer, None
-    stage.restart()
-    return answer, stage.ask_again()
+    with closing(case.stage(settings)) as stage:
+        answer = story(stage, value)
+        if not (case.survives and answer.reason):
+            return answer, None
+        stage.restart()
+        return answer, stage.ask_again()
 
 
 def _problem(
@@ -191,7 +216,7 @@ def _reads_of(limit: LimitSetting) -> Iterator[list[str]]:
 
 
 def summary(findings: Sequence[Finding]) -> Mapping[str, int]:
-    """Return how many limits there are, how many of them hold, and how many are switched off."""
+    """Return how many limits, or guards, there are, hold, and are switched off."""
     limits = {finding.limit for finding in findings}
     failed = {finding.limit for finding in findings if finding.problem}
     off = {finding.limit for finding in findings if finding.is_off}

@@ -56,6 +56,9 @@ class Scene:
         self._cursors = {agent.name: 0 for agent in self._agents}
         self._replies = {agent.name: [] for agent in self._agents}
 
+    def close(self) -> None:
+        """Leave nothing behind; all of it is in memory."""
+
     def answer(self, request: Request) -> Reply | None:
         """Return what the world answers to a request; None, the usual, leaves it unanswered."""
         del request
