@@ -63,6 +63,12 @@ def problems(found: list[Finding]) -> dict[str, str]:
             leverage_profile="esma",
         ),
         settings(
+            drawdown_reducing=0.05,
+            drawdown_halted=0.3,
+            daily_loss_max=0.15,
+            weekly_loss_max=0.29,
+        ),
+        settings(
             entry_cooldown_min=0,
             stop_cooldown_min=0,
             stop_side_cooldown_min=0,
@@ -75,7 +81,7 @@ def problems(found: list[Finding]) -> dict[str, str]:
             correlation_mode="share",
         ),
     ],
-    ids=["defaults", "others", "switched-off"],
+    ids=["defaults", "others", "far-apart", "switched-off"],
 )
 def test_every_limit_refuses_what_is_beyond_it(configured: Settings) -> None:
     """Whatever is configured: within a limit an order passes, beyond it none does."""

@@ -8,7 +8,7 @@ from agents.learner import LearnerAgent
 from agents.risk import RiskAgent
 from agents.supervisor import SupervisorAgent
 from config.settings import Settings
-from models.market.sessions import HOUR_NS, MINUTE_NS, WEEK_NS
+from models.market.sessions import DAY_NS, HOUR_NS, MINUTE_NS, WEEK_NS
 from runtime.proof.safety.case import Case
 from runtime.proof.safety.entry_scene import EQUITY, NOON_NS, SYMBOLS, EntryScene, a_spec
 from runtime.proof.safety.scene import Answer
@@ -16,8 +16,10 @@ from runtime.proof.safety.size_cases import STEP_LOTS, lots_of
 
 COUNCIL: Final = (RiskAgent, LearnerAgent, SupervisorAgent)
 
-_ASKED_NS: Final = NOON_NS + 10 * WEEK_NS
+_WEEKS: Final = 20
+_ASKED_NS: Final = NOON_NS + _WEEKS * WEEK_NS
 """Middle of a week, so far off that the longest way out of a breach can end there."""
+_CENT: Final = 0.01
 _FALL: Final = 1.001
 """Loss of equity as a multiple of the first threshold."""
 
@@ -59,6 +61,26 @@ def _after_probation(scene: EntryScene, hours: float, early_min: float = 0.0) ->
     return _ask_at(scene)
 
 
+def _answered(scene: EntryScene, equity: float, *, weeks: int = 0, days: int = 0) -> Answer:
+    """Ask a minute after a fall that the supervisor has heard of, nothing of it realised."""
+    scene.at(NOON_NS + weeks * WEEK_NS + days * DAY_NS, equity=equity)
+    scene.at(scene.now_ns + MINUTE_NS)
+    return scene.ask()
+
+
+def _answered_by_halt(scene: EntryScene, equity: float) -> Answer:
+    """Fall beyond the first threshold, almost to the second; go the way out, then fall further."""
+    almost = EQUITY * (1.0 - scene.settings.agents.risk.drawdown_halted) + 2.0 * _CENT
+    scene.at(NOON_NS + WEEK_NS, equity=almost)
+    scene.at(_ASKED_NS)
+    return _answered(scene, equity, weeks=_WEEKS + 1)
+
+
+def _bound(scene: EntryScene, margin: float) -> Answer:
+    scene.read_account(margin=margin)
+    return _answered(scene, EQUITY)
+
+
 _case = partial(
     Case,
     stage=control_scene,
@@ -81,5 +103,47 @@ CASES: Final = (
         "below_minimum_lot",
         _after_probation,
         lambda scene, limit: _after_probation(scene, limit, 1.0),
+    ),
+    Case(
+        "agents.risk.daily_loss_max",
+        "the same, answered by the supervisor: REDUCING until the next trading day",
+        "trading_state",
+        lambda scene, limit: _answered(scene, EQUITY * (1.0 - limit) + _CENT),
+        lambda scene, limit: _answered(scene, EQUITY * (1.0 - limit)),
+        stage=control_scene,
+    ),
+    Case(
+        "agents.risk.weekly_loss_max",
+        "the same, answered by the supervisor: REDUCING until the next trading week",
+        "trading_state",
+        lambda scene, limit: _answered(scene, EQUITY * (1.0 - limit) + _CENT, days=1),
+        lambda scene, limit: _answered(scene, EQUITY * (1.0 - limit), days=1),
+        stage=control_scene,
+    ),
+    Case(
+        "agents.risk.drawdown_reducing",
+        "the same, answered by the supervisor: REDUCING until judgement and cooldown are over",
+        "trading_state",
+        lambda scene, limit: _answered(scene, EQUITY * (1.0 - limit) + _CENT, weeks=1),
+        lambda scene, limit: _answered(scene, EQUITY * (1.0 - limit), weeks=1),
+        stage=control_scene,
+        changes={"agents.supervisor.cooldown_hours": 24},
+    ),
+    Case(
+        "agents.risk.drawdown_halted",
+        "after the way out of the first threshold: HALTED until a person resumes",
+        "trading_state",
+        lambda scene, limit: _answered_by_halt(scene, EQUITY * (1.0 - limit) + _CENT),
+        lambda scene, limit: _answered_by_halt(scene, EQUITY * (1.0 - limit)),
+        stage=control_scene,
+        keeps=("drawdown_reducing",),
+    ),
+    Case(
+        "agents.risk.margin_use_max",
+        "the same, answered by the supervisor: REDUCING until the next trading day",
+        "trading_state",
+        lambda scene, limit: _bound(scene, EQUITY * limit - _CENT),
+        lambda scene, limit: _bound(scene, EQUITY * limit),
+        stage=control_scene,
     ),
 )

@@ -47,10 +47,9 @@ def _fall_over_weeks(scene: EntryScene, equity: float) -> Answer:
 
 
 def _fall_on_probation(scene: EntryScene, equity: float) -> Answer:
-    """Fall beyond the first threshold, be let on after it, then fall further in another week."""
-    limits = scene.settings.agents.risk
-    middle = (limits.drawdown_reducing + limits.drawdown_halted) / 2.0
-    scene.at(NOON_NS + WEEK_NS, equity=EQUITY * (1.0 - middle))
+    """Fall almost to the second threshold, be let on, then fall further in another week."""
+    almost = EQUITY * (1.0 - scene.settings.agents.risk.drawdown_halted) + 2.0 * _CENT
+    scene.at(NOON_NS + WEEK_NS, equity=almost)
     scene.say(a_state(restrictions=(_PROBATION,)))
     scene.read_account()
     scene.at(NOON_NS + 2 * WEEK_NS, equity=equity)
