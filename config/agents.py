@@ -35,9 +35,9 @@ class AgentSection(Section):
 class DataSection(AgentSection):
     """Validated bars and quotes."""
 
-    stale_after_bars: int = Field(3, ge=1, le=100)
+    stale_after_bars: int = Field(3, ge=1, le=100, json_schema_extra=LIMIT)
     """Bars of the trading timeframe without a new bar in an open market before a feed is stale."""
-    jump_atr_max: float = Field(40.0, gt=1.0, le=1000.0)
+    jump_atr_max: float = Field(40.0, gt=1.0, le=1000.0, json_schema_extra=LIMIT)
     """Largest distance of a bar's extremes from the close before it, in average true ranges."""
     read_attempts_max: int = Field(4, ge=1, le=100)
     """Readings of one close before it counts as having no bar of any symbol."""

@@ -18,6 +18,7 @@ from runtime.proof.safety import (
     control_cases,
     decision_cases,
     execution_cases,
+    feed_cases,
     gate_cases,
     guard_cases,
     loss_cases,
@@ -36,6 +37,7 @@ CASES: Final[tuple[Case, ...]] = (
     *control_cases.CASES,
     *decision_cases.CASES,
     *news_cases.CASES,
+    *feed_cases.CASES,
     *execution_cases.CASES,
 )
 
