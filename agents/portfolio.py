@@ -1,14 +1,19 @@
 """The portfolio adviser: how much of the usual risk each symbol deserves beside the others.
 
 Budgets are made at the closes of a slow grid and whenever a symbol has none in the current trading
-week; between them the latest effective one holds, and no round waits.
+week; between them the latest effective one holds, and no round waits. What shares the risk are
+strategies, one a symbol: its side is that of our open position, otherwise that to which the latest
+Decision leans, and what it is expected to earn stands in that Decision. Both are taken as they were
+before the close, so a rebuilt agent finds the same.
 """
 
 from agents.agent import Agent, Outbox
 from agents.bars.history import SymbolWindow, Windows
+from agents.known import InForce, Known, known
 from agents.requests import Reply
 from blackboard.entry import Draft, Entry
-from blackboard.facts import Bar, BarHistory, PortfolioBudget
+from blackboard.facts import Bar, BarHistory, Decision, PortfolioBudget, PositionChanged
+from blackboard.facts.execution import Origin
 from blackboard.facts.opinion import SymbolCorrelation
 from config.settings import Settings
 from models.decision.portfolio import Budgets, aligned_returns, budget_symbols
@@ -20,20 +25,29 @@ class PortfolioAgent(Agent):
 
     name = "portfolio"
     posts = (PortfolioBudget,)
-    reads = (Bar, BarHistory)
+    reads = (Bar, BarHistory, Decision, PositionChanged)
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
         self._section = settings.agents.portfolio
         self._windows = Windows(settings)
         self._budgeted_ns: dict[str, int] = {}
+        self._decisions: dict[str, InForce[Decision]] = {}
+        self._positions: dict[str, InForce[PositionChanged]] = {}
 
     def see(self, entry: Entry) -> None:
-        """Follow the windows, and note when each symbol got its budget."""
-        if isinstance(entry.fact, PortfolioBudget):
-            self._budgeted_ns[entry.fact.scope] = entry.ts_event_ns
-        else:
-            self._windows.see(entry)
+        """Follow windows, decisions and positions, and note when each symbol got its budget."""
+        match entry.fact:
+            case PortfolioBudget(scope=symbol):
+                self._budgeted_ns[symbol] = entry.ts_event_ns
+            case Decision(scope=symbol, timeframe=self.settings.timeframe) as decision:
+                kept = self._decisions.setdefault(symbol, InForce())
+                kept.add(entry.ts_event_ns, known(decision, entry))
+            case PositionChanged(scope=symbol, origin=Origin.OWN) as position:
+                held = self._positions.setdefault(symbol, InForce())
+                held.add(entry.ts_event_ns, known(position, entry))
+            case _:
+                self._windows.see(entry)
 
     def hear(self, reply: Reply) -> None:
         """Take a history."""
@@ -69,10 +83,14 @@ class PortfolioAgent(Agent):
     def _drafts(
         self, present: list[SymbolWindow], due: list[SymbolWindow], effective_from_ns: int
     ) -> list[Draft]:
-        known = [window for window in present if window.has_history]
-        budgets = self._budgets(known)
-        places = {window.symbol: place for place, window in enumerate(known)}
-        causes = tuple(seq for window in present for seq in (window.history_seq, window.bar_seq))
+        told = [window for window in present if window.has_history]
+        before_ns = present[0].close_ns - 1
+        budgets = self._budgets(told, before_ns)
+        places = {window.symbol: place for place, window in enumerate(told)}
+        seqs = {seq for window in present for seq in (window.history_seq, window.bar_seq)}
+        for window in told:
+            seqs |= {found.seq for found in self._strategy(window.symbol, before_ns) if found}
+        causes = tuple(sorted(seqs))
         return [
             Draft(
                 fact=_fact(window, places, budgets, effective_from_ns),
@@ -83,7 +101,15 @@ class PortfolioAgent(Agent):
             for window in due
         ]
 
-    def _budgets(self, windows: list[SymbolWindow]) -> Budgets | None:
+    def _strategy(
+        self, symbol: str, at_ns: int
+    ) -> tuple[Known[PositionChanged] | None, Known[Decision] | None]:
+        positions, decisions = self._positions.get(symbol), self._decisions.get(symbol)
+        held = positions.at(at_ns) if positions else None
+        is_open = held is not None and held.fact.lots > 0.0
+        return held if is_open else None, decisions.at(at_ns) if decisions else None
+
+    def _budgets(self, windows: list[SymbolWindow], at_ns: int) -> Budgets | None:
         if not windows:
             return None
         returns = aligned_returns(
@@ -92,7 +118,27 @@ class PortfolioAgent(Agent):
             self.settings.timeframe.length_ns,
             self._section.window_bars,
         )
-        return budget_symbols(returns, self._section.method)
+        strategies = [self._strategy(window.symbol, at_ns) for window in windows]
+        return budget_symbols(
+            returns,
+            self._section.method,
+            [_side(held, decision) for held, decision in strategies],
+            [_expected_r(held, decision) for held, decision in strategies],
+        )
+
+
+def _side(held: Known[PositionChanged] | None, decision: Known[Decision] | None) -> int:
+    """Return the side of a strategy; long where nothing says."""
+    if held is not None:
+        return held.fact.side.sign
+    return -1 if decision is not None and decision.fact.probability_up < 0.5 else 1
+
+
+def _expected_r(held: Known[PositionChanged] | None, decision: Known[Decision] | None) -> float:
+    """Return what a strategy is expected to earn; nothing where the votes speak against it."""
+    if decision is None or _side(held, decision) != _side(None, decision):
+        return 0.0
+    return decision.fact.expected_value_r
 
 
 def _fact(

@@ -147,8 +147,9 @@ class SentimentSection(AgentSection):
 class PortfolioSection(AgentSection):
     """Risk budgets per symbol."""
 
-    method: Literal["erc", "inverse_volatility"] = "erc"
-    """Equal risk contribution, or inverse volatility."""
+    method: Literal["erc", "minimum_variance", "max_sharpe", "inverse_volatility"] = "erc"
+    """Equal risk contribution, least variance, most expected value for its risk (expected values
+    shrunk, no weight above 35 %), or inverse volatility. What cannot be solved is equal."""
     window_bars: int = Field(960, ge=50, le=100_000)
     """Bars of returns behind the covariance."""
     refresh_timeframe: Timeframe = Timeframe.H4

@@ -1,9 +1,10 @@
-"""How the risk is shared out between symbols: equal risk contribution, or inverse volatility.
+"""How the risk is shared out between strategies, one a symbol, each with a side.
 
 Weights are budgets of risk, not of capital: the stop of a trade stands at a multiple of its
 volatility already, so the covariance is that of *standardised* returns, and what is left to
-correct is that several symbols are one bet. Correlations keep their signs. Whatever cannot be
-computed comes back as equal budgets with the reason, never as an exception.
+correct is that several symbols are one bet. Correlations keep their signs, and are turned by the
+sides: long EURUSD and short USDCHF are one bet. Whatever cannot be computed comes back as equal
+budgets with the reason, never as an exception.
 """
 
 from collections.abc import Sequence
@@ -16,7 +17,8 @@ from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
-Method = Literal["erc", "inverse_volatility", "equal"]
+ChosenMethod = Literal["erc", "minimum_variance", "max_sharpe", "inverse_volatility"]
+Method = Literal["erc", "minimum_variance", "max_sharpe", "inverse_volatility", "equal"]
 
 MULTIPLIER_MIN: Final = 0.5
 MULTIPLIER_MAX: Final = 1.5
@@ -31,6 +33,13 @@ EIGENVALUE_MIN: Final = 1e-8
 """Least eigenvalue of a correlation matrix for which the optimum is well defined."""
 RISK_SHARE_TOLERANCE: Final = 0.01
 """Largest relative difference of a risk share from 1/n that still counts as equal."""
+GAIN_SHRINKAGE: Final = 0.75
+"""Share by which expected values are pulled to their average: their errors cost ten times as much
+as those of variances (Chopra, Ziemba, "The effect of errors in means", 1993)."""
+SHARPE_WEIGHT_MAX: Final = 0.35
+"""Largest weight under max-Sharpe, which otherwise puts all on what looked best."""
+SOLVER_TOLERANCE: Final = 1e-6
+"""By how much a solution may miss its constraints and still count as one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +48,8 @@ class Budgets:
 
     multipliers: tuple[float, ...]
     correlation: FloatArray
-    """Shrunk and signed, shape (n_symbols, n_symbols); the identity where it is unknown."""
+    """Of the symbols' returns, shrunk, not turned by any side, shape (n_symbols, n_symbols); the
+    identity where it is unknown."""
     method: Method
     """What gave the multipliers: ``equal`` where the method asked for could not."""
     reason: str
@@ -125,13 +135,12 @@ def erc_weights(covariance: FloatArray) -> FloatArray | Infeasible:
     """
     from scipy.optimize import minimize  # heavy: only where budgets are computed
 
-    deviation = np.sqrt(np.diag(covariance))
-    if not (np.isfinite(covariance).all() and (deviation > 0.0).all()):
-        return Infeasible("a variance is not above zero")
+    problem = _why_unsolvable(covariance)
+    if problem:
+        return Infeasible(problem)
     # On the correlation scale, because the solver's tolerances suppose numbers near 1.
+    deviation = np.sqrt(np.diag(covariance))
     correlation = covariance / np.outer(deviation, deviation)
-    if float(np.linalg.eigvalsh(correlation)[0]) < EIGENVALUE_MIN:
-        return Infeasible("the covariance is singular")
     count = len(deviation)
 
     def objective(x: FloatArray) -> tuple[float, FloatArray]:
@@ -162,6 +171,88 @@ def risk_shares(weights: FloatArray, covariance: FloatArray) -> FloatArray:
     return np.asarray(carried / carried.sum(), dtype=np.float64)
 
 
+def least_variance_weights(
+    covariance: FloatArray, gains: FloatArray, weight_max: float = 1.0
+) -> FloatArray | Infeasible:
+    """Return long weights with the least variance for their gain; they sum to 1.
+
+    In convex form: min y'Cy with μ'y = 1, y ≥ 0 and y_i ≤ m Σy, then w = y / Σy. With equal gains
+    it is minimum variance, with expected values max-Sharpe. Source: Cornuejols, Tütüncü,
+    *Optimization Methods in Finance* (2006), section 8.2.
+
+    Parameters
+    ----------
+    covariance : ndarray of shape (n, n), float64
+        Symmetric, positive definite.
+    gains : ndarray of shape (n,), float64
+        What each weight earns, in any one unit; finite.
+    weight_max : float
+        Largest weight, in (0, 1]; at least 1/n, below which no weights sum to 1.
+    """
+    from scipy.optimize import minimize  # heavy: only where budgets are computed
+
+    problem = _why_unsolvable(covariance)
+    if problem:
+        return Infeasible(problem)
+    count = len(gains)
+    bound = max(weight_max, 1.0 / count)
+    start = _richest_weights(gains, bound)
+    if not (np.isfinite(gains).all() and float(gains @ start) > 0.0):
+        return Infeasible("no gain is above zero")
+    # Both sides scaled to numbers near 1, which is what the solver's tolerances suppose.
+    deviation = np.sqrt(np.diag(covariance))
+    correlation = covariance / np.outer(deviation, deviation)
+    scaled = gains / deviation
+    scaled = scaled / np.max(np.abs(scaled))
+    room = bound * np.outer(np.ones(count), 1.0 / deviation) - np.diag(1.0 / deviation)
+    room = room * deviation[:, None]  # row i: (m Σ y_j − y_i) in units of y_i's deviation
+    first = start * deviation
+    solved = minimize(
+        lambda y: float(y @ correlation @ y),
+        first / float(scaled @ first),
+        jac=lambda y: 2.0 * (correlation @ y),
+        method="SLSQP",
+        bounds=[(0.0, None)] * count,
+        constraints=[
+            {"type": "eq", "fun": lambda y: float(scaled @ y) - 1.0, "jac": lambda _: scaled},
+            {"type": "ineq", "fun": lambda y: room @ y, "jac": lambda _: room},
+        ],
+        options={"maxiter": 500, "ftol": 1e-12},
+    )
+    if not solved.success:
+        return Infeasible(f"no solution: {solved.message}")
+    weights: FloatArray = np.maximum(solved.x, 0.0) / deviation
+    weights = weights / weights.sum()
+    # It may also succeed with what is none.
+    is_sound = np.isfinite(weights).all() and float(weights.max()) <= bound + SOLVER_TOLERANCE
+    if not (is_sound and float(gains @ weights) > 0.0):
+        return Infeasible("no solution within its constraints")
+    return weights
+
+
+def _why_unsolvable(covariance: FloatArray) -> str:
+    deviation = np.sqrt(np.diag(covariance))
+    if not (np.isfinite(covariance).all() and (deviation > 0.0).all()):
+        return "a variance is not above zero"
+    correlation = covariance / np.outer(deviation, deviation)
+    is_singular = float(np.linalg.eigvalsh(correlation)[0]) < EIGENVALUE_MIN
+    return "the covariance is singular" if is_singular else ""
+
+
+def _richest_weights(gains: FloatArray, bound: float) -> FloatArray:
+    """Return the weights within a bound that gain most: where they gain nothing, none do."""
+    weights = np.zeros(len(gains))
+    for place in np.argsort(-gains, kind="stable"):
+        weights[place] = min(bound, 1.0 - weights.sum())
+    return weights
+
+
+def shrunk_gains(expected_r: FloatArray) -> FloatArray:
+    """Return expected values pulled three quarters of the way to their average, shape (n,)."""
+    average = np.mean(expected_r)
+    return np.asarray(average + (1.0 - GAIN_SHRINKAGE) * (expected_r - average), dtype=np.float64)
+
+
 def inverse_volatility_weights(returns: FloatArray) -> FloatArray | Infeasible:
     """Return weights in proportion to 1 over the root mean square return; they sum to 1."""
     deviation = np.sqrt(np.mean(returns**2, axis=0))
@@ -171,7 +262,12 @@ def inverse_volatility_weights(returns: FloatArray) -> FloatArray | Infeasible:
     return np.asarray(inverse / inverse.sum(), dtype=np.float64)
 
 
-def budget_symbols(returns: FloatArray, method: Literal["erc", "inverse_volatility"]) -> Budgets:
+def budget_symbols(
+    returns: FloatArray,
+    method: ChosenMethod,
+    sides: Sequence[int] | None = None,
+    expected_r: Sequence[float] | None = None,
+) -> Budgets:
     """Return the multiplier of each symbol, n times its weight within 0.5..1.5.
 
     Parameters
@@ -179,7 +275,12 @@ def budget_symbols(returns: FloatArray, method: Literal["erc", "inverse_volatili
     returns : ndarray of shape (n_rows, n_symbols), float64
         Log returns, oldest first, finite.
     method : str
-        ``erc`` or ``inverse_volatility``.
+        Equal risk contribution, minimum variance, max-Sharpe or inverse volatility.
+    sides : sequence of int
+        +1 or −1 of the strategy in each symbol; all +1 where nobody says.
+    expected_r : sequence of float
+        Expected value of each strategy in units of its risk; max-Sharpe alone asks for it, and
+        without it has no gain to go by.
     """
     rows, count = returns.shape
     if count == 1:
@@ -191,11 +292,28 @@ def budget_symbols(returns: FloatArray, method: Literal["erc", "inverse_volatili
     if not np.isfinite(standard).all() or not (standard != 0.0).any(axis=0).all():
         return _equal(np.eye(count), "a symbol does not move")
     correlation = shrunk_correlation(standard)
-    weights = erc_weights(correlation) if method == "erc" else inverse_volatility_weights(returns)
+    turned = np.ones(count) if sides is None else np.asarray(sides, dtype=np.float64)
+    gains = np.zeros(count) if expected_r is None else np.asarray(expected_r, dtype=np.float64)
+    weights = _weights(method, returns, correlation * np.outer(turned, turned), gains)
     if isinstance(weights, Infeasible):
         return _equal(correlation, weights.reason)
     multipliers = np.clip(count * weights, MULTIPLIER_MIN, MULTIPLIER_MAX)
     return Budgets(tuple(multipliers.tolist()), correlation, method, "")
+
+
+def _weights(
+    method: ChosenMethod, returns: FloatArray, correlation: FloatArray, expected_r: FloatArray
+) -> FloatArray | Infeasible:
+    match method:
+        case "erc":
+            return erc_weights(correlation)
+        case "minimum_variance":
+            return least_variance_weights(correlation, np.ones(len(correlation)))
+        case "max_sharpe":
+            gains = shrunk_gains(expected_r)
+            return least_variance_weights(correlation, gains, SHARPE_WEIGHT_MAX)
+        case "inverse_volatility":
+            return inverse_volatility_weights(returns)
 
 
 def _equal(correlation: FloatArray, reason: str) -> Budgets:

@@ -1,10 +1,20 @@
 """Laws of the risk budgets that hold for any input."""
 
+import typing
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.optimize import nnls
 
-from models.decision.portfolio import Infeasible, budget_symbols, erc_weights, risk_shares
+from models.decision.portfolio import (
+    ChosenMethod,
+    Infeasible,
+    budget_symbols,
+    erc_weights,
+    least_variance_weights,
+    risk_shares,
+)
 
 SEEDS = st.integers(0, 2**32 - 1)
 
@@ -31,6 +41,69 @@ def test_every_symbol_carries_the_same_risk(seed: int, count: int) -> None:
     assert np.abs(count * risk_shares(weights, covariance) - 1.0).max() < 0.01
 
 
+@given(seed=SEEDS, count=st.integers(2, 28))
+@settings(max_examples=40)
+def test_budgets_by_equal_risk_are_of_equal_risk(seed: int, count: int) -> None:
+    """Turned by any sides the shares of the signed correlation stay within 1 % of 1/n."""
+    rng = np.random.default_rng(seed)
+    covariance, sides = a_covariance(seed, count), rng.choice([-1.0, 1.0], count)
+    signed = covariance * np.outer(sides, sides)
+
+    weights = erc_weights(signed)
+
+    assert not isinstance(weights, Infeasible)
+    assert np.abs(count * risk_shares(weights, signed) - 1.0).max() < 0.01
+
+
+def a_correlation(seed: int, count: int) -> np.ndarray:
+    """Return a random correlation with entries of either sign."""
+    covariance = a_covariance(seed, count)
+    deviation = np.sqrt(np.diag(covariance))
+    return np.asarray(covariance / np.outer(deviation, deviation))
+
+
+def sharpe(weights: np.ndarray, gains: np.ndarray, covariance: np.ndarray) -> float:
+    """Return the gain of weights over their deviation."""
+    return float(gains @ weights / np.sqrt(weights @ covariance @ weights))
+
+
+@given(seed=SEEDS, count=st.integers(2, 20))
+@settings(max_examples=40)
+def test_least_variance_is_that_of_another_solver(seed: int, count: int) -> None:
+    """Without a bound the weights are those of non-negative least squares: ‖L'y − L⁻¹μ‖, y ≥ 0."""
+    correlation = a_correlation(seed, count)
+    gains = np.random.default_rng(seed).normal(0.2, 0.5, count)
+    gains[0] = 0.5
+    factor = np.linalg.cholesky(correlation)
+    oracle, _ = nnls(factor.T, np.linalg.solve(factor, gains))
+
+    weights = least_variance_weights(correlation, gains)
+
+    assert not isinstance(weights, Infeasible)
+    best = sharpe(oracle, gains, correlation)
+    assert sharpe(weights, gains, correlation) >= best * (1.0 - 1e-6)
+    assert np.allclose(weights, oracle / oracle.sum(), atol=5e-3)
+
+
+@given(seed=SEEDS, count=st.integers(3, 12))
+@settings(max_examples=40)
+def test_nothing_within_the_bound_earns_more_for_its_risk(seed: int, count: int) -> None:
+    """Of 200 random portfolios within the bound none has a higher ratio."""
+    rng = np.random.default_rng(seed)
+    correlation = a_correlation(seed, count)
+    gains = np.abs(rng.normal(0.1, 0.2, count)) + 0.01
+
+    weights = least_variance_weights(correlation, gains, 0.35)
+
+    assert not isinstance(weights, Infeasible)
+    assert weights.max() <= max(0.35, 1.0 / count) + 1e-6
+    assert abs(weights.sum() - 1.0) < 1e-9
+    best = sharpe(weights, gains, correlation)
+    for other in rng.dirichlet(np.ones(count), 200):
+        if other.max() <= 0.35:
+            assert sharpe(other, gains, correlation) <= best * (1.0 + 1e-5)
+
+
 @given(seed=SEEDS, count=st.integers(2, 10))
 @settings(max_examples=30)
 def test_weights_do_not_depend_on_the_order_of_symbols(seed: int, count: int) -> None:
@@ -52,10 +125,11 @@ def test_weights_do_not_depend_on_the_order_of_symbols(seed: int, count: int) ->
     rows=st.integers(0, 300),
     dead=st.booleans(),
     twins=st.booleans(),
+    method=st.sampled_from(typing.get_args(ChosenMethod)),
 )
-@settings(max_examples=40)
+@settings(max_examples=80)
 def test_any_returns_give_a_budget_for_every_symbol(
-    seed: int, count: int, rows: int, *, dead: bool, twins: bool
+    seed: int, count: int, rows: int, method: ChosenMethod, *, dead: bool, twins: bool
 ) -> None:
     """Multipliers stay in 0.5..1.5 and correlations in −1..1, whatever the returns are."""
     returns = np.random.default_rng(seed).normal(0.0, 1e-4, (rows, count))
@@ -64,10 +138,12 @@ def test_any_returns_give_a_budget_for_every_symbol(
     if twins:
         returns[:, -1] = -returns[:, 0]
 
-    budgets = budget_symbols(returns, "erc")
+    sides = [1 if place % 2 else -1 for place in range(count)]
+    budgets = budget_symbols(returns, method, sides, [0.1 * place for place in range(count)])
 
     assert len(budgets.multipliers) == count
     assert all(0.5 <= multiplier <= 1.5 for multiplier in budgets.multipliers)
     assert budgets.correlation.shape == (count, count)
     assert np.abs(budgets.correlation).max() <= 1.0
-    assert (budgets.method == "erc") == (budgets.reason == "")
+    assert (budgets.method == method) == (budgets.reason == "")
+    assert budgets.method in {method, "equal"}
