@@ -16,7 +16,7 @@ from agents.rounds.holdings import FLATTEN_REASON, Holding, Holdings
 from agents.rounds.reductions import (
     Prices,
     Slot,
-    bars_held,
+    is_held_long_enough,
     is_last_chance,
     is_left_before_a_jump,
     leave,
@@ -32,7 +32,7 @@ from blackboard.facts.control import TradingState
 from config.settings import Settings
 from models.decision import exits
 from models.decision.arbitration import GATES, POSITION
-from models.decision.exits import EXITS, STAYS, first_exit, is_time_up
+from models.decision.exits import EXITS, STAYS, first_exit
 from models.decision.jump import sigma_from_range
 from models.decision.trailing import BLACKOUT, MEASURES
 
@@ -192,7 +192,7 @@ class Care:
             is_flat and is_last_chance(self._settings, place.close_ns),
             prices is not None and is_left_before_a_jump(position, terms, prices),
             is_opposite and verdict.decision.blocked_by == POSITION_GATE,
-            is_time_up(bars_held(self._settings, position, place.close_ns), terms.hold_bars_max),
+            is_held_long_enough(self._settings, position, terms, place.close_ns),
         )
         return "" if reason == STAYS else EXITS[reason]
 

@@ -20,7 +20,7 @@ from blackboard.facts import (
 )
 from config.settings import Settings
 from models.decision.arbitration import round_trip_cost
-from models.decision.exits import UNAGREED, ExitTerms
+from models.decision.exits import UNAGREED, ExitTerms, is_time_up
 from models.decision.jump import is_inside_jump, jump_distance
 from models.decision.trailing import (
     KEPT,
@@ -88,18 +88,30 @@ def expected_jump(position: PositionChanged, terms: ExitTerms, prices: Prices) -
 
 
 def is_left_before_a_jump(position: PositionChanged, terms: ExitTerms, prices: Prices) -> bool:
-    """Whether a position is to be closed because an event ahead may jump through its stop."""
+    """Whether a position is to be closed because an event ahead may jump through its stop.
+
+    One without a stop is being repaired, or left for that.
+    """
     jump, quote = expected_jump(position, terms, prices), prices.quote
-    if not terms.closes_before_jump or jump <= 0.0:
+    if not terms.closes_before_jump or jump <= 0.0 or position.stop_price == 0.0:
         return False
     return bool(is_inside_jump(position.side.sign, position.stop_price, quote.bid, quote.ask, jump))
 
 
-def bars_held(settings: Settings, position: PositionChanged, close_ns: int) -> int:
-    """Return through how many closes a position has been held, that of `close_ns` included."""
-    if position.opened_ns >= close_ns:
-        return 0
-    return closes_between(position.opened_ns, close_ns, settings.timeframe.length_ns)
+def is_held_long_enough(
+    settings: Settings, position: PositionChanged, terms: ExitTerms, close_ns: int
+) -> bool:
+    """Whether a position has been held through as many closes as its terms allow.
+
+    Weekends are no bars. The clock counts no fewer closes than the market had, so the calendar is
+    asked only where the clock would let the position go.
+    """
+    length_ns = settings.timeframe.length_ns
+    by_the_clock = (close_ns - position.opened_ns) // length_ns + 1
+    if not is_time_up(by_the_clock, terms.hold_bars_max):
+        return False
+    held = closes_between(position.opened_ns, close_ns, length_ns)
+    return bool(is_time_up(held, terms.hold_bars_max))
 
 
 def tend_stop(
