@@ -9,6 +9,7 @@ from typing import Final
 
 from agents.agent import Agent, Outbox
 from agents.scores.calibrator import Retraining, calibration_of, in_force, refreshed, verdict
+from agents.scores.components import ComponentWatch
 from agents.scores.scorecard import Record, Scorecard, columns
 from agents.voters import CONSTANT
 from blackboard.entry import Draft, Entry
@@ -18,6 +19,7 @@ from blackboard.facts import (
     Bar,
     Calibration,
     CandidateTrained,
+    ComponentScores,
     DriftDetected,
     GateReport,
     ModelPromoted,
@@ -68,13 +70,14 @@ class LearnerAgent(Agent):
         ParametersChanged,
         DriftDetected,
     )
-    reads = (AccountSnapshot, Bar, RetrainRequested, TradeClosed, Vote)
+    reads = (AccountSnapshot, Bar, ComponentScores, RetrainRequested, TradeClosed, Vote)
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
         self._section = settings.agents.learner
         self._is_judging_only = settings.mode(self.name) is Mode.SHADOW
         self._scores = Scorecard(settings)
+        self._components = ComponentWatch(self._section.component_alarm_errors)
         self._ledger = _TradeLedger()
         self._published_ns = 0
         self._open: dict[tuple[str, int], Retraining] = {}
@@ -87,6 +90,8 @@ class LearnerAgent(Agent):
                 self._scores.see_bar(entry, bar)
             case Vote() as vote:
                 self._scores.see_vote(entry, vote)
+            case ComponentScores() as scores:
+                self._components.see(entry, scores)
             case Calibration() as calibration:
                 self._scores.see_calibration(entry, calibration)
             case VoterWeights():
@@ -99,8 +104,9 @@ class LearnerAgent(Agent):
                 self._ledger.see(entry)
 
     def act(self, now_ns: int, outbox: Outbox) -> None:
-        """Post statistics, weights and verdicts that are due."""
+        """Post statistics, alarms, weights and verdicts that are due."""
         outbox.drafts += self._ledger.drafts()
+        outbox.drafts += self._components.drafts()
         self._publish(now_ns, outbox)
         effective_from_ns = next_bar_close_ns(now_ns, self.settings.timeframe.length_ns)
         for request in self._open.values():

@@ -12,8 +12,16 @@ from agents.agent import Agent, Outbox
 from agents.bars.history import SymbolWindow, Windows
 from agents.requests import Reply
 from blackboard.entry import Draft, Entry
-from blackboard.facts import Bar, BarHistory, Timeframe, TrailingStop, Vote
-from blackboard.facts.opinion import PROBABILITY_MAX, PROBABILITY_MIN, Evidence
+from blackboard.facts import (
+    FOREVER_NS,
+    Bar,
+    BarHistory,
+    ComponentScores,
+    Timeframe,
+    TrailingStop,
+    Vote,
+)
+from blackboard.facts.opinion import PROBABILITY_MAX, PROBABILITY_MIN, ComponentScore, Evidence
 from config.agents import TechnicalSection
 from config.settings import Settings
 from models.market.indicators import IndicatorPeriods
@@ -24,8 +32,6 @@ LIVE_BARS: Final = 2
 """Bars that a vote stays valid; a close that is older than this is no longer answered."""
 CLOSES_KEPT_MAX: Final = 1000
 """Closes of a symbol that are remembered until they are answered."""
-HIGHER_TIMEFRAMES: Final = (Timeframe.H1, Timeframe.H4)
-"""Read beside the trading timeframe, as far as they are longer."""
 
 
 class _Close(NamedTuple):
@@ -41,10 +47,13 @@ class _Served(NamedTuple):
 
 
 class TechnicalAgent(Agent):
-    """Posts two votes for every symbol and close, and the levels at which stops should trail."""
+    """Posts two votes for every symbol and close, and the levels at which stops should trail.
+
+    Once a trading day it tells what the components behind the votes have been worth.
+    """
 
     name = "technical"
-    posts = (Vote, TrailingStop)
+    posts = (Vote, TrailingStop, ComponentScores)
     reads = (Bar, BarHistory)
 
     def __init__(self, settings: Settings) -> None:
@@ -110,6 +119,27 @@ class TechnicalAgent(Agent):
         for family in Family:
             vote = self._vote(window, family, rules, row, valid_until_ns)
             yield self._draft(vote, close.close_ns, causes, ordinal=vote.voter)
+        scores = rules.component_scores(row)
+        if scores:
+            record = ComponentScores(
+                scope=window.symbol,
+                valid_until_ns=FOREVER_NS,
+                timeframe=window.timeframe,
+                components=tuple(
+                    ComponentScore(
+                        scope=score.timeframe,
+                        voter=f"{self.name}.{score.family}",
+                        name=score.name,
+                        day_edge=score.day.edge,
+                        day_outcomes=score.day.outcomes,
+                        month_edge=score.month.edge,
+                        month_outcomes=score.month.outcomes,
+                        weight=score.weight,
+                    )
+                    for score in scores
+                ),
+            )
+            yield self._draft(record, close.close_ns, causes)
         levels = rules.trailing_levels(row)
         if levels.atr > 0.0 and levels.long_stop > 0.0:
             stop = TrailingStop(
@@ -141,10 +171,16 @@ class TechnicalAgent(Agent):
             barrier_distance=opinion.barrier_distance,
             model=rules.model(family),
             evidence=_evidence(opinion),
+            agreement=opinion.agreement,
+            confluence=opinion.confluence,
         )
 
     def _draft(
-        self, fact: Vote | TrailingStop, close_ns: int, causes: tuple[int, int], ordinal: str = ""
+        self,
+        fact: Vote | TrailingStop | ComponentScores,
+        close_ns: int,
+        causes: tuple[int, int],
+        ordinal: str = "",
     ) -> Draft:
         return Draft(
             fact=fact,
@@ -157,7 +193,8 @@ class TechnicalAgent(Agent):
 
 def rule_settings(timeframe: Timeframe, section: TechnicalSection) -> RuleSettings:
     """Return what the rules need of the settings, in words that know no settings."""
-    higher = [other for other in HIGHER_TIMEFRAMES if other.length_ns > timeframe.length_ns]
+    longer = {each for each in section.timeframes if each.length_ns > timeframe.length_ns}
+    higher = sorted(longer, key=lambda each: each.length_ns)
     return RuleSettings(
         timeframes=tuple((each.value, each.length_ns) for each in (timeframe, *higher)),
         periods=IndicatorPeriods(
@@ -175,12 +212,16 @@ def rule_settings(timeframe: Timeframe, section: TechnicalSection) -> RuleSettin
             ichimoku_kijun=section.ichimoku_kijun,
             ichimoku_senkou=section.ichimoku_senkou,
             chandelier=section.chandelier_period,
+            chandelier_multiplier=section.chandelier_multiplier,
+            donchian=section.donchian_period,
         ),
         chandelier_multiplier=section.chandelier_multiplier,
         barrier_atr=section.barrier_atr,
         horizon_bars=section.horizon_bars,
         rows_min=section.calibration_rows_min,
         ridge_rows=section.calibration_ridge,
+        shrink_outcomes=section.component_shrinkage,
+        weight_min=section.component_weight_min,
     )
 
 

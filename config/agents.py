@@ -50,6 +50,11 @@ class DataSection(AgentSection):
 class TechnicalSection(AgentSection):
     """Rule ensembles and chandelier levels."""
 
+    timeframes: Annotated[tuple[Timeframe, ...], FROM_TEXT] = Field(
+        (Timeframe.M15, Timeframe.H1, Timeframe.H4), min_length=1, max_length=6
+    )
+    """Timeframes that are read beside the trading timeframe, as far as they are longer. M1 and M5
+    are read where the trading timeframe is that short."""
     rsi_period: int = Field(14, ge=2, le=200)
     """Bars of the relative strength index."""
     macd_fast: int = Field(12, ge=2, le=100)
@@ -80,6 +85,8 @@ class TechnicalSection(AgentSection):
     """Bars of the chandelier's highest high and lowest low."""
     chandelier_multiplier: float = Field(3.0, gt=0.5, le=10.0)
     """Chandelier's distance in average true ranges."""
+    donchian_period: int = Field(20, ge=2, le=400)
+    """Bars of the channel whose break the Donchian reading follows."""
     barrier_atr: float = Field(2.5, gt=0.1, le=10.0)
     """Half-width of the symmetric barriers on which votes are judged, in average true ranges.
     The same as trading.atr_multiplier, so that a vote speaks of the distance that is at risk."""
@@ -89,6 +96,11 @@ class TechnicalSection(AgentSection):
     """Judged warm-up rows that a calibration needs; below it the voter abstains."""
     calibration_ridge: float = Field(50.0, ge=0.0, le=1e6)
     """Strength of the pull of a calibration towards ignorance, in rows."""
+    component_shrinkage: float = Field(50.0, ge=0.0, le=1e6)
+    """Strength of the pull of a component's weight towards that of one without a record, in
+    independent outcomes; a month has about a hundred."""
+    component_weight_min: float = Field(0.0, ge=0.0, le=1.0)
+    """Least weight of a component, however bad its record; one without a record weighs 1."""
 
     @model_validator(mode="after")
     def _fast_before_slow(self) -> "TechnicalSection":
@@ -285,6 +297,9 @@ class LearnerSection(AgentSection):
     """Outcomes before a calibration is judged."""
     proof_outcomes_min: int = Field(100, ge=10, le=100_000)
     """Outcomes before a voter's skill can count as proven."""
+    component_alarm_errors: float = Field(3.0, gt=0.0, le=20.0)
+    """Standard errors by which a component's latest 24 hours, pooled over the symbols, must fall
+    below its 30 days before that is told."""
     publish_timeframe: Timeframe = Timeframe.H4
     """How often weights are published."""
     outcomes_per_voter_max: int = Field(3000, ge=100, le=1_000_000)

@@ -11,7 +11,7 @@ from blackboard.facts.control import Restriction, TradingState
 from blackboard.facts.decision import Gate, Side, VoterShare
 from blackboard.facts.execution import DealEntry
 from blackboard.facts.learning import VoterWeight
-from blackboard.facts.opinion import Evidence, SymbolCorrelation
+from blackboard.facts.opinion import ComponentScore, Evidence, SymbolCorrelation
 from blackboard.facts.permission import CurrencyExposure, RiskFactor
 
 _SPECIAL: dict[str, dict[str, Any]] = {
@@ -42,6 +42,20 @@ _SPECIAL: dict[str, dict[str, Any]] = {
     "PortfolioBudget": {
         "multiplier": 1.0,
         "correlations": (SymbolCorrelation(scope="EURUSD", other="GBPUSD", correlation=0.6),),
+    },
+    "ComponentScores": {
+        "components": (
+            ComponentScore(
+                scope="H1",
+                voter="technical.trend",
+                name="supertrend",
+                day_edge=-0.2,
+                day_outcomes=3.5,
+                month_edge=0.1,
+                month_outcomes=90.0,
+                weight=1.2,
+            ),
+        ),
     },
     "Vote": {
         "evidence": (Evidence(scope="M15", name="supertrend", value=1.0, weight=0.5),),

@@ -21,6 +21,7 @@ from blackboard.facts import (
     AccountSnapshot,
     AgentHealth,
     Decision,
+    DriftDetected,
     EquityMark,
     ExitIntent,
     LimitBreached,
@@ -119,6 +120,9 @@ class Summaries:
             case LimitBreached() as breach if breach.limit not in {*RULES, DRAWDOWN}:
                 text = f"{breach.value:g} against {breach.threshold:g}: {breach.consequence}"
                 self.note(entry, "limit", f"Limit {breach.limit}", text)
+            case DriftDetected() as drift:
+                text = f"{drift.statistic} {drift.value:.3f}, alarm below {drift.threshold:.3f}"
+                self.note(entry, "drift", f"{drift.scope} fell short", text)
             case _:
                 pass
 

@@ -42,7 +42,13 @@ from blackboard.facts.news import (
     Headline,
     SentimentScore,
 )
-from blackboard.facts.opinion import PortfolioBudget, TrailingStop, VolatilityForecast, Vote
+from blackboard.facts.opinion import (
+    ComponentScores,
+    PortfolioBudget,
+    TrailingStop,
+    VolatilityForecast,
+    Vote,
+)
 from blackboard.facts.permission import (
     DayCounters,
     EquityMark,
@@ -66,6 +72,7 @@ AnyFact = (
     | SentimentScore
     | EntryBlackout
     | Vote
+    | ComponentScores
     | VolatilityForecast
     | TrailingStop
     | PortfolioBudget
@@ -119,6 +126,7 @@ __all__ = [
     "CalendarCoverage",
     "Calibration",
     "CandidateTrained",
+    "ComponentScores",
     "DayCounters",
     "Decision",
     "DriftDetected",

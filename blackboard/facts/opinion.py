@@ -42,12 +42,51 @@ class Vote(Fact, frozen=True, kw_only=True):
     model: str
     """What computed it, with its version or content hash."""
     evidence: tuple[Evidence, ...] = ()
+    agreement: float = 0.0
+    """Share of the evidence's weight that points to the vote's side."""
+    confluence: float = 0.0
+    """Share of the timeframes whose evidence together points to the vote's side."""
 
     def __post_init__(self) -> None:
         within("probability_up", self.probability_up, PROBABILITY_MIN, PROBABILITY_MAX)
         within("horizon_bars", self.horizon_bars, 1, 10_000)
         above("reference_price", self.reference_price, 0.0)
         above("barrier_distance", self.barrier_distance, 0.0)
+        within("agreement", self.agreement, 0.0, 1.0)
+        within("confluence", self.confluence, 0.0, 1.0)
+
+
+class ComponentScore(Fact, frozen=True, kw_only=True):
+    """What one component of a voter has been worth; the scope is its timeframe.
+
+    An edge is −1 for always wrong, 0 for a coin, 1 for always right.
+    """
+
+    voter: str
+    name: str
+    day_edge: float
+    """Over the outcomes settled in the latest 24 hours."""
+    day_outcomes: float
+    """Independent outcomes behind it."""
+    month_edge: float
+    """Over the outcomes settled in the latest 30 days, as far as the window reaches."""
+    month_outcomes: float
+    weight: float
+    """From now on, in multiples of a component without a record."""
+
+    def __post_init__(self) -> None:
+        within(f"day_edge of {self.name}", self.day_edge, -1.0, 1.0)
+        within(f"month_edge of {self.name}", self.month_edge, -1.0, 1.0)
+        within(f"day_outcomes of {self.name}", self.day_outcomes, 0.0, 1e9)
+        within(f"month_outcomes of {self.name}", self.month_outcomes, 0.0, 1e9)
+        within(f"weight of {self.name}", self.weight, 0.0, 1e3)
+
+
+class ComponentScores(Fact, frozen=True, kw_only=True):
+    """The nightly record of all components of the rule voters in one symbol."""
+
+    timeframe: Timeframe
+    components: tuple[ComponentScore, ...]
 
 
 class VolatilityForecast(Fact, frozen=True, kw_only=True):

@@ -1,6 +1,7 @@
 """Indicator columns of a window; the only place that calls pandas-ta-classic and knows its columns.
 
-The library computes a history; recursions that are held to it carry the columns on bar by bar. Row
+The library computes a history; recursions that are held to it carry the columns on bar by bar, and
+compute alone what the library does not have: breakout, chandelier direction, candle patterns. Row
 t of every column uses bars ≤ t only and is bit-identical whatever follows. Warm-up rows are NaN.
 
 One path of the library is used, on purpose: TA-Lib never (``talib=False``), its compiled loops
@@ -37,6 +38,8 @@ class IndicatorPeriods(NamedTuple):
     ichimoku_kijun: int = 26
     ichimoku_senkou: int = 52
     chandelier: int = 22
+    chandelier_multiplier: float = 3.0
+    donchian: int = 20
 
 
 class IndicatorColumns(NamedTuple):
@@ -64,6 +67,12 @@ class IndicatorColumns(NamedTuple):
     """Highest price of the chandelier's bars."""
     lowest_low: FloatArray
     """Lowest price of the chandelier's bars."""
+    donchian_direction: FloatArray
+    """Side on which a close last left the channel of the bars before it, +1 or −1; 0 before."""
+    chandelier_direction: FloatArray
+    """+1 while closes hold above the long's trailing stop, −1 once one fell through it."""
+    candle: FloatArray
+    """Reversal pattern of the bar itself, −1..1, see `recursions.candle_reading`."""
 
 
 @lru_cache(maxsize=1)
@@ -87,6 +96,7 @@ def warm_up_bars(periods: IndicatorPeriods) -> int:
         max(periods.ichimoku_tenkan, periods.ichimoku_kijun, periods.ichimoku_senkou)
         + periods.ichimoku_kijun,
         periods.chandelier,
+        periods.donchian + 1,
     )
 
 
@@ -99,11 +109,12 @@ def indicator_columns(window: Window, periods: IndicatorPeriods) -> IndicatorCol
     row_count, warm_up = len(window), warm_up_bars(periods)
     if row_count < warm_up:
         return IndicatorColumns(*(np.full(row_count, np.nan) for _ in IndicatorColumns._fields))
-    columns = _library_columns(window, periods)
-    for column in columns:
-        column[: warm_up - 1] = np.nan
-        column.flags.writeable = False
-    return columns
+    table = np.empty((len(IndicatorColumns._fields), row_count))
+    _carry(window, 0, warm_up, periods, np.zeros(STATE_SIZE), table)
+    for place, column in enumerate(_library_columns(window, periods)):
+        table[place, warm_up - 1 :] = column[warm_up - 1 :]
+    table.flags.writeable = False
+    return IndicatorColumns(*table)
 
 
 class IndicatorWindow:
@@ -147,20 +158,24 @@ class IndicatorWindow:
         self._carry_from(start)
 
     def _carry_from(self, start: int) -> None:
-        window = self.window
-        carry_on(
-            window.high,
-            window.low,
-            window.close,
-            start,
-            self._warm_up,
-            self._periods,
-            self._state,
-            self._table,
-        )
+        _carry(self.window, start, self._warm_up, self._periods, self._state, self._table)
 
 
-def _library_columns(window: Window, periods: IndicatorPeriods) -> IndicatorColumns:
+def _carry(
+    window: Window,
+    start: int,
+    warm_up: int,
+    periods: IndicatorPeriods,
+    state: FloatArray,
+    table: FloatArray,
+) -> None:
+    prices = (window.open, window.high, window.low, window.close)
+    carry_on(*prices, start, warm_up, periods, state, table)
+
+
+def _library_columns(window: Window, periods: IndicatorPeriods) -> tuple[FloatArray, ...]:
+    # The first columns, in their order; what follows them the library does not know, or knows it
+    # with another meaning, and the recursions alone compute it.
     ta = _library()
     high, low, close = (pd.Series(column) for column in (window.high, window.low, window.close))
     macd = ta.macd(
@@ -187,20 +202,20 @@ def _library_columns(window: Window, periods: IndicatorPeriods) -> IndicatorColu
         as_dataframe=True,
     )
     # The library names a column after its parameters; the prefix is what stays.
-    return IndicatorColumns(
-        rsi=_values(ta.rsi(close, length=periods.rsi, talib=False)),
-        macd_histogram=_values(_named(macd, "MACDh_")),
-        atr=_values(ta.atr(high, low, close, length=periods.atr, talib=False)),
-        adx=_values(_named(ta.adx(high, low, close, length=periods.adx, talib=False), "ADX_")),
-        bollinger_middle=_values(_named(bands, "BBM_")),
-        bollinger_upper=_values(_named(bands, "BBU_")),
-        supertrend_direction=_values(_named(trend, "SUPERTd_")),
-        ichimoku_conversion=_values(_named(cloud, "ITS_")),
-        ichimoku_base=_values(_named(cloud, "IKS_")),
-        ichimoku_span_a=_values(_named(cloud, "ISA_")),
-        ichimoku_span_b=_values(_named(cloud, "ISB_")),
-        highest_high=_values(high.rolling(periods.chandelier).max()),
-        lowest_low=_values(low.rolling(periods.chandelier).min()),
+    return (
+        _values(ta.rsi(close, length=periods.rsi, talib=False)),
+        _values(_named(macd, "MACDh_")),
+        _values(ta.atr(high, low, close, length=periods.atr, talib=False)),
+        _values(_named(ta.adx(high, low, close, length=periods.adx, talib=False), "ADX_")),
+        _values(_named(bands, "BBM_")),
+        _values(_named(bands, "BBU_")),
+        _values(_named(trend, "SUPERTd_")),
+        _values(_named(cloud, "ITS_")),
+        _values(_named(cloud, "IKS_")),
+        _values(_named(cloud, "ISA_")),
+        _values(_named(cloud, "ISB_")),
+        _values(high.rolling(periods.chandelier).max()),
+        _values(low.rolling(periods.chandelier).min()),
     )
 
 

@@ -16,7 +16,7 @@ from models.market.bars import FloatArray
 if TYPE_CHECKING:  # it imports this module
     from models.market.indicators import IndicatorPeriods
 
-STATE_SIZE: Final = 14
+STATE_SIZE: Final = 18
 """Numbers that one row hands to the next; all begin as 0."""
 _EPSILON: Final = float(np.finfo(np.float64).eps)
 """Stands for a range of 0, as in the library."""
@@ -25,6 +25,15 @@ _EPSILON: Final = float(np.finfo(np.float64).eps)
 _GAIN, _LOSS, _FAST, _SLOW, _SIGNAL, _ATR, _BAND_ATR = 0, 1, 2, 3, 4, 5, 6
 _UPPER, _LOWER, _DIRECTION = 7, 8, 9
 _UP_SUM, _DOWN_SUM, _ADX, _ADX_COUNT = 10, 11, 12, 13
+_BREAKOUT, _LONG_STOP, _SHORT_STOP, _CHANDELIER = 14, 15, 16, 17
+
+ENGULFING, HAMMER, DOJI = 1.0, 1.0, 0.5
+"""What a candle pattern reads: a body or a wick that turned the price says all, a doji that only
+stopped it at the band says half."""
+_WICK_BODIES: Final = 2.0
+"""A hammer's long wick in bodies, at least."""
+_DOJI_BODY_FRAC: Final = 0.1
+"""A doji's body as a share of its range, at most."""
 
 
 @njit(cache=True)
@@ -148,6 +157,107 @@ def _carry_direction(
 
 
 @njit(cache=True)
+def _carry_breakout(
+    high: FloatArray,
+    low: FloatArray,
+    close: FloatArray,
+    row: int,
+    periods: "IndicatorPeriods",
+    state: FloatArray,
+) -> None:
+    # The side on which a close last left the channel of the bars before it, and the side on which
+    # one last passed the trailing stop of the bars before it. Both hold until the opposite happens.
+    length = periods.donchian
+    if row >= length:
+        if close[row] > _highest(high, row - 1, length):
+            state[_BREAKOUT] = 1.0
+        elif close[row] < _lowest(low, row - 1, length):
+            state[_BREAKOUT] = -1.0
+    if row < periods.chandelier - 1 or row < periods.atr:
+        return
+    distance = periods.chandelier_multiplier * state[_ATR]
+    long_stop = _highest(high, row, periods.chandelier) - distance
+    short_stop = _lowest(low, row, periods.chandelier) + distance
+    if state[_CHANDELIER] == 0.0:
+        state[_CHANDELIER] = 1.0  # as SuperTrend: up until proven otherwise
+    else:
+        if close[row] > state[_SHORT_STOP]:
+            state[_CHANDELIER] = 1.0
+        elif close[row] < state[_LONG_STOP]:
+            state[_CHANDELIER] = -1.0
+        if close[row - 1] > state[_LONG_STOP]:
+            long_stop = max(long_stop, state[_LONG_STOP])
+        if close[row - 1] < state[_SHORT_STOP]:
+            short_stop = min(short_stop, state[_SHORT_STOP])
+    state[_LONG_STOP], state[_SHORT_STOP] = long_stop, short_stop
+
+
+@njit(cache=True)
+def _engulfs(open_: FloatArray, close: FloatArray, row: int) -> int:
+    # +1 where a rising body holds the whole falling body before it and is larger, −1 mirrored.
+    body, before = close[row] - open_[row], close[row - 1] - open_[row - 1]
+    if abs(body) <= abs(before) or body * before >= 0.0:
+        return 0
+    if body > 0.0:
+        return 1 if open_[row] <= close[row - 1] and close[row] >= open_[row - 1] else 0
+    return -1 if open_[row] >= close[row - 1] and close[row] <= open_[row - 1] else 0
+
+
+@njit(cache=True)
+def _rejects(open_: float, high: float, low: float, close: float) -> int:
+    # +1 for a hammer, −1 for a shooting star: one long wick, and hardly any on the other side.
+    body = abs(close - open_)
+    above, below = high - max(open_, close), min(open_, close) - low
+    if body > 0.0 and below >= _WICK_BODIES * body and above <= body:
+        return 1
+    if body > 0.0 and above >= _WICK_BODIES * body and below <= body:
+        return -1
+    return 0
+
+
+@njit(cache=True)
+def candle_reading(
+    open_: FloatArray,
+    high: FloatArray,
+    low: FloatArray,
+    close: FloatArray,
+    row: int,
+    middle: float,
+    upper: float,
+) -> float:
+    """Return what a closed bar's shape says of a reversal, in −1..1, positive for up.
+
+    A pattern counts only against the move that it may end: an upward one where the bar reached
+    below the middle band, a downward one where it reached above. Engulfing bodies go before long
+    wicks (hammer, shooting star), these before a doji that touched the outer band.
+
+    Parameters
+    ----------
+    open_, high, low, close : ndarray of shape (n_bars,)
+        Closed bars, oldest first; rows `row` and `row` − 1 are read.
+    row : int
+        At least 1.
+    middle, upper : float
+        Bollinger bands at the row; the lower lies as far below the middle.
+    """
+    side = _engulfs(open_, close, row)
+    strength = ENGULFING
+    if side == 0:
+        side = _rejects(float(open_[row]), float(high[row]), float(low[row]), float(close[row]))
+        strength = HAMMER
+    if (side > 0 and low[row] < middle) or (side < 0 and high[row] > middle):
+        return strength * side
+    extent = high[row] - low[row]
+    if extent > 0.0 and abs(close[row] - open_[row]) <= _DOJI_BODY_FRAC * extent:
+        lower = middle - (upper - middle)
+        if low[row] <= lower and high[row] < upper:
+            return DOJI
+        if high[row] >= upper and low[row] > lower:
+            return -DOJI
+    return 0.0
+
+
+@njit(cache=True)
 def _deviation(values: FloatArray, row: int, length: int, mean: float) -> float:
     total = 0.0
     for i in range(row - length + 1, row + 1):
@@ -157,6 +267,7 @@ def _deviation(values: FloatArray, row: int, length: int, mean: float) -> float:
 
 @njit(cache=True)
 def carry_on(
+    open_: FloatArray,
     high: FloatArray,
     low: FloatArray,
     close: FloatArray,
@@ -170,7 +281,7 @@ def carry_on(
 
     Parameters
     ----------
-    high, low, close : ndarray of shape (n_bars,)
+    open_, high, low, close : ndarray of shape (n_bars,)
         The whole window, oldest first.
     start : int
         First row to compute; the state is that after row `start` − 1.
@@ -189,6 +300,7 @@ def carry_on(
         if row:
             _carry_range(high, low, close, row, periods, state)
             _carry_direction(high, low, row, periods, state)
+            _carry_breakout(high, low, close, row, periods, state)
         if row < warm_up - 1:
             table[:, row] = np.nan
             continue
@@ -212,3 +324,8 @@ def carry_on(
         table[10, row] = _middle(high, low, row - kijun, periods.ichimoku_senkou)
         table[11, row] = _highest(high, row, periods.chandelier)
         table[12, row] = _lowest(low, row, periods.chandelier)
+        table[13, row] = state[_BREAKOUT]
+        table[14, row] = state[_CHANDELIER]
+        table[15, row] = candle_reading(
+            open_, high, low, close, row, float(table[4, row]), float(table[5, row])
+        )

@@ -20,7 +20,8 @@ from models.opinion.calibration import (
     fit_calibration,
     uniqueness,
 )
-from models.opinion.signals import Family, Reading, RuleWindow, score_of
+from models.opinion.components import RecordTerms
+from models.opinion.signals import ComponentScore, Family, Reading, RuleWindow, score_of
 
 FALLBACK_BARRIER_FRAC: Final = 0.001
 """Half-width of the barriers as a share of the price where there is no average true range: about
@@ -40,6 +41,8 @@ class RuleSettings:
     horizon_bars: int
     rows_min: int
     ridge_rows: float
+    shrink_outcomes: float = 50.0
+    weight_min: float = 0.0
 
 
 class Opinion(NamedTuple):
@@ -51,6 +54,10 @@ class Opinion(NamedTuple):
     reference_price: float
     barrier_distance: float
     readings: tuple[Reading, ...]
+    agreement: float = 0.0
+    """Share of the readings' weight that points to the side of the probability."""
+    confluence: float = 0.0
+    """Share of the timeframes whose readings together point there."""
 
 
 class TrailingLevels(NamedTuple):
@@ -76,7 +83,13 @@ class WeekRules:
 
     def __init__(self, history: BarArray, settings: RuleSettings) -> None:
         self.settings = settings
-        self._rules = RuleWindow(history, settings.timeframes, settings.periods)
+        terms = RecordTerms(
+            settings.barrier_atr,
+            settings.horizon_bars,
+            settings.shrink_outcomes,
+            settings.weight_min,
+        )
+        self._rules = RuleWindow(history, settings.timeframes, settings.periods, terms)
         self._calibrations = {family: self._fit(family) for family in Family}
         self._models = {family: self._model_name(family) for family in Family}
 
@@ -111,7 +124,19 @@ class WeekRules:
         if reason:
             return _abstention(reason, close, distance, readings)
         probability_up = self._calibrations[family].probability_up(score)
-        return Opinion(probability_up, False, _loudest(readings), close, distance, readings)
+        return Opinion(
+            probability_up,
+            False,
+            _loudest(readings),
+            close,
+            distance,
+            readings,
+            *_agreement(readings, probability_up - _IGNORANCE),
+        )
+
+    def component_scores(self, row: int) -> tuple[ComponentScore, ...]:
+        """Return the components as scored at a row; empty where it begins no trading day."""
+        return self._rules.component_scores(row)
 
     def trailing_levels(self, row: int) -> TrailingLevels:
         """Return the chandelier stops at a row; NaN in the warm-up."""
@@ -155,6 +180,21 @@ def _abstention(
     reason: str, close: float, distance: float, readings: tuple[Reading, ...]
 ) -> Opinion:
     return Opinion(_IGNORANCE, True, reason, close, distance, readings)
+
+
+def _agreement(readings: tuple[Reading, ...], lean: float) -> tuple[float, float]:
+    # Shares of weight and of timeframes on the side of a lean.
+    total, agreeing = 0.0, 0.0
+    leans: dict[str, float] = {}
+    for reading in readings:
+        total += reading.weight
+        agreeing += reading.weight if reading.value * lean > 0.0 else 0.0
+        voice = reading.weight * reading.value * lean
+        leans[reading.timeframe] = leans.get(reading.timeframe, 0.0) + voice
+    if not total > 0.0:
+        return 0.0, 0.0
+    # Rounding may leave a sum a bit above the whole of which it is a part.
+    return min(agreeing / total, 1.0), sum(each > 0.0 for each in leans.values()) / len(leans)
 
 
 def _loudest(readings: tuple[Reading, ...]) -> str:

@@ -9,22 +9,29 @@ supertrend     direction of SuperTrend, −1 or +1
 macd           clip(histogram ÷ (0.25 A))
 cloud          +1 above both edges of Ichimoku's cloud, −1 below both, 0 inside
 base_line      clip((C − Ichimoku's base line) ÷ (2 A))
+donchian       side on which a close last left the channel of the bars before it
+chandelier     +1 while closes hold above a long's trailing stop, −1 after a fall through it
 reversion
 rsi            0 while 40 ≤ RSI ≤ 60, then linear to −1 at RSI 80 and +1 at RSI 20
 bollinger      u = (C − middle) ÷ half-width; 0 while abs(u) ≤ 0.5, then linear to −1 at u = 1.5
                and +1 at u = −1.5
+candle         pattern that ends a move: engulfing bodies, hammer or shooting star, doji at a band
 =============  =============================================================================
 
-A timeframe's trendiness is g = clip((ADX − 15) ÷ 20) within 0..1. Its readings weigh g in the trend
-score and 1 − g in the reversion score, divided by the number of the family's readings and by the
-number of timeframes that have finished their warm-up. So a score is Σ weight × reading, lies in
-−1..1, and shrinks where the market does not suit the family. Before the trading timeframe has
-finished its own warm-up there is no score (NaN).
+Candle patterns stand with reversion, because each speaks against the move before it.
+
+A timeframe's trendiness is g = clip((ADX − 15) ÷ 20) within 0..1. A component is a reading on a
+timeframe; it weighs r·g in the trend score and r·(1 − g) in the reversion score, divided by the sum
+of r over the family's components on the timeframes that have finished their warm-up. r is 1 until
+its record of settled outcomes says otherwise, anew every trading day (`components`). So a score is
+Σ weight × reading, lies in −1..1, and shrinks where the market does not suit the family. Before the
+trading timeframe has finished its own warm-up there is no score (NaN).
 
 Only additions, multiplications, divisions and comparisons are used: a vectorised exponential may
 round differently at the end of an array, and row t would then depend on what follows.
 """
 
+from bisect import bisect_left
 from enum import StrEnum
 from typing import Final, NamedTuple
 
@@ -41,6 +48,17 @@ from models.market.bars import (
 )
 from models.market.indicators import IndicatorColumns, IndicatorPeriods, IndicatorWindow
 from models.market.sessions import bar_open_ns
+from models.opinion.calibration import first_barrier
+from models.opinion.components import (
+    DAY_SPAN_NS,
+    MONTH_SPAN_NS,
+    PRIOR_WEIGHT,
+    ComponentRecord,
+    RecordTerms,
+    component_record,
+    component_weight,
+    nights,
+)
 
 BoolArray = NDArray[np.bool_]
 
@@ -64,8 +82,8 @@ class Family(StrEnum):
 
 
 READINGS: Final[dict[Family, tuple[str, ...]]] = {
-    Family.TREND: ("supertrend", "macd", "cloud", "base_line"),
-    Family.REVERSION: ("rsi", "bollinger"),
+    Family.TREND: ("supertrend", "macd", "cloud", "base_line", "donchian", "chandelier"),
+    Family.REVERSION: ("rsi", "bollinger", "candle"),
 }
 """Names of each family's readings, in the order in which they are added."""
 
@@ -87,11 +105,22 @@ def score_of(readings: tuple[Reading, ...]) -> float:
     return score
 
 
+class ComponentScore(NamedTuple):
+    """One component at a night: its records and the weight that it has until the next."""
+
+    family: Family
+    name: str
+    timeframe: str
+    day: ComponentRecord
+    month: ComponentRecord
+    weight: float
+
+
 class _Part(NamedTuple):
-    # One family on one timeframe, as columns over the rows of the trading timeframe.
+    # One family on one timeframe, as columns over rows of the trading timeframe.
     timeframe: str
     values: tuple[FloatArray, ...]
-    weight: FloatArray
+    trust: FloatArray
     is_warm: BoolArray
 
 
@@ -105,6 +134,8 @@ def trend_readings(close: FloatArray, columns: IndicatorColumns) -> tuple[FloatA
         _ratio(columns.macd_histogram, MACD_FULL_ATR * columns.atr),
         np.where(np.isnan(upper), np.nan, cloud),
         _ratio(close - columns.ichimoku_base, BASE_LINE_FULL_ATR * columns.atr),
+        columns.donchian_direction,
+        columns.chandelier_direction,
     )
 
 
@@ -117,6 +148,7 @@ def reversion_readings(close: FloatArray, columns: IndicatorColumns) -> tuple[Fl
     return (
         _against(columns.rsi - 50.0, RSI_DEAD, RSI_FULL, is_warm),
         _against(offset, BAND_DEAD, BAND_FULL, is_warm),
+        columns.candle,
     )
 
 
@@ -171,10 +203,16 @@ class RuleWindow:
         Name and length in nanoseconds: the trading timeframe, then longer ones.
     periods : IndicatorPeriods
         Lengths of the indicators, the same on each timeframe.
+    terms : RecordTerms
+        How components are scored and weighed.
     """
 
     def __init__(
-        self, history: BarArray, timeframes: tuple[tuple[str, int], ...], periods: IndicatorPeriods
+        self,
+        history: BarArray,
+        timeframes: tuple[tuple[str, int], ...],
+        periods: IndicatorPeriods,
+        terms: RecordTerms,
     ) -> None:
         (name, length_ns), *higher = timeframes
         self._base = _Frame(name, length_ns, IndicatorWindow(history, periods))
@@ -182,6 +220,17 @@ class RuleWindow:
             _Frame(name, length_ns, IndicatorWindow(resample(history, length_ns), periods))
             for name, length_ns in higher
         ]
+        self._terms = terms
+        self._components = [
+            (family, reading, frame.timeframe)
+            for family in Family
+            for frame in self._frames
+            for reading in READINGS[family]
+        ]
+        self._nights: list[int] = []
+        self._scored: list[tuple[ComponentScore, ...]] = []
+        self._weights = np.full((1, len(self._components)), PRIOR_WEIGHT)
+        self._score_nights(nights(self.window.close_ns).tolist())
 
     @property
     def window(self) -> Window:
@@ -193,39 +242,117 @@ class RuleWindow:
         """Indicators of the trading timeframe."""
         return self._base.indicators.columns
 
+    @property
+    def _frames(self) -> tuple[_Frame, ...]:
+        return (self._base, *self._higher)
+
     def extend(self, bars: BarArray) -> None:
-        """Append bars of the trading timeframe, and the higher bars that close with them."""
+        """Append bars of the trading timeframe, and what closes and is scored with them."""
+        before = max(len(self.window) - 1, 0)
         self._base.indicators.extend(bars)
         for frame in self._higher:
             frame.follow(self.window)
+        self._score_nights((nights(self.window.close_ns[before:]) + before).tolist())
 
     def scores(self, family: Family, rows: slice = slice(None)) -> FloatArray:
         """Return a family's score at some rows, in −1..1; NaN before the warm-up is complete."""
-        parts = self._parts(family, rows)
         is_warm = ~np.isnan(self.columns.atr[rows])
         score = np.zeros(len(is_warm))
-        for part in parts:
-            for value in part.values:
-                score += part.weight * value
+        for part, weights in self._weighted(family, rows):
+            for value, weight in zip(part.values, weights, strict=True):
+                score += weight * value
         return np.where(is_warm, score, np.nan)
 
     def readings(self, family: Family, row: int) -> tuple[Reading, ...]:
         """Return what the score of one row adds up from; timeframes in warm-up are left out."""
         return tuple(
-            Reading(name, part.timeframe, float(value[0]), float(part.weight[0]))
-            for part in self._parts(family, slice(row, row + 1))
+            Reading(name, part.timeframe, float(value[0]), float(weight[0]))
+            for part, weights in self._weighted(family, slice(row, row + 1))
             if part.is_warm[0]
-            for name, value in zip(READINGS[family], part.values, strict=True)
+            for name, value, weight in zip(READINGS[family], part.values, weights, strict=True)
         )
+
+    def component_scores(self, row: int) -> tuple[ComponentScore, ...]:
+        """Return the scores taken at a row; empty if it is not the first of a trading day."""
+        place = bisect_left(self._nights, row)
+        is_night = place < len(self._nights) and self._nights[place] == row
+        return self._scored[place] if is_night else ()
+
+    def _weighted(self, family: Family, rows: slice) -> list[tuple[_Part, tuple[FloatArray, ...]]]:
+        # Each timeframe of a family with the weights of its readings at the rows.
+        parts = self._parts(family, rows)
+        records = self._records_in_force(family, rows)
+        total = np.zeros(len(self.window.close_ns[rows]))
+        for part, record in zip(parts, records, strict=True):
+            for column in record:
+                total += np.where(part.is_warm, column, 0.0)
+        total = np.where(total > 0.0, total, 1.0)
+        return [
+            (part, tuple(part.trust * column / total for column in record))
+            for part, record in zip(parts, records, strict=True)
+        ]
+
+    def _records_in_force(self, family: Family, rows: slice) -> list[FloatArray]:
+        # For each timeframe the records of the family's readings, shape (n_readings, n_rows).
+        numbers = np.arange(len(self.window))[rows]
+        in_force = self._weights[np.searchsorted(self._nights, numbers, side="right")].T
+        count = len(READINGS[family])
+        first = 0 if family is Family.TREND else len(self._frames) * len(READINGS[Family.TREND])
+        starts = range(first, first + count * len(self._frames), count)
+        return [in_force[start : start + count] for start in starts]
 
     def _parts(self, family: Family, rows: slice) -> list[_Part]:
         times_ns = self.window.close_ns[rows]
-        parts = [_part(frame, family, times_ns) for frame in (self._base, *self._higher)]
-        warm_count = np.zeros(len(times_ns))
-        for part in parts:
-            warm_count += part.is_warm
-        share = len(READINGS[family]) * np.maximum(warm_count, 1.0)
-        return [part._replace(weight=part.weight / share) for part in parts]
+        return [_part(frame, family, times_ns) for frame in self._frames]
+
+    def _score_nights(self, rows: list[int]) -> None:
+        if not rows:
+            return
+        terms, window = self._terms, self.window
+        span = slice(0, rows[-1] + 1)
+        values = [
+            value for family in Family for p in self._parts(family, span) for value in p.values
+        ]
+        labels, ends = first_barrier(
+            window.high[span],
+            window.low[span],
+            window.close[span],
+            np.arange(span.stop),
+            terms.barrier_atr * self.columns.atr[span],
+            terms.horizon_bars,
+        )
+        for row in rows:
+            scored = tuple(
+                _component_score(
+                    component,
+                    value,
+                    labels,
+                    ends,
+                    window.close_ns,
+                    row,
+                    terms,
+                )
+                for component, value in zip(self._components, values, strict=True)
+            )
+            self._nights.append(row)
+            self._scored.append(scored)
+        table = [[score.weight for score in scored] for scored in self._scored]
+        self._weights = np.array([[PRIOR_WEIGHT] * len(self._components), *table])
+
+
+def _component_score(
+    component: tuple[Family, str, str],
+    values: FloatArray,
+    labels: FloatArray,
+    ends: IntArray,
+    close_ns: IntArray,
+    night: int,
+    terms: RecordTerms,
+) -> ComponentScore:
+    judged = (values, labels, ends, close_ns, night, terms.horizon_bars)
+    month = component_record(*judged, MONTH_SPAN_NS)
+    weight = component_weight(*month, terms.shrink_outcomes, terms.weight_min)
+    return ComponentScore(*component, component_record(*judged, DAY_SPAN_NS), month, weight)
 
 
 def _part(frame: _Frame, family: Family, times_ns: IntArray) -> _Part:
@@ -239,10 +366,10 @@ def _part(frame: _Frame, family: Family, times_ns: IntArray) -> _Part:
     readings_of = trend_readings if family is Family.TREND else reversion_readings
     values = readings_of(window.close[rows], columns)
     is_warm = (rows >= 0) & ~np.isnan(columns.adx)
-    weight = trendiness(columns.adx) if family is Family.TREND else 1.0 - trendiness(columns.adx)
+    trust = trendiness(columns.adx) if family is Family.TREND else 1.0 - trendiness(columns.adx)
     return _Part(
         frame.timeframe,
         tuple(np.where(is_warm, value, 0.0) for value in values),
-        np.where(is_warm, weight, 0.0),
+        np.where(is_warm, trust, 0.0),
         is_warm,
     )

@@ -12,10 +12,12 @@ from models.market.indicators import (
     indicator_columns,
 )
 from models.market.sessions import HOUR_NS
+from models.opinion.components import RecordTerms
 from models.opinion.signals import Family, RuleWindow
 from tests.random_bars import M15_NS, random_bars
 
 TIMEFRAMES = (("M15", M15_NS), ("H1", HOUR_NS), ("H4", 4 * HOUR_NS))
+TERMS = RecordTerms(barrier_atr=1.5, horizon_bars=32, shrink_outcomes=20.0, weight_min=0.1)
 BARS = random_bars(700, seed=3)
 PRICES = ("open", "high", "low", "close")
 
@@ -50,8 +52,8 @@ def test_no_score_sees_the_future(cut: int, factor: float, flat: bool, gap: int)
     """Scores over three timeframes are bit-identical, also where a future gap moves the grid."""
     altered = with_other_future(cut, factor, flat)
     altered = np.concatenate((altered[:cut], altered[cut + gap :]))
-    full = RuleWindow(BARS, TIMEFRAMES, IndicatorPeriods())
-    other = RuleWindow(altered, TIMEFRAMES, IndicatorPeriods())
+    full = RuleWindow(BARS, TIMEFRAMES, IndicatorPeriods(), TERMS)
+    other = RuleWindow(altered, TIMEFRAMES, IndicatorPeriods(), TERMS)
 
     for family in Family:
         here, there = full.scores(family)[:cut], other.scores(family)[:cut]
@@ -70,10 +72,10 @@ def test_later_bars_and_batches_change_nothing(
 ) -> None:
     """Bar by bar or all at once, before another future or none: one history, one opinion."""
     ends = np.minimum(history + np.cumsum(pieces), len(BARS))
-    single = RuleWindow(BARS[:history], TIMEFRAMES, IndicatorPeriods())
+    single = RuleWindow(BARS[:history], TIMEFRAMES, IndicatorPeriods(), TERMS)
     for start, end in zip([history, *ends[:-1]], ends, strict=True):
         single.extend(BARS[start:end])
-    batched = RuleWindow(BARS[:history], TIMEFRAMES, IndicatorPeriods())
+    batched = RuleWindow(BARS[:history], TIMEFRAMES, IndicatorPeriods(), TERMS)
     batched.extend(with_other_future(int(ends[-1]), factor, flat=False)[history:])
 
     rows = slice(0, int(ends[-1]))
@@ -106,6 +108,8 @@ def test_later_bars_and_batches_change_nothing(
         ichimoku_kijun=st.integers(2, 30),
         ichimoku_senkou=st.integers(2, 60),
         chandelier=st.integers(2, 40),
+        chandelier_multiplier=st.sampled_from([0.5, 3.0]),
+        donchian=st.integers(2, 60),
     ),
 )
 def test_carried_columns_equal_the_library(

@@ -11,9 +11,11 @@ from blackboard.facts import (
     Bar,
     Calibration,
     CandidateTrained,
+    ComponentScores,
     DriftDetected,
     GateReport,
     RetrainRequested,
+    Timeframe,
     TradeClosed,
     TradeStatistics,
     TrainingSkipped,
@@ -23,6 +25,7 @@ from blackboard.facts import (
 )
 from blackboard.facts.decision import Side
 from blackboard.facts.execution import Origin
+from blackboard.facts.opinion import ComponentScore
 from config.settings import Settings
 from models.learning.scoring import brier, hedge
 from models.market.bars import BAR_DTYPE, BarArray
@@ -410,3 +413,38 @@ def test_a_run_of_losses_is_reported_once_a_day() -> None:
 
     assert (drift.statistic, drift.value, drift.threshold) == ("win_rate", 0.0, 0.4)
     assert len(stage.facts(DriftDetected)) == 2
+
+
+def component_draft(symbol: str, day_edge: float, night_ns: int) -> Draft:
+    """Return one symbol's night: a month at an edge of 0.1, and four outcomes of a day."""
+    score = ComponentScore(
+        scope="H1",
+        voter=TREND,
+        name="supertrend",
+        day_edge=day_edge,
+        day_outcomes=4.0,
+        month_edge=0.1,
+        month_outcomes=100.0,
+        weight=1.2,
+    )
+    fact = ComponentScores(scope=symbol, timeframe=Timeframe.M15, components=(score,))
+    return Draft(fact=fact, ts_event_ns=night_ns, timeframe="M15")
+
+
+@pytest.mark.parametrize(("edges", "alarms"), [((-0.7, -0.7, -0.7), 0), ((-0.9, -0.7, -0.9), 1)])
+def test_a_component_far_below_its_month_is_told(edges: tuple[float, ...], alarms: int) -> None:
+    """Three symbols of four outcomes: the alarm stands at 0.1 − 3 / √12 = −0.766, pooled."""
+    stage = a_stage()
+    night_ns = SUNDAY_OPEN_NS + M15_NS
+    drafts = [component_draft(f"S{i}", edge, night_ns) for i, edge in enumerate(edges)]
+    stage.post("technical", night_ns, *drafts)
+
+    stage.turn(night_ns)
+    stage.turn(night_ns)
+
+    told = [entry.fact for entry in stage.entries(DriftDetected)]
+    assert len(told) == alarms
+    for fact in told:
+        assert (fact.scope, fact.statistic) == ("technical.trend.supertrend.H1", "component_edge")
+        assert fact.value == pytest.approx(-2.5 / 3)
+        assert fact.threshold == pytest.approx(0.1 - 3.0 / 12**0.5)

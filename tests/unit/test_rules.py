@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from models.market.bars import BarArray, Window, empty_bars, one_bar
 from models.market.indicators import IndicatorPeriods
@@ -54,6 +55,28 @@ def test_a_family_that_was_right_votes() -> None:
     assert len(spoken) > 90
     assert all(0.0 < opinion.probability_up < 1.0 for opinion in spoken)
     assert {round(abs(opinion.probability_up - 0.5), 3) for opinion in spoken} != {0.0}
+
+
+def test_agreement_follows_from_the_readings() -> None:
+    """The shares of weight and of timeframes on the side of the probability."""
+    bars = waves(1600)
+    rules = WeekRules(bars[:1500], SETTINGS)
+    rules.follow(Window(bars))
+    opinions = [rules.opinion(Family.TREND, row) for row in range(1500, 1600)]
+    spoken = [opinion for opinion in opinions if not opinion.abstains]
+
+    assert len({opinion.agreement for opinion in spoken}) > 10
+    for opinion in spoken:
+        side = 1.0 if opinion.probability_up > 0.5 else -1.0
+        along = sum(r.weight for r in opinion.readings if r.value * side > 0.0)
+        assert opinion.agreement == pytest.approx(along / sum(r.weight for r in opinion.readings))
+        frames = {r.timeframe for r in opinion.readings}
+        leaning = [
+            frame
+            for frame in frames
+            if sum(r.weight * r.value for r in opinion.readings if r.timeframe == frame) * side > 0
+        ]
+        assert opinion.confluence == len(leaning) / len(frames)
 
 
 def test_a_family_that_was_wrong_abstains_with_its_reason() -> None:

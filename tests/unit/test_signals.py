@@ -5,6 +5,7 @@ import pytest
 
 from models.market.indicators import IndicatorColumns, IndicatorPeriods
 from models.market.sessions import HOUR_NS
+from models.opinion.components import RecordTerms
 from models.opinion.signals import (
     READINGS,
     Family,
@@ -17,6 +18,7 @@ from models.opinion.signals import (
 from tests.random_bars import M15_NS, random_bars
 
 TIMEFRAMES = (("M15", M15_NS), ("H1", HOUR_NS), ("H4", 4 * HOUR_NS))
+TERMS = RecordTerms(barrier_atr=1.5, horizon_bars=32, shrink_outcomes=20.0, weight_min=0.1)
 
 
 def columns_of(**changes: float) -> IndicatorColumns:
@@ -25,7 +27,8 @@ def columns_of(**changes: float) -> IndicatorColumns:
         "rsi": 50.0, "macd_histogram": 0.0, "atr": 4.0, "adx": 25.0, "bollinger_middle": 100.0,
         "bollinger_upper": 102.0, "supertrend_direction": 1.0, "ichimoku_conversion": 100.0,
         "ichimoku_base": 100.0, "ichimoku_span_a": 99.0, "ichimoku_span_b": 101.0,
-        "highest_high": 104.0, "lowest_low": 96.0, **changes,
+        "highest_high": 104.0, "lowest_low": 96.0, "donchian_direction": 1.0,
+        "chandelier_direction": -1.0, "candle": 0.0, **changes,
     }  # fmt: skip
     return IndicatorColumns(**{name: np.array([value]) for name, value in values.items()})
 
@@ -44,9 +47,10 @@ def reversion(close: float = 100.0, **changes: float) -> list[float]:
 def test_trend_readings_by_hand() -> None:
     """SuperTrend, MACD over a quarter range, place to the cloud, distance to the base line."""
     # histogram 0.5 / (0.25 * 4); 102 above both edges; (102 - 100) / (2 * 4)
-    assert trend(102.0, macd_histogram=0.5) == [1.0, 0.5, 1.0, 0.25]
+    assert trend(102.0, macd_histogram=0.5) == [1.0, 0.5, 1.0, 0.25, 1.0, -1.0]
     # -3 / 1 is cut to -1; 98 below both edges; -2 / 8
-    assert trend(98.0, macd_histogram=-3.0, supertrend_direction=-1.0) == [-1.0, -1.0, -1.0, -0.25]
+    falling = trend(98.0, macd_histogram=-3.0, supertrend_direction=-1.0)
+    assert falling == [-1.0, -1.0, -1.0, -0.25, 1.0, -1.0]
     assert trend(100.0)[2] == 0.0  # between the edges
 
 
@@ -70,7 +74,7 @@ def test_bands_read_against_the_extreme(close: float, reading: float) -> None:
 
 def test_a_flat_market_says_nothing() -> None:
     """No range and an undefined RSI are readings of 0, not NaN."""
-    assert reversion(rsi=np.nan, bollinger_upper=100.0) == [0.0, 0.0]
+    assert reversion(rsi=np.nan, bollinger_upper=100.0) == [0.0, 0.0, 0.0]
     assert trend(atr=0.0)[1] == 0.0
 
 
@@ -89,7 +93,7 @@ def test_trendiness_runs_from_15_to_35() -> None:
 @pytest.mark.parametrize("family", list(Family))
 def test_score_is_the_sum_of_its_readings(family: Family) -> None:
     """Evidence is complete: weights times values give the score, and weights never exceed 1."""
-    rules = RuleWindow(random_bars(1500), TIMEFRAMES, IndicatorPeriods())
+    rules = RuleWindow(random_bars(1500), TIMEFRAMES, IndicatorPeriods(), TERMS)
     scores = rules.scores(family)
 
     for row in (100, 500, 1300, 1499):
@@ -102,7 +106,7 @@ def test_score_is_the_sum_of_its_readings(family: Family) -> None:
 
 def test_timeframes_join_when_they_are_warm() -> None:
     """78 bars of warm-up: M15 from row 77, H1 with row 311 and H4 with row 1247 (bars 16 · 78)."""
-    rules = RuleWindow(random_bars(1300), TIMEFRAMES, IndicatorPeriods())
+    rules = RuleWindow(random_bars(1300), TIMEFRAMES, IndicatorPeriods(), TERMS)
 
     def timeframes(row: int) -> list[str]:
         readings = rules.readings(Family.TREND, row)
@@ -126,7 +130,7 @@ def test_a_rising_market_scores_up_in_trend_and_down_in_reversion() -> None:
     bars["high"] += 0.0008
     bars["low"] -= 0.0002
 
-    rules = RuleWindow(bars, TIMEFRAMES[:1], IndicatorPeriods())
+    rules = RuleWindow(bars, TIMEFRAMES[:1], IndicatorPeriods(), TERMS)
 
     assert rules.scores(Family.TREND)[-1] > 0.5
     # A full trend leaves no weight to reversion, so its readings, not its score, point down.

@@ -7,7 +7,15 @@ from agents.agent import Inbox, Outbox
 from agents.requests import BarsRead, ReadBars, Unanswered
 from agents.technical import TechnicalAgent
 from blackboard.entry import Draft, Entry
-from blackboard.facts import AnyFact, Bar, BarHistory, Timeframe, TrailingStop, Vote
+from blackboard.facts import (
+    AnyFact,
+    Bar,
+    BarHistory,
+    ComponentScores,
+    Timeframe,
+    TrailingStop,
+    Vote,
+)
 from config.agents import AgentsSection, TechnicalSection
 from config.settings import Settings
 from models.market.bars import BarArray
@@ -135,7 +143,7 @@ def test_bars_wait_for_the_history() -> None:
     answered = agent.step(now_ns, Inbox((), (answer(asked(waiting)),)))
 
     assert not waiting.drafts
-    assert len(answered.drafts) == 3
+    assert len(answered.drafts) == 4  # two votes, levels, and the record of the night before
 
 
 def test_every_close_gets_both_votes_and_the_levels() -> None:
@@ -155,17 +163,57 @@ def test_every_close_gets_both_votes_and_the_levels() -> None:
         assert draft.fact.reference_price == BARS["close"][HISTORY_ROWS]
         assert draft.fact.horizon_bars == 32
         assert draft.fact.model.startswith("rules/")
-        assert len(draft.fact.evidence) in (6, 12)
+        assert len(draft.fact.evidence) in (9, 18)  # three or six readings on three timeframes
 
 
 def test_barrier_is_a_multiple_of_the_range_in_the_levels() -> None:
     """Votes and levels of one close stand on one average true range."""
-    trend, _, stop = (draft.fact for draft in step_at(running(), HISTORY_ROWS))
+    trend, _, _, stop = (draft.fact for draft in step_at(running(), HISTORY_ROWS))
 
     assert isinstance(trend, Vote)
     assert isinstance(stop, TrailingStop)
     assert trend.barrier_distance == 1.5 * stop.atr
     assert stop.long_stop_price < stop.short_stop_price + 6 * stop.atr
+
+
+def test_components_are_told_once_a_trading_day() -> None:
+    """The first close after 17:00 New York brings the record of all 27, the next 95 none."""
+    agent = running()
+
+    told = [
+        draft
+        for row in range(HISTORY_ROWS, HISTORY_ROWS + 97)
+        for draft in step_at(agent, row)
+        if isinstance(draft.fact, ComponentScores) and draft.ts_event_ns == close_ns(row)
+    ]
+
+    assert [draft.ts_event_ns for draft in told] == [close_ns(HISTORY_ROWS + i) for i in (0, 96)]
+    fact = told[0].fact
+    assert isinstance(fact, ComponentScores)
+    assert len(fact.components) == 27  # six and three readings on three timeframes
+    assert {each.scope for each in fact.components} == {"M15", "H1", "H4"}
+    assert any(each.weight != 1.0 for each in fact.components)
+    assert all(each.month_outcomes >= each.day_outcomes for each in fact.components)
+
+
+@pytest.mark.parametrize(
+    ("timeframe", "names", "read"),
+    [
+        (Timeframe.M15, ("M15", "H1", "H4"), ["M15", "H1", "H4"]),
+        (Timeframe.H1, ("M15", "H1", "H4"), ["H1", "H4"]),
+        (Timeframe.M1, ("M5", "M1", "M15"), ["M1", "M5", "M15"]),
+        (Timeframe.M5, ("M1", "H1"), ["M5", "H1"]),
+    ],
+)
+def test_timeframes_are_those_not_shorter_than_the_trading_one(
+    timeframe: Timeframe, names: tuple[str, ...], read: list[str]
+) -> None:
+    """The trading timeframe itself, then the configured longer ones in order of length."""
+    section = TechnicalSection(timeframes=tuple(map(Timeframe, names)))
+
+    chosen = technical.rule_settings(timeframe, section).timeframes
+
+    assert [name for name, _ in chosen] == read
 
 
 def test_an_answered_close_is_not_answered_again() -> None:
@@ -203,7 +251,7 @@ def test_an_old_close_is_not_answered() -> None:
     agent.see(bar(HISTORY_ROWS))
     limit_ns = close_ns(HISTORY_ROWS) + 2 * M15_NS
 
-    assert len(agent.step(limit_ns, Inbox()).drafts) == 3
+    assert len(agent.step(limit_ns, Inbox()).drafts) == 4
     assert not agent.step(limit_ns + 1, Inbox()).drafts
 
 
@@ -237,7 +285,7 @@ def test_one_batch_equals_bar_by_bar(monkeypatch: pytest.MonkeyPatch) -> None:
         single += drafts
         single_agent.step(close_ns(row), Inbox(posted(drafts)))
 
-    assert len(single) == 600
+    assert len(single) == 603  # two votes and levels each, three nights
     assert batch == single
 
 
