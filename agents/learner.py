@@ -11,7 +11,7 @@ from agents.agent import Agent, Outbox
 from agents.scores.calibrator import Retraining, calibration_of, in_force, refreshed, verdict
 from agents.scores.components import ComponentWatch
 from agents.scores.scorecard import Record, Scorecard, columns
-from agents.voters import CONSTANT
+from agents.voters import CONSTANT, first_weights
 from blackboard.entry import Draft, Entry
 from blackboard.facts import (
     ACCOUNT,
@@ -41,7 +41,6 @@ from models.learning.performance import WIN_RATE_MIN, TradeRecord
 from models.learning.scoring import (
     IGNORANCE_BRIER,
     compare,
-    equal_weights,
     is_proven,
     skill,
 )
@@ -157,9 +156,9 @@ class LearnerAgent(Agent):
         return has_passed_grid and self._scores.settled_ns > self._published_ns
 
     def _weights(self, records: dict[str, Record], effective_from_ns: int) -> VoterWeights:
-        live = (*self._scores.live, CONSTANT)
-        shares = equal_weights(len(live)) if self._is_judging_only else self._scores.weights
-        by_voter = dict(zip(live, shares, strict=True))
+        by_voter = first_weights(self.settings)
+        if not self._is_judging_only:
+            by_voter = dict(zip(by_voter, self._scores.weights, strict=True))
         scored = [
             self._judged(voter, by_voter.get(voter, 0.0), records[voter])
             for voter in self._scores.voters

@@ -1,9 +1,14 @@
-"""Who votes on direction, whose voter each is, and in which order their votes are summed."""
+"""Who votes on direction, whose voter each is, in which order votes are summed, and who is heard.
+
+What is not built is not registered: a voter stands here once an agent posts its votes.
+"""
 
 from typing import Final
 
+from blackboard.facts.control import TradingState
 from config.agents import Mode
 from config.settings import Settings
+from models.learning.weighing import WeighingTerms, unjudged
 
 VOTERS: Final[dict[str, str]] = {
     "technical.trend": "technical",
@@ -12,6 +17,9 @@ VOTERS: Final[dict[str, str]] = {
 }
 """Voter to the agent that posts its votes; the order is the order of summation everywhere."""
 
+LEARNED: Final[frozenset[str]] = frozenset()
+"""Voters whose probability a trained model gives; in SAFE they weigh nothing and count nowhere."""
+
 CONSTANT: Final = "constant"
 """The expert who always says 0.5; it has a weight like a voter, and no votes."""
 
@@ -19,3 +27,26 @@ CONSTANT: Final = "constant"
 def live_voters(settings: Settings) -> tuple[str, ...]:
     """Return the voters whose agent is enabled, not merely in shadow, in fixed order."""
     return tuple(voter for voter, owner in VOTERS.items() if settings.mode(owner) is Mode.ENABLED)
+
+
+def is_heard(voter: str, state: TradingState) -> bool:
+    """Whether a voter's votes count while a trading state holds: in SAFE rules alone decide."""
+    return state is not TradingState.SAFE or voter not in LEARNED
+
+
+def weighing_terms(settings: Settings) -> WeighingTerms:
+    """Return how fast weights move."""
+    section = settings.agents.learner
+    return WeighingTerms(
+        rate=section.hedge_rate,
+        share=section.hedge_share,
+        hearing_prior=section.hearing_prior,
+        hearing_rate=section.hearing_rate,
+    )
+
+
+def first_weights(settings: Settings) -> dict[str, float]:
+    """Return what everybody weighs before the first outcome, the constant expert included."""
+    live = live_voters(settings)
+    weights = unjudged(len(live), weighing_terms(settings)).weights
+    return dict(zip((*live, CONSTANT), weights, strict=True))

@@ -287,10 +287,14 @@ class ExecutionSection(AgentSection):
 class LearnerSection(AgentSection):
     """Scores, weights and calibration of the voters."""
 
-    hedge_rate: float = Field(0.15, gt=0.0, le=5.0)
-    """Learning rate of the weights on the Brier score."""
+    hedge_rate: float = Field(0.4, gt=0.0, le=5.0)
+    """Learning rate of the weights on the Brier score, for an outcome that overlaps no other."""
     hedge_share: float = Field(0.0005, ge=0.0, le=0.1)
     """Share of the weight that is spread evenly after every outcome."""
+    hearing_prior: float = Field(0.8, gt=0.0, lt=1.0)
+    """Chance that a voter without a record is worth hearing; a voter weighs by that chance."""
+    hearing_rate: float = Field(3.0, ge=0.0, le=20.0)
+    """Rate at which a voter's losses against 0.5 move that chance."""
     calibration_prior_slope: float = Field(0.5, ge=0.0, le=2.0)
     """Slope towards which a voter's calibration is pulled."""
     calibration_outcomes_min: int = Field(60, ge=10, le=100_000)

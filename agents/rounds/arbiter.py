@@ -16,7 +16,7 @@ import numpy as np
 
 from agents.known import InForce, Known, known
 from agents.rounds.round import Round
-from agents.voters import CONSTANT, live_voters
+from agents.voters import CONSTANT, first_weights, is_heard, live_voters
 from blackboard.entry import Entry
 from blackboard.facts import (
     ACCOUNT,
@@ -90,6 +90,7 @@ class Arbiter:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._voters = live_voters(settings)
+        self._first_weights = first_weights(settings)
         self._weights: InForce[VoterWeights] = InForce()
         self._parameters: InForce[ParametersChanged] = InForce()
         self._parameters.add(0, Known(_configured(settings), 0, 0))
@@ -168,7 +169,7 @@ class Arbiter:
         plan = self._plan(place, symbol, forecast, parameters.fact)
         blackout, news = self._news(symbol, place.close_ns)
 
-        ballot = self._ballot(votes, calibrations, weights)
+        ballot = self._ballot(votes, calibrations, weights, standing.state)
         storm = None if forecast is None else forecast.fact
         circumstances = Circumstances(
             reversal_voter=self._place_of(REVERSAL_VOTER),
@@ -277,6 +278,7 @@ class Arbiter:
         votes: dict[str, Known[Vote]],
         calibrations: dict[str, Known[Calibration]],
         weights: Known[VoterWeights] | None,
+        state: TradingState,
     ) -> Ballot:
         records = {} if weights is None else {each.scope: each for each in weights.fact.weights}
         return Ballot(
@@ -286,11 +288,17 @@ class Arbiter:
             weights=np.array([self._weight(records, each) for each in self._voters]),
             answers=np.array([each in votes for each in self._voters], dtype=np.bool_),
             abstains=np.array(
-                [each not in votes or votes[each].fact.abstains for each in self._voters],
+                [
+                    each not in votes or votes[each].fact.abstains or not is_heard(each, state)
+                    for each in self._voters
+                ],
                 dtype=np.bool_,
             ),
             is_proven=np.array(
-                [each in records and records[each].is_proven for each in self._voters],
+                [
+                    each in records and records[each].is_proven and is_heard(each, state)
+                    for each in self._voters
+                ],
                 dtype=np.bool_,
             ),
             constant_weight=self._weight(records, CONSTANT),
@@ -298,7 +306,7 @@ class Arbiter:
 
     def _weight(self, records: dict[str, VoterWeight], voter: str) -> float:
         # Who has no record yet weighs what everybody weighed at the beginning.
-        return records[voter].weight if voter in records else 1.0 / (len(self._voters) + 1)
+        return records[voter].weight if voter in records else self._first_weights[voter]
 
     def _terms(self, parameters: ParametersChanged) -> Terms:
         return Terms(

@@ -1,7 +1,7 @@
 """From the outcomes of the voters to calibrations in force, and the verdict on a retraining.
 
-Two ways lead to a new calibration. The scheduled refresh follows the online fit as long as it is no
-worse than none. A retraining that was asked for trains a candidate, judges it on outcomes it has
+Two ways lead to a new calibration. The scheduled refresh follows the online fit once it has proven
+better than none. A retraining that was asked for trains a candidate, judges it on outcomes it has
 not seen, and always ends in exactly one `GateReport`, whatever there was to train on.
 """
 
@@ -65,7 +65,14 @@ def refreshed(record: Record, incumbent: Platt, section: LearnerSection) -> Plat
     """Return what should serve from now on; the incumbent while there are too few outcomes."""
     if len(record.label) < section.calibration_outcomes_min:
         return incumbent
-    return refresh_platt(record.probability_up, record.label, section.calibration_prior_slope)
+    return refresh_platt(
+        record.probability_up,
+        record.label,
+        record.voted_ns,
+        record.settled_ns,
+        prior_slope=section.calibration_prior_slope,
+        evidence=record.evidence,
+    )
 
 
 def calibration_of(
@@ -135,6 +142,7 @@ def _try(request: Retraining, voter: str, section: LearnerSection) -> _Tried:
         record.settled_ns,
         incumbent=request.incumbents[voter],
         prior_slope=section.calibration_prior_slope,
+        evidence=record.evidence,
     )
     coefficients = f"{trial.candidate.intercept!r} {trial.candidate.slope!r}"
     content_hash = hashlib.sha256(f"{voter} {coefficients}".encode()).hexdigest()

@@ -12,13 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.known import InForce, known
-from agents.voters import VOTERS, live_voters
+from agents.voters import VOTERS, live_voters, weighing_terms
 from blackboard.entry import Entry
 from blackboard.facts import Bar, Calibration, Vote
 from config.agents import Mode
 from config.settings import Settings
 from models.decision.arbitration import calibrated
-from models.learning.scoring import brier, equal_weights, hedge, settle
+from models.learning.scoring import brier, settle
+from models.learning.weighing import judge, unjudged
 
 OPEN_VOTES_MAX: Final = 4096
 """Open votes of one symbol; the oldest are forgotten unjudged."""
@@ -35,6 +36,8 @@ class Outcome(NamedTuple):
     """1 up, 0 down, 0.5 neither."""
     voted_ns: int
     settled_ns: int
+    evidence: float
+    """What it counts for, 1 over the voter's votes that were open when it was settled."""
 
 
 class Record(NamedTuple):
@@ -45,6 +48,7 @@ class Record(NamedTuple):
     label: NDArray[np.float64]
     voted_ns: NDArray[np.int64]
     settled_ns: NDArray[np.int64]
+    evidence: NDArray[np.float64]
 
 
 class _OpenVote(NamedTuple):
@@ -76,8 +80,8 @@ class Scorecard:
             voter for voter, owner in VOTERS.items() if settings.mode(owner) is Mode.SHADOW
         )
         """Voters that are scored and weigh nothing."""
-        self.weights = equal_weights(len(self.live) + 1)
-        """Weights of the live voters, the constant expert's last."""
+        self._terms = weighing_terms(settings)
+        self._weighing = unjudged(len(self.live), self._terms)
         self.close_ns = 0
         """Newest close of any symbol."""
         self.bar_seq = 0
@@ -95,9 +99,15 @@ class Scorecard:
         self._open: dict[str, deque[_OpenVote]] = {
             symbol: deque(maxlen=OPEN_VOTES_MAX) for symbol in settings.symbols
         }
+        self._open_count = dict.fromkeys(self.calibrations, 0)
         self._outcomes: dict[str, deque[Outcome]] = {
             voter: deque(maxlen=section.outcomes_per_voter_max) for voter in self.calibrations
         }
+
+    @property
+    def weights(self) -> tuple[float, ...]:
+        """Weights of the live voters, the constant expert's last."""
+        return self._weighing.weights
 
     @property
     def voters(self) -> tuple[str, ...]:
@@ -115,7 +125,11 @@ class Scorecard:
         is_current = self._closes_ns.get(vote.scope, -1) == entry.ts_event_ns
         if vote.abstains or not (is_scored and is_current) or vote.timeframe is not self._timeframe:
             return
-        self._open[vote.scope].append(
+        waiting = self._open[vote.scope]
+        if len(waiting) == OPEN_VOTES_MAX:
+            self._open_count[waiting[0].voter] -= 1
+        self._open_count[vote.voter] += 1
+        waiting.append(
             _OpenVote(
                 voter=vote.voter,
                 probability_up=vote.probability_up,
@@ -171,31 +185,39 @@ class Scorecard:
 
     def _score(self, settled: list[tuple[_OpenVote, float]], close_ns: int) -> None:
         settled.sort(key=lambda pair: (pair[0].voted_ns, self._places[pair[0].voter]))
+        # Votes that are open together are decided by the same bars, so they share one's worth.
+        evidence = {voter: 1.0 / count for voter, count in self._open_count.items() if count}
+        for vote, _ in settled:
+            self._open_count[vote.voter] -= 1
         excess: dict[int, dict[str, float]] = {}
         for vote, label in settled:
             self._outcomes[vote.voter].append(
-                Outcome(vote.probability_up, vote.served_up, label, vote.voted_ns, close_ns)
+                Outcome(
+                    vote.probability_up,
+                    vote.served_up,
+                    label,
+                    vote.voted_ns,
+                    close_ns,
+                    evidence[vote.voter],
+                )
             )
             over_constant = brier(vote.served_up, label) - brier(0.5, label)
             excess.setdefault(vote.voted_ns, {})[vote.voter] = over_constant
-        for losses in excess.values():
-            self._weigh(losses)
-
-    def _weigh(self, losses: dict[str, float]) -> None:
         # Losses over that of the constant expert, whose own is 0 then: voters with barriers of
         # their own may be judged by different labels.
-        if any(voter in losses for voter in self.live):
-            self.weights = hedge(
-                self.weights,
-                (*(losses.get(voter) for voter in self.live), 0.0),
-                self._section.hedge_rate,
-                self._section.hedge_share,
+        for losses in excess.values():
+            self._weighing = judge(
+                self._weighing,
+                [losses.get(voter) for voter in self.live],
+                [evidence.get(voter, 1.0) for voter in self.live],
+                self._terms,
             )
 
 
 def columns(outcomes: tuple[Outcome, ...]) -> Record:
     """Return outcomes as columns."""
-    fields = tuple(zip(*outcomes, strict=True)) if outcomes else ((), (), (), (), ())
-    floats = [np.array(field, dtype=np.float64) for field in fields[:3]]
-    times = [np.array(field, dtype=np.int64) for field in fields[3:]]
-    return Record(floats[0], floats[1], floats[2], times[0], times[1])
+    fields = tuple(zip(*outcomes, strict=True)) if outcomes else ((),) * len(Outcome._fields)
+    raw, served, label, voted_ns, settled_ns, evidence = fields
+    floats = [np.array(field, dtype=np.float64) for field in (raw, served, label, evidence)]
+    times = [np.array(field, dtype=np.int64) for field in (voted_ns, settled_ns)]
+    return Record(*floats[:3], *times, floats[3])

@@ -200,14 +200,53 @@ def platt(probability_up: FloatArray, coefficients: Platt) -> FloatArray:
     return calibrated
 
 
+class OnlinePlatt:
+    """A calibration that learns: one Newton step an outcome, with a ridge towards a prior.
+
+    With x = (1, logit p), e the evidence of the outcome, λ' = λ^e and H₀ = ridge·I,
+
+        H ← λ'H + (1 − λ')H₀ + e·q(1 − q)xx',
+        θ ← θ + H⁻¹(e·(y − q)x − (1 − λ')H₀(θ − θ₀)).
+
+    The slope never falls below 0: who is always wrong is silenced, not turned round.
+    """
+
+    def __init__(self, prior_slope: float) -> None:
+        self._prior_slope = prior_slope
+        self._a, self._c = 0.0, prior_slope
+        self._h_aa, self._h_ac, self._h_cc = PLATT_RIDGE, 0.0, PLATT_RIDGE
+
+    @property
+    def coefficients(self) -> Platt:
+        """Coefficients after the outcomes so far."""
+        return Platt(self._a, self._c)
+
+    def learn(self, probability_up: float, label: float, evidence: float = 1.0) -> float:
+        """Take one outcome; return the vote as it was calibrated before that was known."""
+        odds = math.log(probability_up / (1.0 - probability_up))
+        q = 1.0 / (1.0 + math.exp(-(self._a + self._c * odds)))
+        memory = PLATT_MEMORY**evidence
+        fresh = (1.0 - memory) * PLATT_RIDGE
+        curvature = evidence * q * (1.0 - q)
+        self._h_aa = memory * self._h_aa + fresh + curvature
+        self._h_ac = memory * self._h_ac + curvature * odds
+        self._h_cc = memory * self._h_cc + fresh + curvature * odds * odds
+        miss = evidence * (label - q)
+        g_a = miss - fresh * self._a
+        g_c = miss * odds - fresh * (self._c - self._prior_slope)
+        determinant = self._h_aa * self._h_cc - self._h_ac * self._h_ac
+        self._a = _bounded(self._a + (self._h_cc * g_a - self._h_ac * g_c) / determinant)
+        self._c = max(_bounded(self._c + (self._h_aa * g_c - self._h_ac * g_a) / determinant), 0.0)
+        return q
+
+
 def fit_platt(
-    probability_up: FloatArray, label: FloatArray, prior_slope: float
+    probability_up: FloatArray,
+    label: FloatArray,
+    prior_slope: float,
+    evidence: FloatArray | None = None,
 ) -> tuple[Platt, FloatArray]:
-    """Calibrate online: one Newton step an outcome, with a ridge towards a prior.
-
-    With x = (1, logit p) and H₀ = ridge·I,
-
-        H ← λH + (1 − λ)H₀ + q(1 − q)xx',    θ ← θ + H⁻¹((y − q)x − (1 − λ)H₀(θ − θ₀)).
+    """Calibrate online over a record, see `OnlinePlatt`.
 
     Parameters
     ----------
@@ -215,6 +254,8 @@ def fit_platt(
         Raw votes in (0, 1) and what became of them, oldest first.
     prior_slope : float
         Slope towards which the fit is pulled; the prior's intercept is 0.
+    evidence : ndarray of shape (n_outcomes,), float64, optional
+        What each outcome counts for, in (0, 1]; by default 1.
 
     Returns
     -------
@@ -223,25 +264,11 @@ def fit_platt(
     ndarray of shape (n_outcomes,), float64
         Each vote as it was calibrated before its own outcome was known: row t uses rows < t.
     """
-    a, c = 0.0, prior_slope
-    h_aa, h_ac, h_cc = PLATT_RIDGE, 0.0, PLATT_RIDGE
-    fresh = (1.0 - PLATT_MEMORY) * PLATT_RIDGE
-    foreseen = np.empty(len(label))
-    pairs = zip(probability_up.tolist(), label.tolist(), strict=True)
-    for row, (probability, outcome) in enumerate(pairs):
-        odds = math.log(probability / (1.0 - probability))
-        q = 1.0 / (1.0 + math.exp(-(a + c * odds)))
-        foreseen[row] = q
-        curvature = q * (1.0 - q)
-        h_aa = PLATT_MEMORY * h_aa + fresh + curvature
-        h_ac = PLATT_MEMORY * h_ac + curvature * odds
-        h_cc = PLATT_MEMORY * h_cc + fresh + curvature * odds * odds
-        g_a = (outcome - q) - fresh * a
-        g_c = (outcome - q) * odds - fresh * (c - prior_slope)
-        determinant = h_aa * h_cc - h_ac * h_ac
-        a = _bounded(a + (h_cc * g_a - h_ac * g_c) / determinant)
-        c = _bounded(c + (h_aa * g_c - h_ac * g_a) / determinant)
-    return Platt(a, c), foreseen
+    counts = np.ones(len(label)) if evidence is None else evidence
+    fitted = OnlinePlatt(prior_slope)
+    rows = zip(probability_up.tolist(), label.tolist(), counts.tolist(), strict=True)
+    foreseen = np.array([fitted.learn(*row) for row in rows], dtype=np.float64)
+    return fitted.coefficients, foreseen
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,17 +284,25 @@ class Trial:
     """Loss saved by the candidate."""
 
 
-def refresh_platt(probability_up: FloatArray, label: FloatArray, prior_slope: float) -> Platt:
-    """Return the online calibration if it was no worse than none over the latest quarter.
+def refresh_platt(
+    probability_up: FloatArray,
+    label: FloatArray,
+    voted_ns: IntArray,
+    settled_ns: IntArray,
+    *,
+    prior_slope: float,
+    evidence: FloatArray | None = None,
+) -> Platt:
+    """Return the online calibration if it was better than none beyond reasonable doubt.
 
-    Each vote of that quarter is judged as it was calibrated before its own outcome was known.
+    Each vote is judged as it was calibrated before its own outcome was known, on all outcomes
+    kept. A linear pool shrinks votes already, so a calibration that shrinks them once more has to
+    earn its place. For the parameters see `try_platt` and `fit_platt`.
     """
-    fitted, foreseen = fit_platt(probability_up, label, prior_slope)
-    quarter = _quarter(len(label))
-    is_worse = np.mean((foreseen[quarter:] - label[quarter:]) ** 2) > np.mean(
-        (probability_up[quarter:] - label[quarter:]) ** 2
-    )
-    return IDENTITY if is_worse else fitted
+    fitted, foreseen = fit_platt(probability_up, label, prior_slope, evidence)
+    gain = (probability_up - label) ** 2 - (foreseen - label) ** 2
+    found = compare(voted_ns, settled_ns, gain)
+    return fitted if is_proven(found, len(label), PROOF_GROUPS_MIN) else IDENTITY
 
 
 def try_platt(
@@ -278,6 +313,7 @@ def try_platt(
     *,
     incumbent: Platt,
     prior_slope: float,
+    evidence: FloatArray | None = None,
 ) -> Trial:
     """Fit a candidate on all but the latest quarter of outcomes and judge it there.
 
@@ -291,13 +327,16 @@ def try_platt(
         Close of each vote, and of the bar that decided it.
     incumbent : Platt
         What serves now.
-    prior_slope : float
+    prior_slope, evidence
         See `fit_platt`.
     """
     quarter = _quarter(len(label))
     is_training = settled_ns[:quarter] <= voted_ns[quarter:].min()
     candidate, _ = fit_platt(
-        probability_up[:quarter][is_training], label[:quarter][is_training], prior_slope
+        probability_up[:quarter][is_training],
+        label[:quarter][is_training],
+        prior_slope,
+        None if evidence is None else evidence[:quarter][is_training],
     )
     raw, outcome = probability_up[quarter:], label[quarter:]
     candidate_loss = (platt(raw, candidate) - outcome) ** 2

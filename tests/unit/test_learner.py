@@ -5,6 +5,7 @@ import pytest
 
 from agents.learner import LearnerAgent
 from agents.scores.scorecard import Scorecard
+from agents.voters import weighing_terms
 from blackboard.entry import Draft
 from blackboard.facts import (
     AccountSnapshot,
@@ -27,7 +28,8 @@ from blackboard.facts.decision import Side
 from blackboard.facts.execution import Origin
 from blackboard.facts.opinion import ComponentScore
 from config.settings import Settings
-from models.learning.scoring import brier, hedge
+from models.learning.scoring import brier
+from models.learning.weighing import judge, unjudged
 from models.market.bars import BAR_DTYPE, BarArray
 from models.market.sessions import HOUR_NS, bar_open_ns, next_bar_close_ns
 from tests.random_bars import M15_NS, SUNDAY_OPEN_NS, random_bars
@@ -79,13 +81,14 @@ def weights_of(fact: VoterWeights) -> dict[str, float]:
 
 
 def test_the_first_close_brings_equal_weights() -> None:
-    """Three voters and the constant expert begin with a quarter each, from the next close on."""
+    """Three voters begin with four fifths of a quarter; the constant expert has the rest."""
     stage = a_stage()
 
     now_ns = play(stage, flat_bars(1.1), {})
 
     (entry,) = stage.entries(VoterWeights)
-    assert weights_of(entry.fact) == {TREND: 0.25, REVERSION: 0.25, NEWS: 0.25, "constant": 0.25}
+    expected = {TREND: 0.2, REVERSION: 0.2, NEWS: 0.2, "constant": 0.4}  # 0.8 of 1 / 4
+    assert weights_of(entry.fact) == pytest.approx(expected)
     assert not any(each.is_proven or each.outcomes for each in entry.fact.weights)
     assert (entry.ts_event_ns, entry.fact.effective_from_ns) == (now_ns, now_ns + M15_NS)
 
@@ -105,8 +108,9 @@ def test_weights_follow_the_votes_that_were_settled() -> None:
 
     play(stage, bars, votes)
 
-    losses = (brier(0.6, 1.0) - 0.25, brier(0.3, 1.0) - 0.25, None, 0.0)  # the barrier is 1.101
-    expected = hedge((0.25,) * 4, losses, 0.15, 0.0005)
+    terms = weighing_terms(Settings())
+    excess = (brier(0.6, 1.0) - 0.25, brier(0.3, 1.0) - 0.25, None)  # the barrier is 1.101
+    expected = judge(unjudged(3, terms), excess, (1.0,) * 3, terms).weights
     entry = stage.entries(VoterWeights)[-1]
     assert tuple(weights_of(entry.fact).values()) == pytest.approx(expected)
     assert bar_open_ns(entry.ts_event_ns, 4 * HOUR_NS) == entry.ts_event_ns
@@ -199,18 +203,18 @@ def test_a_shadow_voter_is_scored_and_weighs_nothing() -> None:
 
     records = {each.scope: each for each in stage.facts(VoterWeights)[-1].weights}
     assert (records[NEWS].weight, records[NEWS].outcomes) == (0.0, 1)
-    assert records[TREND].weight == pytest.approx(1.0 / 3.0)
+    assert records[TREND].weight == pytest.approx(0.8 / 3.0)
 
 
 def test_a_shadow_learner_judges_and_changes_nothing() -> None:
-    """It publishes records with equal weights and no calibration."""
+    """It publishes records with the weights of the beginning and no calibration."""
     stage = a_stage(learner="shadow")
     stage_bars, votes = overconfident_votes(200)
 
     play(stage, stage_bars, votes)
 
     last = stage.facts(VoterWeights)[-1]
-    assert set(weights_of(last).values()) == {0.25}
+    assert sorted(weights_of(last).values()) == pytest.approx([0.2, 0.2, 0.2, 0.4])
     assert any(each.outcomes for each in last.weights)
     assert stage.facts(Calibration) == []
 

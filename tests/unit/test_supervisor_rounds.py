@@ -48,14 +48,14 @@ def with_agents(**agents: Any) -> Settings:
 
 
 def test_a_complete_round_is_decided() -> None:
-    """Votes of 0.6 and 0.55 and the constant pool to 0.55 and buy."""
+    """Votes of 0.6 and 0.55 at two tenths each pool with a constant of four tenths, and buy."""
     chamber = Chamber()
     chamber.hear_close()
     chamber.settle()
 
     decision = chamber.decision()
     assert decision.action is Action.BUY
-    assert decision.probability_up == pytest.approx((0.6 + 0.55 + 0.5) / 3.0)
+    assert decision.probability_up == pytest.approx(0.5 + 0.2 * (0.1 + 0.05) / 0.8)
     assert [gate.name for gate in decision.gates if not gate.passed] == []
 
 

@@ -1,0 +1,55 @@
+"""Who weighs what, by hand."""
+
+import math
+
+import pytest
+
+from models.learning.weighing import LOG_ODDS_MAX, Weighing, WeighingTerms, judge, unjudged
+
+TERMS = WeighingTerms(rate=1.0, share=0.1, hearing_prior=0.8, hearing_rate=2.0)
+
+
+def test_the_unjudged_weigh_by_the_prior() -> None:
+    """Three voters hold 0.8 of a quarter each, the constant its quarter and what is not heard."""
+    weights = unjudged(3, TERMS).weights
+
+    assert weights == pytest.approx((0.2, 0.2, 0.2, 0.4))
+    assert math.fsum(weights) == 1.0
+
+
+def test_a_loss_moves_hedge_and_hearing_by_hand() -> None:
+    """One voter with an excess loss of ln 2 at rates 1 and 2, and a share of a tenth."""
+    after = judge(unjudged(1, TERMS), (math.log(2.0),), (1.0,), TERMS)
+
+    # Hedge: 1/2 · 1/2 against 1/2: a third and two thirds, then 0.9 of it and 0.1 / 2 for both
+    assert after.hedged == pytest.approx((0.9 / 3 + 0.05, 0.9 * 2 / 3 + 0.05))
+    # odds of 4 are divided by e^(2 ln 2) = 4: even
+    assert after.log_odds == pytest.approx((0.0,))
+    assert after.weights == pytest.approx((0.35 / 2, 1.0 - 0.35 / 2))
+
+
+def test_overlapping_outcomes_count_once() -> None:
+    """Four outcomes at a quarter of the evidence make the same weights as one at all of it."""
+    once = judge(unjudged(2, TERMS), (0.1, -0.2), (1.0, 1.0), TERMS._replace(share=0.0))
+    after = unjudged(2, TERMS)
+    for _ in range(4):
+        after = judge(after, (0.1, -0.2), (0.25, 0.25), TERMS._replace(share=0.0))
+
+    assert after.weights == pytest.approx(once.weights)
+
+
+def test_who_abstains_is_not_judged() -> None:
+    """Neither its share nor its chance of being heard changes, to the bit."""
+    before = unjudged(2, TERMS)
+
+    after = judge(before, (None, 0.2), (1.0, 1.0), TERMS)
+
+    assert (after.hedged[0], after.log_odds[0]) == (before.hedged[0], before.log_odds[0])
+    assert judge(before, (None, None), (1.0, 1.0), TERMS) == before
+
+
+def test_no_record_is_beyond_repair() -> None:
+    """However long a voter was wrong, its chance of being heard stays within a bound."""
+    after = Weighing((0.5, 0.5), (-LOG_ODDS_MAX,))
+
+    assert judge(after, (0.75,), (1.0,), TERMS).log_odds == (-LOG_ODDS_MAX,)
