@@ -36,8 +36,9 @@ class ExitsSection(Section):
 class TradingSection(Section):
     """What a decision needs; the first four are adaptive parameters within their bounds."""
 
-    min_confidence: float = Field(0.515, ge=0.5, le=0.65, json_schema_extra=LIMIT)
-    """Least calibrated chance of the symmetric barrier on the chosen side; 0.5 is ignorance."""
+    min_confidence: float = Field(0.51, ge=0.5, le=0.65, json_schema_extra=LIMIT)
+    """Least pooled chance of the symmetric barrier on the chosen side; 0.5 is ignorance. The pool
+    holds the constant expert, so a single voter's lean counts for about a third of itself."""
     min_rr_ratio: float = Field(3.0, ge=2.5, le=4.0)
     """Distance of the target over the distance of the stop."""
     atr_multiplier: float = Field(2.5, ge=1.0, le=4.0)

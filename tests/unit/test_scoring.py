@@ -195,7 +195,7 @@ def test_who_is_always_wrong_is_silenced_not_turned_round() -> None:
 
     fitted, foreseen = fit_platt(votes, 1.0 - label, prior_slope=0.5)
 
-    assert fitted.slope == 0.0
+    assert 0.0 <= fitted.slope < 0.01
     assert np.abs(foreseen[1000:] - 0.5).max() < 0.05
 
 

@@ -239,7 +239,7 @@ def test_f31_a_vote_that_is_replayed_changes_nothing() -> None:
     chamber.say("sentiment", chamber.sentiment("EURUSD", None))
     chamber.settle()
 
-    assert chamber.decision().probability_up == pytest.approx(1.65 / 3.0)
+    assert chamber.decision().probability_up == pytest.approx(0.5 + 0.2 * (0.1 + 0.05) / 0.8)
 
 
 def test_nobody_votes_in_another_name() -> None:
@@ -252,7 +252,7 @@ def test_nobody_votes_in_another_name() -> None:
 
     chamber.say("technical", *chamber.technical("EURUSD", 0.6, 0.55))
     chamber.settle()
-    assert chamber.decision().probability_up == pytest.approx(1.65 / 3.0)
+    assert chamber.decision().probability_up == pytest.approx(0.5 + 0.2 * (0.1 + 0.05) / 0.8)
 
 
 def test_f29_a_vote_past_its_lifetime_is_no_answer() -> None:
