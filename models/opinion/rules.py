@@ -93,6 +93,11 @@ class WeekRules:
         self._calibrations = {family: self._fit(family) for family in Family}
         self._models = {family: self._model_name(family) for family in Family}
 
+    @property
+    def window(self) -> RuleWindow:
+        """Bars, indicators and scores behind the votes."""
+        return self._rules
+
     def follow(self, window: Window) -> None:
         """Append the bars of a longer window of the same symbol that are not here yet."""
         newest_ns = self._rules.window.newest_ns

@@ -32,6 +32,7 @@ round differently at the end of an array, and row t would then depend on what fo
 """
 
 from bisect import bisect_left
+from collections.abc import Iterator
 from enum import StrEnum
 from typing import Final, NamedTuple
 
@@ -271,6 +272,15 @@ class RuleWindow:
             if part.is_warm[0]
             for name, value, weight in zip(READINGS[family], part.values, weights, strict=True)
         )
+
+    def indicators_at(self, row: int) -> Iterator[tuple[str, str, float]]:
+        """Yield timeframe, name and value of every indicator as row `row` sees it."""
+        times_ns = self.window.close_ns[row : row + 1]
+        for frame in self._frames:
+            place = int(last_closed_rows(times_ns, frame.indicators.window.close_ns)[0])
+            if place >= 0:
+                for name, column in frame.indicators.columns._asdict().items():
+                    yield frame.timeframe, name, float(column[place])
 
     def component_scores(self, row: int) -> tuple[ComponentScore, ...]:
         """Return the scores taken at a row; empty if it is not the first of a trading day."""

@@ -1,0 +1,1 @@
+"""Whether any opinion knows what had not happened yet."""
