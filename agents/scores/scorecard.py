@@ -218,6 +218,11 @@ def columns(outcomes: tuple[Outcome, ...]) -> Record:
     """Return outcomes as columns."""
     fields = tuple(zip(*outcomes, strict=True)) if outcomes else ((),) * len(Outcome._fields)
     raw, served, label, voted_ns, settled_ns, evidence = fields
-    floats = [np.array(field, dtype=np.float64) for field in (raw, served, label, evidence)]
-    times = [np.array(field, dtype=np.int64) for field in (voted_ns, settled_ns)]
-    return Record(*floats[:3], *times, floats[3])
+    return Record(
+        probability_up=np.array(raw, dtype=np.float64),
+        served_up=np.array(served, dtype=np.float64),
+        label=np.array(label, dtype=np.float64),
+        voted_ns=np.array(voted_ns, dtype=np.int64),
+        settled_ns=np.array(settled_ns, dtype=np.int64),
+        evidence=np.array(evidence, dtype=np.float64),
+    )
