@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from agents import voters
 from agents.intents import intent_id
 from blackboard.facts import (
     ACCOUNT,
@@ -15,7 +16,7 @@ from blackboard.facts import (
     TradingStateChanged,
     VoterWeights,
 )
-from blackboard.facts.control import Health
+from blackboard.facts.control import Health, TradingState
 from blackboard.facts.decision import Action, Side
 from blackboard.facts.execution import Origin, Outcome
 from blackboard.facts.learning import VoterWeight
@@ -522,3 +523,35 @@ def test_bars_that_come_late_are_waited_for_all_the_same() -> None:
     chamber.at(T0_NS + 3 * DEADLINE_NS + 1)
 
     assert chamber.decision().blocked_by == "quorum"
+
+
+def test_learned_voters_count_in_active_and_nowhere_in_safe(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """With the sentiment agent down the state is SAFE, and only the rules' trend decides."""
+    monkeypatch.setattr(voters, "LEARNED", frozenset({"technical.reversion"}))
+    chamber = Chamber()
+    chamber.hear_close(trend=0.6, reversion=0.7)
+    chamber.settle()
+    active = chamber.decision()
+    chamber.say("driver", a_health("sentiment", Health.DOWN))
+    chamber.now_ns += M15_NS
+    chamber.settle()
+    chamber.hear_close(trend=0.6, reversion=0.7)
+    chamber.settle()
+    chamber.at(chamber.now_ns + DEADLINE_NS)
+
+    assert chamber.all(TradingStateChanged)[-1].state is TradingState.SAFE
+    safe = chamber.decision()
+    # 0.2 of weight each, 0.4 of the constant
+    assert active.probability_up == pytest.approx(0.5 + 0.2 * (0.1 + 0.2) / 0.8)
+    assert safe.probability_up == pytest.approx(0.5 + 0.2 * 0.1 / 0.6)
+    shares = {share.scope: share for share in safe.shares}
+    assert shares["technical.reversion"].weight == 0.0
+    assert shares["technical.reversion"].abstains
+
+
+def test_a_rule_voter_counts_in_safe_as_well() -> None:
+    """No voter is learned in this release, so SAFE changes no vote."""
+    assert set(voters.VOTERS) >= voters.LEARNED
+    assert all(voters.is_heard(voter, TradingState.SAFE) for voter in voters.VOTERS)
