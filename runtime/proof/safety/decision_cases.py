@@ -6,7 +6,7 @@ from math import expm1, log
 from typing import Final
 
 from agents.supervisor import SupervisorAgent
-from agents.voters import CONSTANT, live_voters
+from agents.voters import CONSTANT, first_weights, live_voters
 from blackboard.facts import (
     ACCOUNT,
     Decision,
@@ -73,8 +73,8 @@ class DecisionScene(Scene):
 
     def probability(self, confidence: float) -> float:
         """Return what every voter must say for a pooled confidence, the constant expert aside."""
-        count = len(self.voters)
-        return 0.5 + (confidence - 0.5) * (count + 1) / count
+        heard = 1.0 - first_weights(self.settings)[CONSTANT]
+        return 0.5 + (confidence - 0.5) / heard
 
 
 def _stop(settings: Settings) -> TrailingStop:
