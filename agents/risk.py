@@ -8,14 +8,13 @@ reserved. Every rule stands in `agents/limits/rules.py`; there is no mode in whi
 from math import isfinite
 
 from agents.agent import Agent, Outbox
-from agents.limits.account import AccountView, day_of, entries_of_hour
-from agents.limits.candidate import Candidate, Entries, Views
-from agents.limits.locks import LockView
+from agents.limits.account import day_of, entries_of_hour
+from agents.limits.candidate import Candidate, Entries, views_of
 from agents.limits.reasons import Reason
 from agents.limits.refusal import Refusal
-from agents.limits.reservations import Commitment, OrderView, holdings
+from agents.limits.reservations import Commitment, holdings
 from agents.limits.rules import first_refusal
-from agents.limits.view import AdviceView, ControlView, MarketView, Seen
+from agents.limits.view import Seen
 from agents.requests import Wake
 from blackboard.entry import Draft, Entry
 from blackboard.facts import (
@@ -87,17 +86,7 @@ class RiskAgent(Agent):
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
-        account = AccountView(settings.agents.risk)
-        market = MarketView(settings)
-        self._views = Views(
-            settings=settings,
-            market=market,
-            advice=AdviceView(settings),
-            control=ControlView(),
-            account=account,
-            orders=OrderView(),
-            locks=LockView(settings.agents.risk, market, account),
-        )
+        self._views = views_of(settings)
         self._given: dict[str, tuple[Draft, Commitment | None]] = {}
         """Verdicts that have not come back from the board; repeated, never thought over."""
 

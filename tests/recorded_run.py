@@ -76,7 +76,14 @@ def recording(
     known, start = a_run()
     blocks = sealed(known if commits is None else commits)
     head = blocks[-1].last_seq if blocks else 0
-    return Recording(lambda _: iter(blocks), starts or (start,), head)
+    return of_blocks(blocks, starts or (start,), head)
+
+
+def of_blocks(blocks: Sequence[Block], starts: Sequence[RecordedStart], head: int) -> Recording:
+    """Return a recording of blocks as they are."""
+    return Recording(
+        lambda after: (block for block in blocks if block.last_seq > after), starts, head
+    )
 
 
 def altered(change: Change) -> Recording:

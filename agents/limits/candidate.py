@@ -59,6 +59,20 @@ class Views:
     locks: LockView
 
 
+def views_of(settings: Settings) -> Views:
+    """Return the views of an agent that has seen nothing yet."""
+    account, market = AccountView(settings.agents.risk), MarketView(settings)
+    return Views(
+        settings=settings,
+        market=market,
+        advice=AdviceView(settings),
+        control=ControlView(),
+        account=account,
+        orders=OrderView(),
+        locks=LockView(settings.agents.risk, market, account),
+    )
+
+
 class Candidate:
     """One intent beside everything that bears on it at this moment."""
 

@@ -28,6 +28,7 @@ NameArgument = Annotated[
 def mount(app: typer.Typer) -> None:
     """Add the verbs."""
     app.command()(parity)
+    app.command()(audit)
 
 
 def parity(name: NameArgument = "", config: ConfigOption = None, json: JsonOption = False) -> None:
@@ -52,6 +53,30 @@ def parity(name: NameArgument = "", config: ConfigOption = None, json: JsonOptio
         for line in certificate_lines(certificate):
             _console.print(line)
     if not certificate.holds:
+        raise typer.Exit(DIFFERS)
+
+
+def audit(name: NameArgument = "", config: ConfigOption = None, json: JsonOption = False) -> None:
+    """Hold a journal against its promises: order, causes, decisions, sizes, permissions, money.
+
+    Every Decision is arbitrated and every approval sized again from the facts that it names as its
+    causes. Ends with 0 if nothing is found, else with 1 and the first finding of each kind.
+    """
+    from runtime.book import find_book
+    from runtime.proof.audit import audit as hold
+    from runtime.proof.recording import open_recording
+
+    found = find_book(load(config).settings.home.absolute(), name)
+    with open_recording(found) as recording, _told("audit", recording, json=json) as tell:
+        report = hold(recording, found.name, tell=tell)
+    if json:
+        print(msgspec.json.encode(report).decode())
+    else:
+        from runtime.proof.wording import audit_lines
+
+        for line in audit_lines(report):
+            _console.print(line)
+    if not report.holds:
         raise typer.Exit(DIFFERS)
 
 

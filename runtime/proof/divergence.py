@@ -6,7 +6,7 @@ from typing import Final
 import msgspec
 
 from blackboard.entry import Draft, Entry
-from blackboard.facts import AnyFact, kind_of
+from blackboard.facts import AnyFact, Fact, kind_of
 from runtime.proof.lineage import brief
 
 NOT_POSTED: Final = "not posted"
@@ -123,20 +123,29 @@ def _seqs(
 def _field(
     draft: Draft, key: str, entry: Entry, causes: tuple[int, ...]
 ) -> tuple[str, str, str] | None:
-    if _bytes(draft.fact) != _bytes(entry.fact):
-        # As the journal gives it back: a whole number in a field of floats is a float there.
-        fact = _decoder.decode(_bytes(draft.fact))
-        if _bytes(fact) != _bytes(entry.fact):
-            return next(
-                _fields("", msgspec.to_builtins(entry.fact), msgspec.to_builtins(fact)),
-                (WHOLE_FACT, brief(entry.fact), brief(fact)),
-            )
+    found = first_field(entry.fact, draft.fact)
+    if found is not None:
+        return found
     pairs = (
         ("ts_event_ns", entry.ts_event_ns, draft.ts_event_ns),
         ("key", entry.key, key),
         ("causes", entry.causes, causes),
     )
     return next(((name, str(then), str(now)) for name, then, now in pairs if then != now), None)
+
+
+def first_field(recorded: Fact, rerun: Fact) -> tuple[str, str, str] | None:
+    """Return path and values of the first field in which two facts differ, bit for bit."""
+    if _bytes(recorded) == _bytes(rerun):
+        return None
+    # As the journal gives it back: a whole number in a field of floats is a float there.
+    back: Fact = _decoder.decode(_bytes(rerun))
+    if _bytes(recorded) == _bytes(back):
+        return None
+    return next(
+        _fields("", msgspec.to_builtins(recorded), msgspec.to_builtins(back)),
+        (WHOLE_FACT, brief(recorded), brief(back)),
+    )
 
 
 def _bytes(fact: object) -> bytes:

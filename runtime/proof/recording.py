@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from blackboard.board import commits_of
-from blackboard.entry import Entry
+from blackboard.entry import Entry, decode_entries
 from blackboard.errors import ConfigError
 from blackboard.journal import Block
 from config.settings import Settings
@@ -63,6 +63,15 @@ class Recording:
                 if entry.seq > up_to:
                     return
                 yield entry
+
+    def entry(self, seq: int) -> Entry:
+        """Return the entry at a place in the order; raise KeyError if there is none."""
+        for block in self._blocks(seq - 1):
+            for entry in decode_entries(block.payload):
+                if entry.seq == seq:
+                    return entry
+            break
+        raise KeyError(seq)
 
     def start_of(self, seq: int) -> RecordedStart:
         """Return the start that wrote a seq."""

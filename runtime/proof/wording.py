@@ -1,8 +1,10 @@
 """What the proofs found, in words for people."""
 
 from collections.abc import Iterator
+from typing import Final
 
 from runtime.instants import iso
+from runtime.proof.audit import AuditReport
 from runtime.proof.divergence import Divergence
 from runtime.proof.parity import Certificate
 
@@ -25,6 +27,34 @@ def certificate_lines(certificate: Certificate) -> Iterator[str]:
         yield "recorded by other sources than these: a difference may be a change of the code"
     if certificate.holds:
         yield f"decisions_hash {certificate.decisions_hash}"
+
+
+MEANINGS: Final = {
+    "chain": "blocks follow each other unchanged",
+    "gapless": "entries count without a gap",
+    "unique_keys": "no slot is filled twice",
+    "causes": "causes stand before their effects",
+    "decisions": "decisions made again from their causes",
+    "approvals": "sizes worked out again from their causes",
+    "permissions": "orders that an approval covers, or that only reduce",
+    "fills": "deals that belong to an order or to others",
+    "accounting": "balances that deals explain",
+}
+"""What each check of the audit counts."""
+
+
+def audit_lines(report: AuditReport) -> Iterator[str]:
+    """Yield a report of the audit in lines."""
+    verdict = "audit holds" if report.holds else "AUDIT FAILED"
+    yield f"{report.run}: {verdict}: {report.entries} entries"
+    first = {finding.check: finding for finding in report.findings}
+    for check in report.checks:
+        mark = f"FAIL {check.found}" if check.found else "ok"
+        yield f"  {mark:8} {check.checked:8} {MEANINGS[check.name]}"
+        if check.name in first:
+            finding = first[check.name]
+            where = f"{finding.author} {finding.kind}".strip()
+            yield f"           first at seq {finding.seq}, {where}: {finding.detail}"
 
 
 def _divergence_lines(found: Divergence) -> Iterator[str]:

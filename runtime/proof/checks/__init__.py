@@ -1,0 +1,1 @@
+"""What the audit holds a journal against, one subject a file."""
