@@ -75,11 +75,36 @@ class HistorySection(Section):
     """Last moment to trade, ISO 8601, a bare date counts whole; empty means the end of the data."""
 
 
+class StressSection(Section):
+    """How a simulated market is made worse on purpose; as delivered it is not."""
+
+    volatility_factor: float = Field(1.0, ge=1.0, le=10.0)
+    """Factor on every move of prices, the history's included."""
+    gaps_a_week: float = Field(0.0, ge=0.0, le=50.0)
+    """Jumps of a currency between two minutes, on average; none stands in a calendar."""
+    gap_frac: float = Field(0.01, gt=0.0, le=0.5)
+    """Size of a jump, either way."""
+    crashes_a_week: float = Field(0.0, ge=0.0, le=50.0)
+    """Flash crashes of a currency, on average: down in minutes, most of it back within the hour."""
+    crash_frac: float = Field(0.04, gt=0.0, le=0.5)
+    """Depth of a flash crash."""
+    crash_spread_factor: float = Field(8.0, ge=1.0, le=100.0)
+    """Factor on spreads while one runs."""
+    seed: int = Field(1, ge=0, le=2**31)
+    """Seed of when and where it strikes."""
+
+    @property
+    def is_neutral(self) -> bool:
+        """Whether nothing is made worse."""
+        return self.volatility_factor == 1.0 and not (self.gaps_a_week or self.crashes_a_week)
+
+
 class MarketSection(Section):
     """Where the simulated terminal's prices come from."""
 
     synthetic: SyntheticSection = SyntheticSection()
     history: HistorySection = HistorySection()
+    stress: StressSection = StressSection()
 
 
 class PaperSection(Section):

@@ -8,6 +8,7 @@ from blackboard.errors import ConfigError
 from config.settings import AUTO_SYMBOLS, Settings
 from runtime.feeds.calendar import CalendarFile
 from runtime.terminals.simulated.source import MarketSource
+from runtime.terminals.simulated.stressed import StressedMarket
 from runtime.terminals.simulated.synthetic import SyntheticMarket
 
 
@@ -25,7 +26,16 @@ def open_market(settings: Settings) -> OpenedMarket:
 
     With `symbols: auto` it has what the folder of recorded bars holds, or the default symbols.
     """
-    return _history(settings) if settings.market.history.path else _synthetic(settings)
+    market = _history(settings) if settings.market.history.path else _synthetic(settings)
+    stress = settings.market.stress
+    if stress.is_neutral:
+        return market
+    text = ", ".join(f"{name} {value:g}" for name, value in stress.model_dump().items())
+    return OpenedMarket(
+        source=StressedMarket(market.source, stress),
+        provenance={**market.provenance, "stress": text},
+        notes=(*market.notes, f"prices are made worse on purpose: {text}"),
+    )
 
 
 def _synthetic(settings: Settings) -> OpenedMarket:
