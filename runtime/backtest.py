@@ -17,6 +17,7 @@ from runtime.preparation import Start, StartOptions, manifest_of
 from runtime.reports.baselines import Baselines, HeldMarket, no_trade
 from runtime.reports.journal_record import record_of
 from runtime.reports.record import RunRecord
+from runtime.reports.stress import StressCase, StressTable, case_of
 from runtime.reports.tear_sheet import Sheet, Written, sheet_of, write_tear_sheet
 from runtime.status import Status
 from runtime.terminal_world import direct_world
@@ -51,14 +52,21 @@ def run_council(start: Start, options: StartOptions, advance: Advance) -> None:
             world.close()
 
 
-def tear_sheet_of(start: Start, out: Path | None = None) -> tuple[Sheet, Written]:
+def tear_sheet_of(
+    start: Start, out: Path | None = None, stress: StressTable | None = None
+) -> tuple[Sheet, Written]:
     """Write the tear sheet of a run that has ended, beside its journal or into a folder."""
     market = open_market(start.plan.settings)
     record = record_of(start.plan.book, market)
     baselines = baselines_of(record, market)
     folder = out or start.plan.book.folder / "report"
-    written = write_tear_sheet(folder, record, market.source, baselines)
-    return sheet_of(record, baselines), written
+    written = write_tear_sheet(folder, record, market.source, baselines, stress)
+    return sheet_of(record, baselines, stress), written
+
+
+def case_of_run(start: Start, name: str, about: str) -> StressCase:
+    """Return what a run that has ended came to, for the table of stress."""
+    return case_of(name, about, record_of(start.plan.book), start.plan.settings)
 
 
 def baselines_of(record: RunRecord, market: OpenedMarket) -> Baselines:

@@ -110,6 +110,9 @@ def set_up_logs(
         )
         handlers.append(stream_handler)
     root = logging.getLogger()
+    for earlier in root.handlers:
+        if isinstance(earlier, logging.handlers.RotatingFileHandler):
+            earlier.close()  # of a run before this one in the same process
     root.handlers = handlers
     root.setLevel(section.level.upper())
     for quiet in _QUIET_LOGGERS:

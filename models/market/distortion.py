@@ -76,7 +76,7 @@ def gapped(prices: Prices, gaps: Sequence[Shock]) -> Prices:
 
 
 def crashed(prices: Prices, crashes: Sequence[Shock]) -> Prices:
-    """Return the prices with flash crashes: a fall in minutes, most of it taken back within an hour.
+    """Return the prices with flash crashes: a fall in minutes, most of it back within an hour.
 
     A minute's low and high hold the extremes of what the crash does within it.
     """

@@ -14,6 +14,8 @@ from runtime.commands.progress import progress
 
 if TYPE_CHECKING:
     from config.loading import LoadedSettings
+    from runtime.preparation import Start
+    from runtime.reports.stress import StressTable
     from runtime.reports.tear_sheet import Sheet, Written
 
 _console = Console(soft_wrap=True, highlight=False)
@@ -46,47 +48,70 @@ def backtest(
     out: Annotated[
         Path | None, typer.Option(help="Folder of the tear sheet; that of the run without it.")
     ] = None,
+    stress: Annotated[
+        bool, typer.Option("--stress", help="Run again over worse markets; takes eight runs.")
+    ] = False,
     json: JsonOption = False,
 ) -> None:
     """Run the council over a market at full speed and write a tear sheet.
 
     Results stand beside no trade and the symbols held. The folder of the run keeps the journal, so
-    `why` and `journal` work on it.
+    `why` and `journal` work on it. With --stress the exit code is 1 if a limit was exceeded.
     """
-    loaded = load(
-        config,
-        set_,
-        **{
-            "market.history.path": history or None,
-            "market.history.start": from_ or None,
-            "market.history.end": to or None,
-            "market.synthetic.seed": seed,
-            "symbols": [name.strip() for name in symbols.split(",")] if symbols else None,
-            "terminal.spread_factor": spread_factor,
-            "terminal.commission_per_lot": commission,
-        },
-    )
+    values: dict[str, object] = {
+        "market.history.path": history or None,
+        "market.history.start": from_ or None,
+        "market.history.end": to or None,
+        "market.synthetic.seed": seed,
+        "symbols": [name.strip() for name in symbols.split(",")] if symbols else None,
+        "terminal.spread_factor": spread_factor,
+        "terminal.commission_per_lot": commission,
+    }
+    loaded = load(config, set_, **values)
     is_history = bool(loaded.settings.market.history.path)
-    duration = duration or ("" if is_history else DURATION_SYNTHETIC)
-    sheet, written = _run(loaded, seconds_of(duration), out, json=json)
+    duration_s = seconds_of(duration or ("" if is_history else DURATION_SYNTHETIC))
+    start = _run(loaded, duration_s, "days", is_quiet=json)
+    table = _stress(start, (config, set_, values), duration_s, is_quiet=json) if stress else None
+    from runtime.backtest import tear_sheet_of
+
+    sheet, written = tear_sheet_of(start, out, table)
     if json:
         print(msgspec.json.encode(sheet).decode())
-        return
-    _tell(sheet, written)
+    else:
+        _tell(sheet, written)
+    if table is not None and any(case.exceeded for case in table.cases):
+        raise typer.Exit(1)
 
 
-def _run(
-    loaded: "LoadedSettings", duration_s: float, out: Path | None, *, json: bool
-) -> tuple["Sheet", "Written"]:
-    from runtime.backtest import run_council, tear_sheet_of
+def _run(loaded: "LoadedSettings", duration_s: float, what: str, *, is_quiet: bool) -> "Start":
+    from runtime.backtest import run_council
     from runtime.preparation import StartOptions, prepare
 
     options = StartOptions(speed="max", duration_s=duration_s, in_process=True, is_fresh=True)
     start = prepare(loaded, options)
     days = (start.plan.end_ns - start.plan.start_ns) / DAY_NS
-    with progress(_console, "days", round(days), is_quiet=json) as advance:
+    with progress(_console, what, round(days), is_quiet=is_quiet) as advance:
         run_council(start, options, advance)
-    return tear_sheet_of(start, out)
+    return start
+
+
+def _stress(
+    base: "Start",
+    asked: tuple[Path | None, list[str] | None, dict[str, object]],
+    duration_s: float,
+    *,
+    is_quiet: bool,
+) -> "StressTable":
+    from runtime.backtest import case_of_run
+    from runtime.reports.stress import StressTable, dials
+
+    config, assignments, values = asked
+    cases = [case_of_run(base, "base", "as it was")]
+    for dial in dials(base.plan.settings):
+        loaded = load(config, assignments, **{**values, **dial.settings})
+        start = _run(loaded, duration_s, f"days, {dial.about}", is_quiet=is_quiet)
+        cases.append(case_of_run(start, dial.name, dial.about))
+    return StressTable(cases=tuple(cases))
 
 
 def _tell(sheet: "Sheet", written: "Written") -> None:
@@ -103,6 +128,25 @@ def _tell(sheet: "Sheet", written: "Written") -> None:
         edges = (percent(end.low_frac), percent(end.high_frac)) if end.runs > 1 else ("", "")
         beside.add_row(end.name, percent(end.return_frac), *edges, percent(-end.drawdown_frac))
     _console.print(beside)
+    if sheet.stress is not None:
+        _console.print(_stress_rows(sheet.stress))
     _console.print(sheet.verdict, markup=False)
     _console.print(f"tear sheet  {written.page}", markup=False)
     _console.print(f"numbers     {written.numbers}", markup=False)
+
+
+def _stress_rows(stress: "StressTable") -> Table:
+    from runtime.reports.tiles import percent, plain
+
+    table = Table("market", "trades", "return", "deepest fall", "worst R", "tripped", "limits")
+    for one in stress.cases:
+        table.add_row(
+            one.about,
+            str(one.trades),
+            percent(one.return_frac),
+            percent(-one.drawdown_frac),
+            plain(one.worst_r),
+            ", ".join(one.breakers) or "none",
+            "; ".join(one.exceeded) or "held",
+        )
+    return table

@@ -16,7 +16,7 @@ from runtime.reports.charts import Chart
 from runtime.reports.figures import Figures, Share, day_text
 from runtime.reports.record import RunRecord
 from runtime.reports.stress import StressTable
-from runtime.reports.tiles import Tile, percent, signed, tiles_of
+from runtime.reports.tiles import Tile, percent, plain, signed, tiles_of
 from runtime.reports.verdict import verdict_text
 from runtime.reports.wording import EXITS, GATES, REFUSALS, VOTERS, told
 
@@ -281,7 +281,7 @@ def _stress(stress: StressTable | None) -> str:
     rows = "".join(
         f"<tr><th>{escape(one.about)}</th><td>{one.trades}</td>"
         f'<td class="{_tone(one.return_frac)}">{percent(one.return_frac)}</td>'
-        f"<td>{percent(-one.drawdown_frac)}</td><td>{_number(one.worst_r)}</td>"
+        f"<td>{percent(-one.drawdown_frac)}</td><td>{plain(one.worst_r)}</td>"
         f'<td class="text">{escape(", ".join(one.breakers) or "none")}</td>'
         f'<td class="text">{escape("; ".join(one.exceeded) or "held")}</td></tr>'
         for one in stress.cases
@@ -362,11 +362,5 @@ def _tone(value: float) -> str:
     return "good" if value > 0.0 else "bad" if value < 0.0 else ""
 
 
-def _number(value: float) -> str:
-    return f"{value:+.2f}".replace("-", "−") if math.isfinite(value) else "–"
-
-
 def _with_error(value: float, error: float) -> str:
-    if not math.isfinite(value):
-        return "–"
-    return f"{_number(value)} ± {error:.2f}" if math.isfinite(error) else _number(value)
+    return f"{plain(value)} ± {error:.2f}" if math.isfinite(error) else plain(value)

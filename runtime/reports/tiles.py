@@ -34,6 +34,11 @@ def percent(value: float, digits: int = 1) -> str:
     return f"{100.0 * value:+.{digits}f} %".replace("-", MINUS)
 
 
+def plain(value: float) -> str:
+    """Return a number with its sign, a dash for NaN."""
+    return f"{value:+.2f}".replace("-", MINUS) if math.isfinite(value) else DASH
+
+
 def signed(amount: float) -> str:
     """Return an amount of money with its sign, a dash for NaN."""
     return f"{amount:+,.2f}".replace("-", MINUS) if math.isfinite(amount) else DASH
@@ -94,7 +99,7 @@ def _ratios(figures: Figures) -> tuple[Tile, ...]:
                "count as risk."),
         Tile(
             name="Growth for the deepest fall (Calmar)",
-            text=_plain(figures.calmar),
+            text=plain(figures.calmar),
             says="Growth a year over the deepest fall.",
             tone=_tone(figures.calmar),
         ),
@@ -104,7 +109,7 @@ def _ratios(figures: Figures) -> tuple[Tile, ...]:
 def _ratio(name: str, ratio: Measured, says: str) -> Tile:
     return Tile(
         name=name,
-        text=_plain(ratio.value),
+        text=plain(ratio.value),
         error=f"± {ratio.error:.2f}" if math.isfinite(ratio.error) else "",
         says=says,
         tone=_tone(ratio.value),
@@ -128,14 +133,14 @@ def _of_trades(figures: Figures) -> tuple[Tile, ...]:
         ),
         Tile(
             name="Won for each unit lost (profit factor)",
-            text=_plain(figures.profit_factor).lstrip("+"),
+            text=plain(figures.profit_factor).lstrip("+"),
             says="Above 1 the wins outweigh the losses.",
         ),
         _ratio("Mean result of a trade, in R", figures.expectancy_r, "1 R is what a trade risks at "
-               f"its stop. Best {_plain(figures.best_r)}, worst {_plain(figures.worst_r)}."),
+               f"its stop. Best {plain(figures.best_r)}, worst {plain(figures.worst_r)}."),
         Tile(
             name="System quality (SQN)",
-            text=_plain(figures.system_quality),
+            text=plain(figures.system_quality),
             says=f"Mean R against its spread, by Van Tharp: above 1.6 is usable.{few}",
             tone=_tone(figures.system_quality),
         ),
@@ -159,10 +164,6 @@ def _of_trades(figures: Figures) -> tuple[Tile, ...]:
 
 def _percent_error(error: float) -> str:
     return f"± {100.0 * error:.1f}" if math.isfinite(error) else ""
-
-
-def _plain(value: float) -> str:
-    return f"{value:+.2f}".replace("-", MINUS) if math.isfinite(value) else DASH
 
 
 def _tone(value: float) -> str:

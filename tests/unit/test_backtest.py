@@ -83,6 +83,21 @@ def test_a_run_without_a_trade_says_why(quorum: CommandLine) -> None:
     assert GATES[most] in data["verdict"]
 
 
+def test_stress_reports_what_held(quorum: CommandLine) -> None:
+    """Every worse market stands in the table beside the market as it was, and the limits held."""
+    symbol = ("--symbols", "EURUSD", "--duration", "3h")
+    said = quorum("backtest", *symbol, "--stress", "--json")
+    cases = json.loads(said.out)["stress"]["cases"]
+
+    assert said.code == 0, said.error
+    assert [case["name"] for case in cases] == [
+        "base", "volatility_1.5", "volatility_2", "volatility_3", "spread_2", "spread_5", "gaps",
+        "crashes",
+    ]  # fmt: skip
+    for case in cases:
+        assert all(check["largest"] <= check["allowed"] for check in case["checks"])
+
+
 def test_a_wrong_duration_is_refused(quorum: CommandLine) -> None:
     """A duration is a number with its unit."""
     said = quorum("backtest", "--duration", "soon")

@@ -89,7 +89,7 @@ def test_a_crash_is_the_same_in_pieces() -> None:
     """What is asked for in two parts is what is asked for at once."""
     crash = [Shock(10 * MINUTE_NS, -0.04)]
     whole = crashed(flat(30), crash)
-    later = Prices(*(column[15:] for column in flat(30)))
+    later = flat(15)._replace(open_ns=flat(30).open_ns[15:])
 
     assert (crashed(later, crash).low == whole.low[15:]).all()
 
