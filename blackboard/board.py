@@ -193,6 +193,8 @@ class Board:
         """
         if after > self._head:
             raise PostRefused(f"cursor must be at most {self._head}, was {after}: rebuild")
+        if after == self._head:
+            return self._head, []
         matches = (
             item
             for item in self._stored_after(after)
@@ -257,7 +259,7 @@ class Board:
             taken = self._seqs.get(key) or _seq_of(fresh.get(key)) or _seq_of(mine.get(key))
             if taken is None:
                 seq = self._head + len(fresh) + len(mine) + 1
-                causes = self._causes(post.author, draft, {**fresh, **mine}, seq)
+                causes = self._causes(post.author, draft, (fresh, mine), seq)
                 mine[key] = Entry(
                     seq=seq,
                     author=post.author,
@@ -276,7 +278,7 @@ class Board:
         return tuple(acks)
 
     def _causes(
-        self, author: str, draft: Draft, fresh: dict[str, Entry], seq: int
+        self, author: str, draft: Draft, fresh: Iterable[dict[str, Entry]], seq: int
     ) -> tuple[int, ...]:
         most = self.limits.causes_per_draft_max
         if len(draft.causes) > most:
@@ -285,7 +287,8 @@ class Board:
         for cause in draft.causes:
             if isinstance(cause, str):
                 key = f"{author}/{cause}"
-                place = self._seqs.get(key) or _seq_of(fresh.get(key))
+                news = (_seq_of(entries.get(key)) for entries in fresh)
+                place = self._seqs.get(key) or next(filter(None, news), None)
             else:
                 place = cause
             if place is None or not 0 < place < seq:

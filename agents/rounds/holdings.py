@@ -129,6 +129,8 @@ class Holdings:
     def __init__(self) -> None:
         self.wishes: dict[str, Wish] = {}
         self._holdings: dict[int, Holding] = {}
+        self._open: list[Holding] = []
+        """The open ones, by symbol and ticket."""
 
     def see(self, entry: Entry) -> None:
         """Fold one entry; kinds that say nothing of orders and positions pass by."""
@@ -152,7 +154,7 @@ class Holdings:
         """Return our open positions, of one symbol or of all, by symbol and ticket."""
         return [
             holding
-            for holding in self._sorted()
+            for holding in self._open
             if holding.is_own and symbol in {None, holding.position.fact.scope}
         ]
 
@@ -160,7 +162,7 @@ class Holdings:
         """Return the open positions that are not ours, which nobody here touches."""
         return [
             holding
-            for holding in self._sorted()
+            for holding in self._open
             if not holding.is_own and symbol in {None, holding.position.fact.scope}
         ]
 
@@ -183,12 +185,6 @@ class Holdings:
             if holding.position.fact.side is side.opposite:
                 return f"external {side.opposite} position", holding.position.seq
         return "", 0
-
-    def _sorted(self) -> list[Holding]:
-        return sorted(
-            (each for each in self._holdings.values() if each.is_open),
-            key=lambda each: (each.position.fact.scope, each.position.fact.ticket),
-        )
 
     def _wish(self, intent: Known[OrderIntent]) -> None:
         self.wishes[intent.fact.intent_id] = Wish(intent)
@@ -215,6 +211,10 @@ class Holdings:
             holding.naked_ns = holding.repairs = 0
         elif holding.naked_ns == 0:
             holding.naked_ns = now_ns
+        self._open = sorted(
+            (each for each in self._holdings.values() if each.is_open),
+            key=lambda each: (each.position.fact.scope, each.position.fact.ticket),
+        )
 
     def _hold(self, position: Known[PositionChanged]) -> Holding:
         wish = self.wishes.get(position.fact.intent_id)

@@ -4,6 +4,7 @@ A window starts at an anchor and grows at its end only, so a column computed ove
 row t whatever follows. Prices are bid, in quote currency; times are the bars' closes.
 """
 
+from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
@@ -103,8 +104,8 @@ class Window:
 
     def extend(self, bars: BarArray) -> None:
         """Append bars; raise ValueError, and change nothing, if one is not later than the last."""
-        times_ns = np.concatenate(([np.int64(self.newest_ns)], bars["close_ns"]))
-        if not np.all(np.diff(times_ns) > 0):
+        times_ns = [self.newest_ns, *bars["close_ns"].tolist()]
+        if not all(one < next_one for one, next_one in pairwise(times_ns)):
             raise ValueError(f"close_ns must increase beyond {self.newest_ns}")
         end = self._length + len(bars)
         self._reserve(end)

@@ -4,6 +4,8 @@ Closes are numbered as if weekends did not exist, so the difference of two numbe
 that an open market owes between them.
 """
 
+from typing import TypeVar
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,6 +20,8 @@ from models.market.sessions import (
     week_close_ns,
     week_open_ns,
 )
+
+Instants = TypeVar("Instants", int, NDArray[np.int64])
 
 _WEEK_DAYS = 7
 _EPOCH_WEEKDAY = 3  # 1970-01-01 was a Thursday, Monday is 0
@@ -61,14 +65,19 @@ def bar_numbers(close_ns: NDArray[np.int64], length_ns: int) -> NDArray[np.int64
     Closes must lie on the grid and inside the week; neighbours differ by exactly one, also across
     a weekend.
     """
-    market_ns = market_opens_ns(close_ns, length_ns)
-    weeks = (market_ns // DAY_NS + _EPOCH_WEEKDAY) // _WEEK_DAYS
-    days = weeks * TRADING_WEEK_DAYS + weekdays(market_ns)
-    return days * (DAY_NS // length_ns) + market_ns % DAY_NS // length_ns
+    return _numbers(market_opens_ns(close_ns, length_ns), length_ns)
+
+
+def _numbers(market_ns: Instants, length_ns: int) -> Instants:
+    days = market_ns // DAY_NS + _EPOCH_WEEKDAY
+    working_days = days // _WEEK_DAYS * TRADING_WEEK_DAYS + days % _WEEK_DAYS
+    return working_days * (DAY_NS // length_ns) + market_ns % DAY_NS // length_ns
 
 
 def closes_between(earlier_ns: int, later_ns: int, length_ns: int) -> int:
     """Return how many closes lie after one instant, up to and with another."""
-    ends_ns = [last_bar_close_ns(ts_ns, length_ns) for ts_ns in (earlier_ns, later_ns)]
-    first, last = bar_numbers(np.array(ends_ns, dtype=np.int64), length_ns)
-    return int(last - first)
+    first, last = (
+        _numbers(market_clock_ns(last_bar_close_ns(ts_ns, length_ns) - length_ns), length_ns)
+        for ts_ns in (earlier_ns, later_ns)
+    )
+    return last - first

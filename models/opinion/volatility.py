@@ -249,8 +249,7 @@ class VolatilityFilter:
     def columns(self, fit: HarFit, rows: int) -> VolatilityColumns:
         """Return the forecasts of the newest `rows` bars for one of the model's horizons."""
         start = max(len(self) - rows, 0)
-        reach = max(start - HAR_WINDOWS_BARS[-1], 0)
-        terms = _terms_of_sums(self._sums[reach:])[start - reach :]
+        terms = _terms_of_sums(self._sums, start)
         relative = np.exp(_linear(fit.intercept, fit.slopes, terms)) * fit.smear
         sigma = np.sqrt(relative * fit.ahead[self._positions[start:]])
         return VolatilityColumns(
@@ -330,11 +329,12 @@ def _log_ratio(upper: FloatArray, lower: FloatArray) -> FloatArray:
     return ratio
 
 
-def _terms_of_sums(sums: FloatArray) -> FloatArray:
-    terms = np.full((len(sums) - 1, len(HAR_WINDOWS_BARS)), np.nan)
+def _terms_of_sums(sums: FloatArray, from_row: int = 0) -> FloatArray:
+    terms = np.full((len(sums) - 1 - from_row, len(HAR_WINDOWS_BARS)), np.nan)
     for column, window in enumerate(HAR_WINDOWS_BARS):
-        means = (sums[window:] - sums[:-window]) / window
-        terms[window - 1 :, column] = np.log(means)
+        end = max(window, from_row + 1)
+        means = (sums[end:] - sums[end - window : -window]) / window
+        terms[end - 1 - from_row :, column] = np.log(means)
     return terms
 
 
