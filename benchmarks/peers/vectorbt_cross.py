@@ -1,7 +1,7 @@
 """The common work in vectorbt's `from_signals`.
 
-It differs in this: stops count from the fill instead of the signal's close, and the bar of the
-entry itself closes nothing.
+It differs in this: stops count from the entry's open instead of the signal's close, and a bar that
+closes a position opens none.
 """
 
 import json
@@ -18,9 +18,8 @@ def run(bars: dict[str, np.ndarray], work: dict[str, float]) -> int:
     close = pd.Series(bars["close"])
     fast = vbt.MA.run(close, int(work["fast"])).ma
     slow = vbt.MA.run(close, int(work["slow"])).ma
-    atr = vbt.ATR.run(
-        bars["high"], bars["low"], bars["close"], int(work["atr"]), ewm=True
-    ).atr.to_numpy()
+    span = 2 * int(work["atr"]) - 1  # of the exponential mean that is Wilder's
+    atr = vbt.ATR.run(bars["high"], bars["low"], bars["close"], span, ewm=True).atr.to_numpy()
     is_above = (fast > slow).to_numpy()
     was_above = np.concatenate(([False], is_above[:-1]))
     is_warm = np.arange(len(close)) >= int(work["warm"])
@@ -37,6 +36,7 @@ def run(bars: dict[str, np.ndarray], work: dict[str, float]) -> int:
         price=bars["open"],
         sl_stop=work["stop_atr"] * distance_frac,
         tp_stop=work["target_atr"] * distance_frac,
+        stop_entry_price="price",
         slippage=0.5 * work["spread"] / bars["close"],
         upon_opposite_entry="ignore",
         size=1.0,
