@@ -204,9 +204,11 @@ class BoardSection(Section):
 
     tail_entries_max: int = Field(20_000, ge=1000, le=10_000_000)
     """Entries kept in memory; a reader that lags further is served from the journal."""
-    drafts_per_post_max: int = Field(10_000, ge=10, le=1_000_000)
+    drafts_per_post_max: int = Field(10_000, ge=10, le=1_000_000, json_schema_extra=LIMIT)
     """Drafts in one post."""
-    author_entries_per_min_max: int = Field(20_000, ge=1000, le=1_000_000_000)
+    author_entries_per_min_max: int = Field(
+        20_000, ge=1000, le=1_000_000_000, json_schema_extra=LIMIT
+    )
     """Entries that one author may add in a market minute; what an order came to and what only
     reduces risk is taken beyond it."""
     read_batch_max: int = Field(5_000, ge=10, le=1_000_000)
@@ -215,7 +217,7 @@ class BoardSection(Section):
     """Longest wait of one long poll; jitter is added."""
     call_deadline_s: float = Field(30.0, gt=1.0, le=600.0)
     """Longest wait for the board, restarts included, before an agent reports it unavailable."""
-    journal_bytes_max: int = Field(50_000_000_000, ge=1_000_000, le=10**15)
+    journal_bytes_max: int = Field(50_000_000_000, ge=1_000_000, le=10**15, json_schema_extra=LIMIT)
     """Size of a journal beyond which nothing is accepted."""
 
 

@@ -19,7 +19,6 @@ import structlog
 from ray.exceptions import ActorDiedError, GetTimeoutError, RayActorError, RayError
 
 from blackboard.access import DRIVER
-from blackboard.board import BoardLimits
 from blackboard.entry import Draft, Post
 from blackboard.errors import BoardUnavailable, UnrecoverableError
 from blackboard.facts import AgentHealth
@@ -28,6 +27,7 @@ from runtime.agent_actor import AgentPlan, spawn
 from runtime.board_actor import Blackboard
 from runtime.board_client import BOARD_NAME, BoardClient
 from runtime.board_plan import BoardPlan
+from runtime.board_settings import board_limits
 from runtime.clock import process_s
 from runtime.council import agent_order, declarations
 from runtime.ray_session import RaySession, start_ray
@@ -159,11 +159,7 @@ class Cluster:
             folder=str(plan.book.journal),
             declarations=declared,
             order=agent_order(self.settings),
-            limits=BoardLimits(
-                tail_entries_max=board.tail_entries_max,
-                drafts_per_post_max=board.drafts_per_post_max,
-                author_entries_per_min_max=board.author_entries_per_min_max,
-            ),
+            limits=board_limits(board),
             bytes_max=board.journal_bytes_max,
             clock=plan.clock,
             is_virtual=plan.is_virtual,

@@ -5,9 +5,10 @@ import os
 import msgspec
 
 from blackboard.access import DRIVER, Access
-from blackboard.board import Board, BoardLimits, Filter
+from blackboard.board import Board, Filter
 from blackboard.entry import Post
 from blackboard.journal import Durability
+from runtime.board_settings import board_limits, open_journal
 from runtime.clock import process_s, sleep_s, wall_ns
 from runtime.council import agent_order, class_name, declarations, load_agent
 from runtime.driver import (
@@ -23,7 +24,6 @@ from runtime.driver import (
     to_nobody,
 )
 from runtime.inprocess import InProcessHost, Pace
-from runtime.journals.diskcache import DiskcacheJournal
 from runtime.mailbox import Letter, take
 from runtime.picture import SEEN_KINDS, Picture
 from runtime.run_plan import RunPlan
@@ -52,18 +52,12 @@ class InProcessDriver:
         self.stop = StopFlag()
         settings = plan.settings
         self._settings = settings
-        self._journal = DiskcacheJournal(
-            plan.book.journal, bytes_max=settings.board.journal_bytes_max
-        )
+        self._journal = open_journal(plan.book.journal, settings.board)
         self._board = Board(
             Access(declarations(settings)),
             self._journal,
             durability=Durability.SAFE if plan.is_paced else Durability.UNSYNCED,
-            limits=BoardLimits(
-                tail_entries_max=settings.board.tail_entries_max,
-                drafts_per_post_max=settings.board.drafts_per_post_max,
-                author_entries_per_min_max=settings.board.author_entries_per_min_max,
-            ),
+            limits=board_limits(settings.board),
         )
         self._host = InProcessHost(
             self._board,

@@ -5,6 +5,7 @@ case is played, that refuses what is within it, that lets pass what is beyond, o
 restart forgets.
 """
 
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from typing import Any, Final
@@ -15,6 +16,7 @@ from config.limits import LimitSetting, limit_settings
 from config.section import Section
 from config.settings import Settings
 from runtime.proof.safety import (
+    board_cases,
     control_cases,
     decision_cases,
     execution_cases,
@@ -38,6 +40,7 @@ CASES: Final[tuple[Case, ...]] = (
     *decision_cases.CASES,
     *news_cases.CASES,
     *feed_cases.CASES,
+    *board_cases.CASES,
     *execution_cases.CASES,
 )
 
@@ -45,6 +48,7 @@ GUARDS: Final[tuple[Case, ...]] = (*guard_cases.CASES, *gate_cases.CASES)
 """Rules that no setting moves."""
 
 _RISK: Final = "agents.risk."
+_PROOF: Final = __name__.rpartition(".")[0]
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
@@ -201,13 +205,15 @@ def _value_of(settings: Settings, key: str) -> object:
 
 @contextmanager
 def _reads_of(limit: LimitSetting) -> Iterator[list[str]]:
-    """Count in the list every time that anything reads a limit's value from its section."""
+    """Note in the list who reads a limit's value from its section, the proof itself aside."""
     reads: list[str] = []
     plain = Section.__getattribute__
 
     def noted(self: Section, name: str) -> Any:
         if name == limit.name and type(self) is limit.section:
-            reads.append(name)
+            reader = sys._getframe(1).f_globals["__name__"]
+            if not reader.startswith(_PROOF):
+                reads.append(reader)
         return plain(self, name)
 
     Section.__getattribute__ = noted  # type: ignore[method-assign, assignment]
