@@ -14,9 +14,10 @@ class ExitsSection(Section):
     """Favourable excursion at a close, in units of the planned stop distance (R), from which the
     stop stands at entry plus commissions; 0 is off. Half the way to the default target: nearer, the
     noise of an hour ends what was right."""
-    trail_from_r: float = Field(1.0, ge=0.0, le=10.0)
+    trail_from_r: float = Field(2.0, ge=0.0, le=10.0)
     """Favourable excursion at a close, in R, from which the stop trails the chandelier; 0 is from
-    the entry on. Before it the stop stays where risk was sized and the expected value reckoned."""
+    the entry on. The earlier it trails, the less of the expected value is left by which the trade
+    was chosen: on a drifting random walk 41 % from the entry on, 65 % from 1 R, 76 % from 2 R."""
     hold_bars_max: int = Field(192, ge=0, le=100_000)
     """Closes of the trading timeframe after which a position is closed; 0 is off. Three horizons of
     a vote, and four times what a driftless price needs from entry to stop or target: what is still

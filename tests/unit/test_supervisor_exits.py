@@ -66,7 +66,7 @@ def test_an_intent_carries_the_terms_of_its_exit() -> None:
     chamber = entered(settings_of({"break_even_r": 2.0, "before_jump": "close"}))
     intent = chamber.last(OrderIntent)
 
-    assert (intent.break_even_r, intent.trail_from_r, intent.hold_bars_max) == (2.0, 1.0, 192)
+    assert (intent.break_even_r, intent.trail_from_r, intent.hold_bars_max) == (2.0, 2.0, 192)
     assert (intent.trail_multiplier, intent.jump_sigmas, intent.lock_atr) == (3.0, 2.0, 0.5)
     assert intent.closes_before_jump
 
@@ -83,7 +83,7 @@ def test_break_even_at_a_close() -> None:
 
 def test_the_stop_stays_where_risk_was_sized_until_the_trade_earns_it() -> None:
     """A chandelier above the planned stop is taken at 1 R, 30 pips, and not at 29."""
-    chamber = entered()
+    chamber = entered(settings_of({"trail_from_r": 1.0}))
     assert close(chamber, 1, bid=1.1030, stop={"long_stop_price": 1.099}) == []
 
     (amend,) = close(chamber, 2, bid=1.1031, stop={"long_stop_price": 1.099})
