@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from agents.limits.reasons import Reason
 from agents.limits.stakes import below_minimum_lot, heat
 from config.agents import AgentSection, RiskSection
 from config.limits import limit_settings
+from config.loading import flatten
 from config.settings import Settings
 from models.decision import sizing
 from runtime.proof.safety import proof
@@ -21,6 +23,7 @@ from runtime.proof.safety.proof import CASES, GUARDS, Finding, prove, prove_guar
 from runtime.proof.safety.scene import Answer
 from runtime.terminals.gate import LastGate
 
+ROOT = Path(__file__).parents[2]
 SIZED = [case for case in CASES if case.reason == "below_minimum_lot"]
 JUDGED = [case for case in CASES if case.limit.startswith("agents.risk.") and case not in SIZED]
 
@@ -99,6 +102,60 @@ def test_every_limit_of_the_schema_is_proven() -> None:
     assert {f"agents.risk.{name}" for name in own} <= set(keys)
     assert {finding.limit for finding in prove(Settings())} == set(keys)
     assert summary(prove(Settings()))["limits"] == len(keys) == len(set(keys))
+
+
+SHOWN_ELSEWHERE = {
+    "terminal.conversion_age_max_min": "tests/unit/test_terminal_world.py",
+    "terminal.real_account": "tests/unit/test_real_account.py",
+    "agents.lstm_vol.veto_quantile": "tests/unit/test_lstm_vol.py",
+    "cluster.restarts_max": "tests/unit/test_terminal_watch.py",
+}
+"""Settings that refuse too, but need a terminal's rates, a person, a market or processes for it."""
+
+BOUNDS_OF_WORK = {
+    "trading.exits.hold_bars_max",
+    "terminal.bars_per_read_max",
+    "terminal.calls_parallel_max",
+    "terminal.backoff_max_s",
+    "terminal.symbols_auto_max",
+    "terminal.positions_max",
+    "terminal.working_orders_max",
+    "terminal.broker_requests_per_s_max",
+    "terminal.bars_max",
+    "board.tail_entries_max",
+    "board.read_batch_max",
+    "cluster.loop_age_max_s",
+    "log.file_bytes_max",
+    "log.files_max",
+    "agents.data.read_attempts_max",
+    "agents.data.catch_up_bars_max",
+    "agents.technical.calibration_rows_min",
+    "agents.technical.component_weight_min",
+    "agents.lstm_vol.fit_rows_min",
+    "agents.sentiment.calendar_refresh_min",
+    "agents.sentiment.headline_half_life_min",
+    "agents.sentiment.headlines_per_read_max",
+    "agents.sentiment.score_weight_min",
+    "agents.learner.calibration_outcomes_min",
+    "agents.learner.proof_outcomes_min",
+    "agents.learner.outcomes_per_voter_max",
+}
+"""Settings named like limits that refuse no order: how much is read, kept, asked for at once or
+needed for an opinion; the simulated broker's own; minutes that are an interval."""
+
+
+def test_what_is_named_like_a_limit_is_one_or_is_known_not_to_be() -> None:
+    """A setting that ends like a limit is marked, shown elsewhere, or a bound of work by name."""
+    keys = {limit.key for limit in limit_settings()}
+    named = {
+        key
+        for key in flatten(Settings().model_dump())
+        if key.endswith(("_max", "_min")) or "_max_" in key.rpartition(".")[2]
+    }
+
+    assert named - keys - SHOWN_ELSEWHERE.keys() == BOUNDS_OF_WORK
+    assert keys.isdisjoint(SHOWN_ELSEWHERE.keys() | BOUNDS_OF_WORK)
+    assert all((ROOT / path).is_file() for path in SHOWN_ELSEWHERE.values())
 
 
 @pytest.mark.parametrize("case", JUDGED, ids=lambda case: case.limit)
