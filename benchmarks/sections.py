@@ -10,7 +10,8 @@ PICTURES: Final = Path(__file__).with_name("pictures")
 HEAD: Final = """# What Quorum costs
 
 Written by `python -m benchmarks`. A peer, or the raw floor, runs beside our code in the same run;
-on another machine only the ratios hold. Each figure is a median; its spread is the greatest less
+on another machine only the ratios hold. Seconds are of processor time, on both sides, so that what
+else the machine does counts for nobody. Each figure is a median; its spread is the greatest less
 the least repetition over the median.
 """
 

@@ -44,7 +44,7 @@ def run() -> Section:
         tables=(table(("engine", "bars/s", "of the bare loop", "trades", "runs, spread"), rows),),
         notes=(
             "Indicators are part of every row. Compilation, imports and loading are part of none.",
-            "vectorbt counts stops from the entry's open, and a bar that closes a position opens none.",
+            "vectorbt counts stops from the entry's open; a bar that closes a position opens none.",
             "backtesting.py takes the spread as a share of the price.",
             "NautilusTrader keeps a whole order life cycle, and fills a market order at the close "
             "of the signal's bar; it gets bid and ask bars, counted once.",

@@ -10,7 +10,7 @@ import sys
 from collections import deque
 from decimal import Decimal
 from importlib.metadata import version
-from time import perf_counter
+from time import process_time
 
 import numpy as np
 import pandas as pd
@@ -131,9 +131,9 @@ def run(symbols: dict[str, dict[str, np.ndarray]], work: dict[str, float]) -> tu
             work=work,
         )
         engine.add_strategy(Cross(config))
-    started_s = perf_counter()
+    started_s = process_time()
     engine.run()
-    seconds = perf_counter() - started_s
+    seconds = process_time() - started_s
     positions = engine.cache.positions_total_count() + len(engine.cache.position_snapshots())
     engine.dispose()
     return seconds, positions

@@ -1,0 +1,97 @@
+"""Growth as a picture: seconds against size, both on logarithmic axes, readable light and dark."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final, NamedTuple
+
+WIDTH: Final = 640
+HEIGHT: Final = 400
+LEFT, RIGHT, TOP, BOTTOM = 70, 20, 40, 50
+INK: Final = "#7a7a7a"
+"""A grey that stands out from white and from black."""
+COLOURS: Final = ("#2f81f7", "#d29922", "#2da44e")
+
+
+class Line(NamedTuple):
+    """One row of measurements."""
+
+    name: str
+    sizes: tuple[int, ...]
+    seconds: tuple[float, ...]
+
+
+def draw(path: Path, title: str, axis: str, lines: Sequence[Line]) -> None:
+    """Write the picture; a dashed line shows what growth in proportion would look like."""
+    sizes = [math.log10(size) for line in lines for size in line.sizes]
+    seconds = [math.log10(each) for line in lines for each in line.seconds]
+    scale = _Scale(min(sizes), max(sizes), math.floor(min(seconds)), math.ceil(max(seconds)))
+    parts = [_text(LEFT, 22, title, "start", 15), _text(WIDTH / 2, HEIGHT - 12, axis)]
+    parts += _grid(scale)
+    for place, line in enumerate(lines):
+        colour = COLOURS[place % len(COLOURS)]
+        points = " ".join(
+            f"{scale.x(math.log10(size)):.1f},{scale.y(math.log10(each)):.1f}"
+            for size, each in zip(line.sizes, line.seconds, strict=True)
+        )
+        parts.append(
+            f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="2.5"/>'
+        )
+        parts.append(_text(WIDTH - RIGHT - 4, HEIGHT - BOTTOM - 12 - 18 * place, line.name, "end"))
+        parts.append(
+            f'<rect x="{LEFT + 8}" y="{HEIGHT - BOTTOM - 20 - 18 * place}" width="18" height="3" '
+            f'fill="{colour}"/>'
+        )
+    first = lines[0]
+    ideal = math.log10(first.seconds[0] * first.sizes[-1] / first.sizes[0])
+    start = scale.x(math.log10(first.sizes[0])), scale.y(math.log10(first.seconds[0]))
+    end = scale.x(math.log10(first.sizes[-1])), scale.y(min(ideal, scale.high))
+    parts.append(
+        f'<line x1="{start[0]:.1f}" y1="{start[1]:.1f}" x2="{end[0]:.1f}" y2="{end[1]:.1f}" '
+        f'stroke="{INK}" stroke-dasharray="5 4"/>'
+    )
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" '
+    head += f'width="{WIDTH}" height="{HEIGHT}" font-family="sans-serif">'
+    path.write_text("\n".join((head, *parts, "</svg>\n")), encoding="utf-8")
+
+
+class _Scale(NamedTuple):
+    # Ends of both axes, in powers of ten.
+    left: float
+    right: float
+    low: float
+    high: float
+
+    def x(self, size: float) -> float:
+        return LEFT + (size - self.left) / (self.right - self.left) * (WIDTH - LEFT - RIGHT)
+
+    def y(self, seconds: float) -> float:
+        share = (seconds - self.low) / (self.high - self.low)
+        return HEIGHT - BOTTOM - share * (HEIGHT - TOP - BOTTOM)
+
+
+def _grid(scale: _Scale) -> list[str]:
+    parts = []
+    for power in range(math.ceil(scale.left), math.floor(scale.right) + 1):
+        x = scale.x(power)
+        parts.append(_rule(x, TOP, x, HEIGHT - BOTTOM))
+        parts.append(_text(x, HEIGHT - BOTTOM + 18, f"{10**power:,}"))
+    for power in range(round(scale.low), round(scale.high) + 1):
+        y = scale.y(power)
+        parts.append(_rule(LEFT, y, WIDTH - RIGHT, y))
+        parts.append(_text(LEFT - 6, y + 4, f"{10.0**power:g} s", "end"))
+    return parts
+
+
+def _rule(x1: float, y1: float, x2: float, y2: float) -> str:
+    return (
+        f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" stroke="{INK}" '
+        'stroke-opacity="0.3"/>'
+    )
+
+
+def _text(x: float, y: float, text: str, anchor: str = "middle", size: int = 12) -> str:
+    return (
+        f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" font-size="{size}" '
+        f'fill="{INK}">{text}</text>'
+    )
