@@ -105,7 +105,7 @@ def test_every_limit_of_the_schema_is_proven() -> None:
 
 
 SHOWN_ELSEWHERE = {
-    "terminal.conversion_age_max_min": "tests/unit/test_terminal_world.py",
+    "terminal.conversion_age_max_min": "tests/unit/test_conversion.py",
     "terminal.real_account": "tests/unit/test_real_account.py",
     "agents.lstm_vol.veto_quantile": "tests/unit/test_lstm_vol.py",
     "cluster.restarts_max": "tests/unit/test_terminal_watch.py",
