@@ -11,8 +11,10 @@ import msgspec
 import typer
 from rich.console import Console
 
+from blackboard.entry import Entry
 from runtime.commands.options import ConfigOption, JsonOption, load
 from runtime.commands.progress import progress
+from runtime.instants import instant_ns
 from runtime.picture import clock_text
 from runtime.proof.recording import Recording, Tell
 
@@ -29,6 +31,7 @@ def mount(app: typer.Typer) -> None:
     """Add the verbs."""
     app.command()(parity)
     app.command()(audit)
+    app.command(name="why-not")(why_not)
 
 
 def parity(name: NameArgument = "", config: ConfigOption = None, json: JsonOption = False) -> None:
@@ -78,6 +81,57 @@ def audit(name: NameArgument = "", config: ConfigOption = None, json: JsonOption
             _console.print(line)
     if not report.holds:
         raise typer.Exit(DIFFERS)
+
+
+def why_not(
+    symbol: Annotated[str, typer.Argument(help="Symbol that was not traded.")],
+    time: Annotated[
+        str, typer.Argument(help='As "2018-02-05 12:15"; UTC, unless it has an offset.')
+    ],
+    book: Annotated[
+        str,
+        typer.Option("--run", "--book", help="Its name; the one used last without it."),
+    ] = "",
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Say why a symbol was not traded at a time: the first gate that blocked, or what came instead.
+
+    The time belongs to the latest close at or before it.
+    """
+    from runtime.book import find_book
+    from runtime.proof.recording import open_recording
+    from runtime.proof.why_not import explain
+
+    asked_ns = _instant_ns(time)
+    found = find_book(load(config).settings.home.absolute(), book)
+    with open_recording(found) as recording, _told("why-not", recording, json=json) as tell:
+        timeframe = recording.starts[-1].settings.timeframe
+        entries = _followed(recording, tell)
+        explanation = explain(entries, found.name, symbol.upper(), asked_ns, timeframe)
+    if json:
+        print(msgspec.json.encode(explanation).decode())
+        return
+    from runtime.proof.wording import explanation_lines
+
+    for line in explanation_lines(explanation):
+        _console.print(line)
+
+
+def _followed(recording: Recording, tell: Tell) -> Iterator[Entry]:
+    for entry in recording.entries(recording.head):
+        tell(entry.seq, entry.known_at_ns)
+        yield entry
+
+
+def _instant_ns(text: str) -> int:
+    """Return an instant; one without an offset is in UTC, because all times here are."""
+    for written in (text, f"{text}Z"):
+        try:
+            return instant_ns(written)
+        except ValueError:
+            continue
+    raise typer.BadParameter(f'the time must be as "2018-02-05 12:15" or ISO 8601, was {text!r}')
 
 
 @contextmanager

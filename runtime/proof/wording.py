@@ -7,6 +7,7 @@ from runtime.instants import iso
 from runtime.proof.audit import AuditReport
 from runtime.proof.divergence import Divergence
 from runtime.proof.parity import Certificate
+from runtime.proof.why_not import Answer, Explanation
 
 
 def certificate_lines(certificate: Certificate) -> Iterator[str]:
@@ -55,6 +56,42 @@ def audit_lines(report: AuditReport) -> Iterator[str]:
             finding = first[check.name]
             where = f"{finding.author} {finding.kind}".strip()
             yield f"           first at seq {finding.seq}, {where}: {finding.detail}"
+
+
+HEADS: Final = {
+    Answer.BLOCKED: "held by the gate",
+    Answer.REFUSED: "refused by risk",
+    Answer.NOT_WANTED: "no intent",
+    Answer.NOT_JUDGED: "no verdict",
+    Answer.NOT_SENT: "never sent",
+    Answer.ORDERED: "it was ordered",
+}
+"""How the reasons inside a round begin; every other means that there was no round."""
+
+
+def explanation_lines(explanation: Explanation) -> Iterator[str]:
+    """Yield in lines why a symbol was not traded at a time."""
+    found = explanation
+    yield (
+        f"{found.run}: {found.symbol} at {iso(found.asked_ns)}: "
+        f"the close of {iso(found.close_ns)} (times are UTC)"
+    )
+    head = HEADS.get(found.answer, "no round")
+    name = f" {found.name}" if found.name else ""
+    side = f"{found.side}: " if found.side else ""
+    yield f"{side}{head}{name}: {found.words}"
+    if found.answer in {Answer.BLOCKED, Answer.REFUSED}:
+        detail = f" ({found.detail})" if found.detail else ""
+        yield f"  value {found.value:.6g}, threshold {found.threshold:.6g}{detail}"
+    if found.seq:
+        yield f"  entry #{found.seq}"
+    if found.voices:
+        yield f"  {'voter':22} {'p up':>7} {'weight':>7}  says"
+        for voice in found.voices:
+            said = f"abstains: {voice.said}" if voice.abstains else ""
+            yield f"  {voice.voter:22} {voice.probability_up:7.4f} {voice.weight:7.4f}  {said}"
+    elif found.last_round_ns:
+        yield f"  the latest round before was that of {iso(found.last_round_ns)}"
 
 
 def _divergence_lines(found: Divergence) -> Iterator[str]:
