@@ -20,7 +20,13 @@ from runtime.journals.diskcache import DiskcacheJournal
 from runtime.picture import clock_text
 
 _TEXT_LENGTH_MAX = 60
-_LEFT_OUT = frozenset({"kind", "scope", "valid_until_ns", "evidence", "gates", "shares", "factors"})
+_LEFT_OUT = frozenset({"kind", "scope", "valid_until_ns", "evidence", "gates"})
+_FIGURES = {
+    "factors": ("name", "value"),
+    "shares": ("scope", "weight"),
+    "weights": ("scope", "weight"),
+}
+"""Lists that are told figure by figure: what names one, and the figure that matters."""
 
 
 def entries_of(folder: Path) -> Iterator[Entry]:
@@ -64,6 +70,10 @@ def brief(fact: Fact) -> str:
 
 def _field(name: str, value: object) -> str:
     match value:
+        case list() | tuple() if name in _FIGURES:
+            label, figure = _FIGURES[name]
+            told = (f"{each[label]} {each[figure]:.4g}" for each in value)
+            return f"{name}=({', '.join(told)})" if value else ""
         case list() | tuple() | dict():
             return f"{name}={len(value)}" if value else ""
         case float():
