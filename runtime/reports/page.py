@@ -242,8 +242,8 @@ def _costs(record: RunRecord, figures: Figures) -> str:
     )
     return (
         "<h2>What trading cost</h2>"
-        f'<div class="wide"><table><thead><tr><th></th><th>{escape(record.identity.currency)}</th>'
-        f"</tr></thead><tbody>{body}</tbody></table></div>"
+        '<div class="wide short"><table><thead><tr><th></th>'
+        f"<th>{escape(record.identity.currency)}</th></tr></thead><tbody>{body}</tbody></table></div>"
     )
 
 

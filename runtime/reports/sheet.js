@@ -24,7 +24,8 @@ function painted(value, style) {
 }
 
 function axis(own) {
-  return { gridcolor: "@grid", zerolinecolor: "@line", linecolor: "@line", automargin: true, ...own };
+  const title = { ...own.title, font: { size: narrow.matches ? 11 : 13, color: "@muted" } };
+  return { gridcolor: "@grid", zerolinecolor: "@line", linecolor: "@line", automargin: true, ...own, title };
 }
 
 function layoutOf(own) {
