@@ -48,6 +48,9 @@ def backtest(
     out: Annotated[
         Path | None, typer.Option(help="Folder of the tear sheet; that of the run without it.")
     ] = None,
+    random_runs: Annotated[
+        int, typer.Option(min=0, max=10_000, help="Runs with random entries; 0 leaves them out.")
+    ] = 200,
     stress: Annotated[
         bool, typer.Option("--stress", help="Run again over worse markets; takes eight runs.")
     ] = False,
@@ -55,8 +58,9 @@ def backtest(
 ) -> None:
     """Run the council over a market at full speed and write a tear sheet.
 
-    Results stand beside no trade and the symbols held. The folder of the run keeps the journal, so
-    `why` and `journal` work on it. With --stress the exit code is 1 if a limit was exceeded.
+    Results stand beside no trade, the symbols held, and random entries. The folder of the run keeps
+    the journal, so `why` and `journal` work on it. With --stress the exit code is 1 if a limit was
+    exceeded.
     """
     values: dict[str, object] = {
         "market.history.path": history or None,
@@ -74,7 +78,7 @@ def backtest(
     table = _stress(start, (config, set_, values), duration_s, is_quiet=json) if stress else None
     from runtime.backtest import tear_sheet_of
 
-    sheet, written = tear_sheet_of(start, out, table)
+    sheet, written = tear_sheet_of(start, out, table, random_runs)
     if json:
         print(msgspec.json.encode(sheet).decode())
     else:

@@ -277,11 +277,15 @@ def test_names_of_foreign_origin_cannot_break_out(synthetic: Told) -> None:
 
 
 def test_baselines_stand_beside_the_result(synthetic: Told) -> None:
-    """No trade earns nothing; holding moves with the symbols."""
+    """No trade earns nothing; holding moves with the symbols; chance is a band of 200 runs."""
     ends = {end.name: end for end in synthetic.sheet.baselines}
+    chance = ends["random entries"]
 
     assert ends["no trade"].return_frac == 0.0
     assert ends["buy and hold"].return_frac != 0.0
+    assert chance.runs == 200
+    assert chance.low_frac < chance.return_frac < chance.high_frac
+    assert "Random entries ended between" in synthetic.sheet.verdict
 
 
 @pytest.mark.slow
