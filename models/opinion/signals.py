@@ -26,9 +26,6 @@ of r over the family's components on the timeframes that have finished their war
 its record of settled outcomes says otherwise, anew every trading day (`components`). So a score is
 Σ weight × reading, lies in −1..1, and shrinks where the market does not suit the family. Before the
 trading timeframe has finished its own warm-up there is no score (NaN).
-
-Only additions, multiplications, divisions and comparisons are used: a vectorised exponential may
-round differently at the end of an array, and row t would then depend on what follows.
 """
 
 from bisect import bisect_left
@@ -37,7 +34,6 @@ from enum import StrEnum
 from typing import Final, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from models.market.bars import (
     BarArray,
@@ -60,19 +56,7 @@ from models.opinion.components import (
     component_weight,
     nights,
 )
-
-BoolArray = NDArray[np.bool_]
-
-MACD_FULL_ATR: Final = 0.25
-"""Histogram, in average true ranges, that reads as full strength."""
-BASE_LINE_FULL_ATR: Final = 2.0
-"""Distance from Ichimoku's base line, in average true ranges, that reads as full strength."""
-RSI_DEAD, RSI_FULL = 10.0, 30.0
-"""Distance of RSI from 50 up to which it says nothing, and from which it says all."""
-BAND_DEAD, BAND_FULL = 0.5, 1.5
-"""The same for the distance from the middle band, in half-widths."""
-ADX_RANGING, ADX_TRENDING = 15.0, 35.0
-"""ADX at which a market does not trend at all, and at which it does nothing else."""
+from models.opinion.readings import Part, part_of, weigh
 
 
 class Family(StrEnum):
@@ -115,61 +99,6 @@ class ComponentScore(NamedTuple):
     day: ComponentRecord
     month: ComponentRecord
     weight: float
-
-
-class _Part(NamedTuple):
-    # One family on one timeframe, as columns over rows of the trading timeframe.
-    timeframe: str
-    values: tuple[FloatArray, ...]
-    trust: FloatArray
-    is_warm: BoolArray
-
-
-def trend_readings(close: FloatArray, columns: IndicatorColumns) -> tuple[FloatArray, ...]:
-    """Return the trend family's readings in the order of `READINGS`, NaN in the warm-up."""
-    upper = np.maximum(columns.ichimoku_span_a, columns.ichimoku_span_b)
-    lower = np.minimum(columns.ichimoku_span_a, columns.ichimoku_span_b)
-    cloud = np.where(close > upper, 1.0, np.where(close < lower, -1.0, 0.0))
-    return (
-        columns.supertrend_direction,
-        _ratio(columns.macd_histogram, MACD_FULL_ATR * columns.atr),
-        np.where(np.isnan(upper), np.nan, cloud),
-        _ratio(close - columns.ichimoku_base, BASE_LINE_FULL_ATR * columns.atr),
-        columns.donchian_direction,
-        columns.chandelier_direction,
-    )
-
-
-def reversion_readings(close: FloatArray, columns: IndicatorColumns) -> tuple[FloatArray, ...]:
-    """Return the reversion family's readings in the order of `READINGS`, NaN in the warm-up."""
-    half_width = columns.bollinger_upper - columns.bollinger_middle
-    with np.errstate(divide="ignore", invalid="ignore"):
-        offset = (close - columns.bollinger_middle) / half_width
-    is_warm = ~np.isnan(columns.adx)
-    return (
-        _against(columns.rsi - 50.0, RSI_DEAD, RSI_FULL, is_warm),
-        _against(offset, BAND_DEAD, BAND_FULL, is_warm),
-        columns.candle,
-    )
-
-
-def trendiness(adx: FloatArray) -> FloatArray:
-    """Return how much of a trend there is, 0 ranging to 1 trending; NaN where ADX is."""
-    return np.clip((adx - ADX_RANGING) / (ADX_TRENDING - ADX_RANGING), 0.0, 1.0)
-
-
-def _ratio(distance: FloatArray, full: FloatArray) -> FloatArray:
-    # A range of 0 leaves no scale: nothing has moved, so nothing is said.
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = np.clip(distance / full, -1.0, 1.0)
-    return np.where(full == 0.0, 0.0, ratio)
-
-
-def _against(distance: FloatArray, dead: float, full: float, is_warm: BoolArray) -> FloatArray:
-    size = np.clip((np.abs(distance) - dead) / (full - dead), 0.0, 1.0)
-    reading = np.where(distance > 0.0, -size, size)
-    # Undefined after the warm-up means that nothing has moved, so nothing is said.
-    return np.where(np.isnan(distance), np.where(is_warm, 0.0, np.nan), reading)
 
 
 class _Frame(NamedTuple):
@@ -266,11 +195,14 @@ class RuleWindow:
 
     def readings(self, family: Family, row: int) -> tuple[Reading, ...]:
         """Return what the score of one row adds up from; timeframes in warm-up are left out."""
+        weighted = self._weighted(family, slice(row, row + 1))
         return tuple(
-            Reading(name, part.timeframe, float(value[0]), float(weight[0]))
-            for part, weights in self._weighted(family, slice(row, row + 1))
+            Reading(name, frame.timeframe, value, weight)
+            for frame, (part, weights) in zip(self._frames, weighted, strict=True)
             if part.is_warm[0]
-            for name, value, weight in zip(READINGS[family], part.values, weights, strict=True)
+            for name, value, weight in zip(
+                READINGS[family], part.values[:, 0].tolist(), weights[:, 0].tolist(), strict=True
+            )
         )
 
     def indicators_at(self, row: int) -> Iterator[tuple[str, str, float]]:
@@ -288,30 +220,26 @@ class RuleWindow:
         is_night = place < len(self._nights) and self._nights[place] == row
         return self._scored[place] if is_night else ()
 
-    def _weighted(self, family: Family, rows: slice) -> list[tuple[_Part, tuple[FloatArray, ...]]]:
+    def _weighted(self, family: Family, rows: slice) -> list[tuple[Part, FloatArray]]:
         # Each timeframe of a family with the weights of its readings at the rows.
         parts = self._parts(family, rows)
-        records = self._records_in_force(family, rows)
-        total = np.zeros(len(self.window.close_ns[rows]))
-        for part, record in zip(parts, records, strict=True):
-            for column in record:
-                total += np.where(part.is_warm, column, 0.0)
-        total = np.where(total > 0.0, total, 1.0)
-        return [
-            (part, tuple(part.trust * column / total for column in record))
-            for part, record in zip(parts, records, strict=True)
-        ]
+        weights = weigh(
+            np.stack([part.trust for part in parts]),
+            np.stack([part.is_warm for part in parts]),
+            self._records_in_force(family, rows),
+        )
+        return list(zip(parts, weights, strict=True))
 
-    def _records_in_force(self, family: Family, rows: slice) -> list[FloatArray]:
-        # For each timeframe the records of the family's readings, shape (n_readings, n_rows).
-        numbers = np.arange(len(self.window))[rows]
+    def _records_in_force(self, family: Family, rows: slice) -> FloatArray:
+        # The records of the family's readings, shape (n_frames, n_readings, n_rows).
+        numbers = np.arange(*rows.indices(len(self.window)))
         in_force = self._weights[np.searchsorted(self._nights, numbers, side="right")].T
-        count = len(READINGS[family])
-        first = 0 if family is Family.TREND else len(self._frames) * len(READINGS[Family.TREND])
-        starts = range(first, first + count * len(self._frames), count)
-        return [in_force[start : start + count] for start in starts]
+        frames, count = len(self._frames), len(READINGS[family])
+        first = 0 if family is Family.TREND else frames * len(READINGS[Family.TREND])
+        own = in_force[first : first + frames * count]
+        return np.ascontiguousarray(own).reshape(frames, count, len(numbers))
 
-    def _parts(self, family: Family, rows: slice) -> list[_Part]:
+    def _parts(self, family: Family, rows: slice) -> list[Part]:
         times_ns = self.window.close_ns[rows]
         return [_part(frame, family, times_ns) for frame in self._frames]
 
@@ -365,21 +293,8 @@ def _component_score(
     return ComponentScore(*component, component_record(*judged, DAY_SPAN_NS), month, weight)
 
 
-def _part(frame: _Frame, family: Family, times_ns: IntArray) -> _Part:
+def _part(frame: _Frame, family: Family, times_ns: IntArray) -> Part:
     window = frame.indicators.window
     rows = last_closed_rows(times_ns, window.close_ns)
-    if not len(window):
-        nothing = np.zeros(len(rows))
-        values = tuple(nothing for _ in READINGS[family])
-        return _Part(frame.timeframe, values, nothing, nothing > 0.0)
-    columns = IndicatorColumns(*(column[rows] for column in frame.indicators.columns))
-    readings_of = trend_readings if family is Family.TREND else reversion_readings
-    values = readings_of(window.close[rows], columns)
-    is_warm = (rows >= 0) & ~np.isnan(columns.adx)
-    trust = trendiness(columns.adx) if family is Family.TREND else 1.0 - trendiness(columns.adx)
-    return _Part(
-        frame.timeframe,
-        tuple(np.where(is_warm, value, 0.0) for value in values),
-        np.where(is_warm, trust, 0.0),
-        is_warm,
-    )
+    is_trend = family is Family.TREND
+    return Part(*part_of(window.close, frame.indicators.columns, rows, is_trend))

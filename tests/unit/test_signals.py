@@ -6,15 +6,8 @@ import pytest
 from models.market.indicators import IndicatorColumns, IndicatorPeriods
 from models.market.sessions import HOUR_NS
 from models.opinion.components import RecordTerms
-from models.opinion.signals import (
-    READINGS,
-    Family,
-    RuleWindow,
-    reversion_readings,
-    score_of,
-    trend_readings,
-    trendiness,
-)
+from models.opinion.readings import reversion_readings, trend_readings, trendiness
+from models.opinion.signals import READINGS, Family, RuleWindow, score_of
 from tests.random_bars import M15_NS, random_bars
 
 TIMEFRAMES = (("M15", M15_NS), ("H1", HOUR_NS), ("H4", 4 * HOUR_NS))
@@ -35,12 +28,13 @@ def columns_of(**changes: float) -> IndicatorColumns:
 
 def trend(close: float = 100.0, **changes: float) -> list[float]:
     """Return the trend readings of one row."""
-    return [float(value[0]) for value in trend_readings(np.array([close]), columns_of(**changes))]
+    values = trend_readings(np.array([close]), columns_of(**changes), np.array([0]))
+    return [float(value[0]) for value in values]
 
 
 def reversion(close: float = 100.0, **changes: float) -> list[float]:
     """Return the reversion readings of one row."""
-    values = reversion_readings(np.array([close]), columns_of(**changes))
+    values = reversion_readings(np.array([close]), columns_of(**changes), np.array([0]))
     return [float(value[0]) for value in values]
 
 
@@ -87,7 +81,7 @@ def test_trendiness_runs_from_15_to_35() -> None:
     """Linear between a ranging and a trending market."""
     adx = np.array([5.0, 15.0, 20.0, 25.0, 35.0, 60.0])
 
-    assert trendiness(adx).tolist() == [0.0, 0.0, 0.25, 0.5, 1.0, 1.0]
+    assert [trendiness(one) for one in adx] == [0.0, 0.0, 0.25, 0.5, 1.0, 1.0]
 
 
 @pytest.mark.parametrize("family", list(Family))
