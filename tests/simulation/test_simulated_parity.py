@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from blackboard.journal import Block
+from runtime.proof.audit import audit
 from runtime.proof.parity import certify
 from runtime.proof.recording import RecordedStart, Recording
 from runtime.simulation.history import History
@@ -41,9 +42,9 @@ def recorded(seed: int, history: History) -> Recording:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("seed", "faults"), [(2, False), (3, True), (4, True)])
+@pytest.mark.parametrize(("seed", "faults"), [(2, False), (3, True)])
 def test_a_week_along_the_clock_has_parity(seed: int, faults: bool) -> None:
-    """Long poll, late replies, killed and rebuilt agents: every fact is said again."""
+    """Long poll, late replies, killed agents: every fact is said again, every check stands."""
     result, history = run(seed, faults=faults)
 
     certificate = certify(recorded(seed, history), f"seed {seed}")
@@ -52,5 +53,6 @@ def test_a_week_along_the_clock_has_parity(seed: int, faults: bool) -> None:
     assert certificate.holds
     assert certificate.entries == result.entries
     assert certificate.facts > 1000
+    assert audit(recorded(seed, history), f"seed {seed}").findings == ()
     epochs = {entry.epoch for entry in history.entries if entry.author == "supervisor"}
     assert len(epochs) > 1 or not faults
