@@ -19,6 +19,7 @@ import typer  # noqa: E402 - the environment comes first
 
 from blackboard.errors import ConfigError, QuorumError  # noqa: E402
 from runtime.commands import (  # noqa: E402
+    ablation,
     backtest,
     configuration,
     doctor,
@@ -50,6 +51,7 @@ for _group in (
     explain,
     truth,
     lookahead,
+    ablation,
     prove_safety,
     repair,
     simulate,

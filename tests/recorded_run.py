@@ -36,11 +36,20 @@ def a_run() -> tuple[list[list[Entry]], RecordedStart]:
     """Return the commits of one run, and what it was made of."""
     scenario = scenario_of(SEED, Path("nowhere"))
     settings = scenario.settings.model_copy(update={"timeframe": Timeframe.M15})
+    end_ns = scenario.start_ns + HOURS * HOUR_NS
+    provenance = open_market(settings).provenance
+    return recorded(settings, scenario.start_ns, end_ns), _start(settings, provenance)
+
+
+def recorded(settings: Settings, start_ns: int, end_ns: int) -> list[list[Entry]]:
+    """Return the commits of nine agents in one process, in virtual time."""
     journal = MemoryJournal()
-    market = open_market(settings)
-    clock = VirtualClock(scenario.start_ns)
+    clock = VirtualClock(start_ns)
+    terminal = SimulatedTerminal(
+        open_market(settings).source, MemoryLedger(), settings, clock.now_ns, stop_file=None
+    )
     world = TerminalWorld(
-        SimulatedTerminal(market.source, MemoryLedger(), settings, clock.now_ns, stop_file=None),
+        terminal,
         settings,
         is_virtual=True,
         is_direct=True,
@@ -51,11 +60,11 @@ def a_run() -> tuple[list[list[Entry]], RecordedStart]:
         Board(Access(declarations(settings)), journal),
         {name: load_agent(name, settings) for name in agent_order(settings)},
         world,
-        start_ns=scenario.start_ns,
-        end_ns=scenario.start_ns + HOURS * HOUR_NS,
+        start_ns=start_ns,
+        end_ns=end_ns,
     )
     host.run()
-    return list(commits_of(journal.blocks())), _start(settings, market.provenance)
+    return list(commits_of(journal.blocks()))
 
 
 def _start(settings: Settings, data: dict[str, str]) -> RecordedStart:
