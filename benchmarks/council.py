@@ -63,7 +63,7 @@ def run() -> Section:
             _profile(sampled, bars, own.median_s),
         ),
         notes=(
-            "Seconds are the run alone: no start, no loading, no closing report, on both sides.",
+            "Seconds are the run alone: no start, imports, loading or closing report, on both sides.",
             "NautilusTrader does less: one strategy a symbol on the quarter hours that it makes of "
             "the minutes, no votes, no calibration, no risk beyond the bracket, nothing written to "
             "disk. It gets bid and ask minutes, counted once, as ours are.",

@@ -1,10 +1,11 @@
 """One nine-agent run in this process, timed or sampled; a script of its own, so none warms another.
 
 The seconds are those of the host's run: agents, board, journal with its lineage, terminal and its
-ledger. Start, loading of the history and the closing report are not part of them.
+ledger. Start, imports, loading of the history and the closing report are not part of them.
 """
 
 import contextlib
+import importlib
 import io
 import json
 import signal
@@ -19,6 +20,8 @@ from agents.agent import Agent
 from runtime.inprocess import InProcessHost
 
 SAMPLE_S: Final = 0.002
+LIBRARIES: Final = ("pandas_ta_classic", "scipy.optimize", "sklearn.covariance")
+"""What agents import at their first use; that belongs to the start."""
 PARTS: Final = {
     ("runtime/journals/diskcache.py", "append"): "journal",
     ("blackboard/journal.py", "seal"): "hash chain",
@@ -73,6 +76,8 @@ def main(samples: bool, arguments: list[str]) -> None:
     """Run and print one JSON object."""
     told: dict[str, object] = {}
     whole = InProcessHost.run
+    for library in LIBRARIES:
+        importlib.import_module(library)
 
     def run(self: InProcessHost) -> None:
         sampler = Sampler() if samples else None
