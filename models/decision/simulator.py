@@ -62,6 +62,7 @@ from models.decision.simulated.record import (
 )
 from models.decision.simulated.restrictions import state_at
 from models.decision.simulated.rounds import Rulings, decide, no_ballot, no_rulings, wishes
+from models.decision.simulated.settlement import tell_closed
 from models.decision.simulated.stakes import NO_SIZE, Size, Wish, commitments_of, reserve
 from models.decision.simulated.standing import Book, Record, opened_book
 from models.decision.simulated.verdicts import entries_today, judge
@@ -161,8 +162,12 @@ def _act(
     world: World, book: Book, trades: Record, intents: Record, row: int, found: Rulings, state: int
 ) -> None:
     """Judge the wishes of a close beside what is open, close and amend, then enter."""
-    account, at_stake = book.account[0], commitments_of(world, book, row)
-    ranked = wishes(world, row, found)
+    account, ranked = book.account[0], wishes(world, row, found)
+    if ranked.shape[0] == 0:
+        tend(world, book, trades, row, found, state)
+        tell_closed(world, book, trades)
+        return
+    at_stake = commitments_of(world, book, row)
     sizes = np.zeros((ranked.shape[0], len(NO_SIZE)))
     for place in range(ranked.shape[0]):
         of_hour = _approved_in_hour(world, intents, account.intents + place, row)
@@ -175,6 +180,7 @@ def _act(
             account.entries = entries_today(world, book, wish.now_ns) + 1
             account.entry_day = day_of(world, wish.now_ns)
     tend(world, book, trades, row, found, state)
+    tell_closed(world, book, trades)
     for place in range(ranked.shape[0]):
         intent = intents[account.intents + place]
         if intent.refusal == APPROVED:
@@ -205,7 +211,7 @@ def _compiled(fingerprint: int) -> Simulate:
         trades, intents = np.zeros(ROOM, TRADE_DTYPE), np.zeros(ROOM, INTENT_DTYPE)
         account, row = book.account[0], 0
         closes, symbols = world.views.shape
-        room = no_ballot(world.voters.shape[1])
+        room, found = no_ballot(world.voters.shape[1]), no_rulings(symbols)
         for now_ns in readings_ns:
             _reach(world, book, trades, row, now_ns)
             read_account(world, book, now_ns, _imposed(world, row))
@@ -214,7 +220,6 @@ def _compiled(fingerprint: int) -> Simulate:
             trades = _grown(trades, account.trades, symbols)
             intents = _grown(intents, account.intents, symbols)
             state = state_at(world, book, now_ns, _imposed(world, row))
-            found = no_rulings(symbols)
             decide(world, book, row, state, room, found)
             _note_close(world, book, row, found, state, told)
             _act(world, book, trades, intents, row, found, state)

@@ -110,7 +110,7 @@ def require_same_run(settings: Settings, trades_min: int) -> None:
 def test_two_recorded_weeks_give_the_same_trades(tmp_path: Path, other: dict[str, Any]) -> None:
     """Trades, gates and verdicts to the last bit."""
     require_same_run(
-        over_history(tmp_path, DATA / "m1", SYMBOLS, "2018-03-05", "2018-03-16", other),
+        over_history(tmp_path, DATA / "m1", SYMBOLS, "2018-02-26", "2018-03-09", other),
         trades_min=10,
     )
 

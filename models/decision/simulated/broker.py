@@ -30,7 +30,7 @@ from models.decision.simulated.prices import (
     row_from,
 )
 from models.decision.simulated.record import STOP, STOP_OUT, TARGET
-from models.decision.simulated.settlement import settle
+from models.decision.simulated.settlement import settle, tell_closed
 from models.decision.simulated.standing import NEVER_NS, Book, Record
 
 TRIPLE_SWAP_NIGHTS: Final = 3
@@ -55,6 +55,7 @@ def live_until(world: World, book: Book, trades: Record, until_ns: int) -> bool:
             _book_swaps(world, book, event_ns)
         account.now_ns = event_ns
         if account.held < held:
+            tell_closed(world, book, trades)
             return True
     account.now_ns = max(account.now_ns, until_ns)
     return False
@@ -90,10 +91,15 @@ def _first_hit_ns(world: World, book: Book, until_ns: int) -> int:
 
 @part
 def _hit_in(world: World, position: Record, symbol: int, row: int) -> int:
-    minute, digits = world.minutes[row], world.contracts[symbol].digits
-    low = closing_price(minute.low, minute.ask_over, position.side, digits)
-    high = closing_price(minute.high, minute.ask_over, position.side, digits)
-    return hit_of(position.side, position.stop, position.target, low, high)
+    minute, terms, side = world.minutes[row], world.contracts[symbol], position.side
+    if side < 0:
+        # Rounded to the grid an ask moves by less than a point: most minutes come nowhere near.
+        highest, lowest = minute.high + minute.ask_over, minute.low + minute.ask_over
+        if highest + terms.point < position.stop and lowest - terms.point > position.target:
+            return NO_HIT
+    low = closing_price(minute.low, minute.ask_over, side, terms.digits)
+    high = closing_price(minute.high, minute.ask_over, side, terms.digits)
+    return hit_of(side, position.stop, position.target, low, high)
 
 
 @part
@@ -105,15 +111,14 @@ def _note_excursions(world: World, book: Book, until_ns: int) -> None:
         position, last = book.positions[symbol], world.first[symbol + 1]
         row = row_from(world, book, symbol, account.now_ns)
         while row < last and world.minutes[row].open_ns + MINUTE_NS < until_ns:
-            _note(world, position, symbol, row)
+            _note(world, position, row)
             row += 1
 
 
 @part
-def _note(world: World, position: Record, symbol: int, row: int) -> None:
-    minute, digits = world.minutes[row], world.contracts[symbol].digits
-    low = closing_price(minute.low, minute.ask_over, position.side, digits)
-    high = closing_price(minute.high, minute.ask_over, position.side, digits)
+def _note(world: World, position: Record, row: int) -> None:
+    minute, over = world.minutes[row], 0.0 if position.side > 0 else world.minutes[row].ask_over
+    low, high = minute.low + over, minute.high + over
     worst, best = (low, high) if position.side > 0 else (high, low)
     position.adverse = max(position.adverse, (position.open_price - worst) * position.side)
     position.favourable = max(position.favourable, (best - position.open_price) * position.side)
@@ -128,7 +133,7 @@ def _close_minute(world: World, book: Book, trades: Record, moment_ns: int) -> N
         if row < world.first[symbol + 1] and world.minutes[row].open_ns == moment_ns - MINUTE_NS:
             if _close_if_hit(world, book, trades, symbol, row, moment_ns):
                 continue
-            _note(world, book.positions[symbol], symbol, row)
+            _note(world, book.positions[symbol], row)
         place += 1
     while account.held > 0 and _falls_below(world, book, moment_ns - MINUTE_NS, moment_ns):
         _stop_one_out(world, book, trades, moment_ns)

@@ -110,14 +110,14 @@ def extremes(
     if not has_first and row > world.first[symbol]:
         before = world.minutes[row - 1]
         low = high = before.close
-        ask = normalised(before.close + before.ask_over, digits)
+        ask = before.close + before.ask_over
     while row < last and world.minutes[row].open_ns < until_ns:
         minute = world.minutes[row]
         low = min(low, minute.low)
         high = max(high, minute.high)
-        ask = max(ask, normalised(minute.high + minute.ask_over, digits))
+        ask = max(ask, minute.high + minute.ask_over)
         row += 1
-    return low, high, ask
+    return low, high, normalised(ask, digits)
 
 
 @part

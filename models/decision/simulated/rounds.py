@@ -37,11 +37,13 @@ class Rulings(NamedTuple):
     stop_distance: NDArray[np.float64]
     target_distance: NDArray[np.float64]
     leading_voter: NDArray[np.int64]
+    ranked: NDArray[np.int64]
+    """Room for the order of the wishes."""
 
 
 @part
 def no_rulings(symbols: int) -> Rulings:
-    """Return room for the rulings of one close."""
+    """Return room for the rulings of one close; those of symbols without a bar are not read."""
     return Rulings(
         np.zeros(symbols, np.int64),
         np.full(symbols, 0.5),
@@ -50,6 +52,7 @@ def no_rulings(symbols: int) -> Rulings:
         np.zeros(symbols),
         np.zeros(symbols),
         np.full(symbols, -1, np.int64),
+        np.zeros(symbols, np.int64),
     )
 
 
@@ -180,9 +183,7 @@ def decide(world: World, book: Book, row: int, state: int, room: Ballot, found: 
 @part
 def wishes(world: World, row: int, found: Rulings) -> NDArray[np.int64]:
     """Return the symbols to enter, by expected value, the best first, then by name."""
-    symbols = found.side.shape[0]
-    ranked = np.empty(symbols, np.int64)
-    count = 0
+    symbols, ranked, count = found.side.shape[0], found.ranked, 0
     for symbol in range(symbols):
         if not world.views[row, symbol].has_bar or found.blocked_by[symbol] != NO_GATE:
             continue

@@ -26,7 +26,7 @@ def settle(
     now_ns: int,
     reason: int,
 ) -> None:
-    """Close a position whole at a price, and rest as the limits ask for."""
+    """Close a position whole at a price; `tell_closed` tells of it."""
     account, position = book.account[0], book.positions[symbol]
     trade = trades[position.trade]
     profit = booked_profit(
@@ -50,8 +50,23 @@ def settle(
     trade.mae_r = max(position.adverse, -move) / distance
     trade.mfe_r = max(position.favourable, move) / distance
     account.has_changed = True
+    book.untold[account.untold] = position.trade
+    account.untold += 1
     _release(book, symbol)
-    _rest_after(world, book, symbol, trade.side, trade.pnl, now_ns, reason)
+
+
+@part
+def tell_closed(world: World, book: Book, trades: Record) -> None:
+    """Count the trades that were closed since the last telling, and rest after them.
+
+    The oldest goes first, in whatever order the broker closed them: so one reading tells of them.
+    """
+    account = book.account[0]
+    book.untold[: account.untold].sort()
+    for place in range(account.untold):
+        trade = trades[book.untold[place]]
+        _rest_after(world, book, trade.symbol, trade.side, trade.pnl, trade.closed_ns, trade.reason)
+    account.untold = 0
 
 
 @part

@@ -32,6 +32,7 @@ ACCOUNT_DTYPE: Final = row_type(
         ("balance", np.float64),
         ("next_ticket", np.int64),
         ("held", np.int64),  # open positions
+        ("untold", np.int64),  # closed trades that were not counted yet
         ("trades", np.int64),  # rows of trades in use
         ("intents", np.int64),
         ("snapshot_ns", np.int64),  # latest reading, −1 before the first
@@ -96,6 +97,8 @@ class Book(NamedTuple):
     """`POSITION_DTYPE`, shape (n_symbols,): a symbol has one position at most."""
     held: NDArray[np.int64]
     """Symbols with a position, the oldest ticket first."""
+    untold: NDArray[np.int64]
+    """Rows of the trades that were closed and not counted yet."""
     cursor: NDArray[np.int64]
     """Minute of each symbol up to which reading has come."""
     is_raised: NDArray[np.bool_]
@@ -124,6 +127,7 @@ def opened_book(deposit: float, first: NDArray[np.int64], start_ns: int) -> Book
         account=account,
         positions=np.zeros(symbols, POSITION_DTYPE),
         held=np.zeros(symbols, np.int64),
+        untold=np.zeros(symbols, np.int64),
         cursor=first[:-1].copy(),
         is_raised=np.zeros(WATCHED, np.bool_),
         is_unhealed=np.zeros(DRAWDOWN_LIMITS, np.bool_),
