@@ -56,14 +56,15 @@ def run() -> Section:
             f"journal, lineage, terminal and ledger: {ours[0]['entries']:,} entries in "
             f"{ours[0]['supersteps']:,} supersteps, {closing['decisions']:,} decisions, "
             f"{closing['trades']} trades, decisions_hash `{closing['decisions_hash'][:12]}` in "
-            f"every run. The floor is {FLOOR_BARS_PER_S:,} bars/s.{ratio}"
+            f"every run. The floor of {FLOOR_BARS_PER_S:,} bars/s is "
+            f"{'met' if bars / own.median_s >= FLOOR_BARS_PER_S else 'missed'}.{ratio}"
         ),
         tables=(
             table(("engine", "M1 bars/s", "µs a bar", "seconds", "spread"), rows),
             _profile(sampled, bars, own.median_s),
         ),
         notes=(
-            "Seconds are the run alone: no start, imports, loading or closing report, on both sides.",
+            "Seconds are the run alone: no start, imports, loading, closing report, on both sides.",
             "NautilusTrader does less: one strategy a symbol on the quarter hours that it makes of "
             "the minutes, no votes, no calibration, no risk beyond the bracket, nothing written to "
             "disk. It gets bid and ask minutes, counted once, as ours are.",
