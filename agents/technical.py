@@ -222,6 +222,7 @@ def rule_settings(timeframe: Timeframe, section: TechnicalSection) -> RuleSettin
         ridge_rows=section.calibration_ridge,
         shrink_outcomes=section.component_shrinkage,
         weight_min=section.component_weight_min,
+        skill_errors_min=section.skill_errors_min,
     )
 
 

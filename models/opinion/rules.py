@@ -1,8 +1,8 @@
 """The rule voters of one symbol and week: fitted on the week's history, then kept as they are.
 
 Walk-forward: coefficients come from rows whose labels end within the history, and serve every later
-close of the week. Where there are too few such rows, or the family showed no positive relation, its
-voter abstains.
+close of the week. Where there are too few such rows, or the family showed no positive relation that
+is more than chance would have made, its voter abstains.
 """
 
 import hashlib
@@ -43,6 +43,7 @@ class RuleSettings:
     ridge_rows: float
     shrink_outcomes: float = 50.0
     weight_min: float = 0.0
+    skill_errors_min: float = 0.0
 
 
 class Opinion(NamedTuple):
@@ -173,7 +174,10 @@ class WeekRules:
         fit = self._calibrations[family]
         if fit.rows < self.settings.rows_min:
             return f"{fit.rows} judged rows, needs {self.settings.rows_min}"
-        return f"no skill: slope {fit.slope:.3f}" if not fit.slope > 0.0 else ""
+        if not fit.slope > 0.0:
+            return f"no skill: slope {fit.slope:.3f}"
+        needed = self.settings.skill_errors_min * fit.slope_error
+        return "" if fit.slope > needed else f"no proof: slope {fit.slope:.3f}, needs {needed:.3f}"
 
     def _model_name(self, family: Family) -> str:
         fit = self._calibrations[family]

@@ -16,7 +16,7 @@ from models.market.sessions import (
     weeks_before_ns,
 )
 from models.opinion.calibration import first_barrier
-from models.opinion.rules import FALLBACK_BARRIER_FRAC, RuleSettings, WeekRules
+from models.opinion.rules import FALLBACK_BARRIER_FRAC, Opinion, RuleSettings, WeekRules
 from models.opinion.signals import Family
 from tests.random_bars import M15_NS, random_bars, real_bars
 
@@ -91,6 +91,23 @@ def test_a_family_that_was_wrong_abstains_with_its_reason() -> None:
     assert (opinion.probability_up, opinion.abstains) == (0.5, True)
     assert opinion.reason == "no skill: slope -0.400"
     assert opinion.readings
+
+
+def test_a_slope_within_its_error_proves_nothing() -> None:
+    """With a slope of 0.3 ± 0.2 one standard error lets the family vote, two do not."""
+    bars = waves(1600)
+
+    def opinion(errors_min: float) -> Opinion:
+        rules = WeekRules(bars, replace(SETTINGS, skill_errors_min=errors_min))
+        rules._calibrations = {
+            family: rules.calibration(family)._replace(slope=0.3, slope_error=0.2)
+            for family in Family
+        }
+        return rules.opinion(Family.TREND, 1599)
+
+    assert not opinion(1.0).abstains
+    assert opinion(2.0).abstains
+    assert opinion(2.0).reason == "no proof: slope 0.300, needs 0.400"
 
 
 def test_too_few_judged_rows_abstain() -> None:
