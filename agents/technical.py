@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 
 from agents.agent import Agent, Outbox
 from agents.bars.history import SymbolWindow, Windows
+from agents.bars.strength import VOTER, CurrencyVoter
 from agents.requests import Reply
 from blackboard.entry import Draft, Entry
 from blackboard.facts import (
@@ -60,6 +61,12 @@ class TechnicalAgent(Agent):
         super().__init__(settings)
         self._rule_settings = rule_settings(settings.timeframe, settings.agents.technical)
         self._windows = Windows(settings)
+        section = settings.agents.technical
+        self._currencies = (
+            CurrencyVoter(section.currency_strength_period, settings.timeframe.value)
+            if section.currency_strength
+            else None
+        )
         self._served: dict[str, _Served] = {}
         self._answered_ns: dict[str, int] = {}
         self._closes: dict[str, deque[_Close]] = {
@@ -117,7 +124,13 @@ class TechnicalAgent(Agent):
         valid_until_ns = close.close_ns + LIVE_BARS * window.timeframe.length_ns
         causes = (close.seq, window.history_seq)
         for family in Family:
-            vote = self._vote(window, family, rules, row, valid_until_ns)
+            said = (rules.opinion(family, row), rules.model(family))
+            vote = self._vote(window, family, rules, *said, valid_until_ns)
+            yield self._draft(vote, close.close_ns, causes, ordinal=vote.voter)
+        if self._currencies is not None:
+            windows = self._windows.by_symbol
+            said = self._currencies.opinion(windows, window.symbol, rules, close.close_ns)
+            vote = self._vote(window, VOTER, rules, *said, valid_until_ns)
             yield self._draft(vote, close.close_ns, causes, ordinal=vote.voter)
         scores = rules.component_scores(row)
         if scores:
@@ -154,9 +167,14 @@ class TechnicalAgent(Agent):
             yield self._draft(stop, close.close_ns, causes)
 
     def _vote(
-        self, window: SymbolWindow, family: Family, rules: WeekRules, row: int, valid_until_ns: int
+        self,
+        window: SymbolWindow,
+        family: str,
+        rules: WeekRules,
+        opinion: Opinion,
+        model: str,
+        valid_until_ns: int,
     ) -> Vote:
-        opinion = rules.opinion(family, row)
         failure = "" if window.has_history else window.failure
         return Vote(
             scope=window.symbol,
@@ -169,7 +187,7 @@ class TechnicalAgent(Agent):
             horizon_bars=rules.settings.horizon_bars,
             reference_price=opinion.reference_price,
             barrier_distance=opinion.barrier_distance,
-            model=rules.model(family),
+            model=model,
             evidence=_evidence(opinion),
             agreement=opinion.agreement,
             confluence=opinion.confluence,

@@ -13,6 +13,7 @@ from models.learning.weighing import WeighingTerms, unjudged
 VOTERS: Final[dict[str, str]] = {
     "technical.trend": "technical",
     "technical.reversion": "technical",
+    "technical.currency_strength": "technical",
     "sentiment": "sentiment",
 }
 """Voter to the agent that posts its votes; the order is the order of summation everywhere."""
@@ -24,9 +25,19 @@ CONSTANT: Final = "constant"
 """The expert who always says 0.5; it has a weight like a voter, and no votes."""
 
 
+def voters_of(settings: Settings, mode: Mode) -> tuple[str, ...]:
+    """Return the voters whose agent is in a mode, in fixed order; optional ones if they are on."""
+    off = () if settings.agents.technical.currency_strength else ("technical.currency_strength",)
+    return tuple(
+        voter
+        for voter, owner in VOTERS.items()
+        if settings.mode(owner) is mode and voter not in off
+    )
+
+
 def live_voters(settings: Settings) -> tuple[str, ...]:
     """Return the voters whose agent is enabled, not merely in shadow, in fixed order."""
-    return tuple(voter for voter, owner in VOTERS.items() if settings.mode(owner) is Mode.ENABLED)
+    return voters_of(settings, Mode.ENABLED)
 
 
 def is_heard(voter: str, state: TradingState) -> bool:

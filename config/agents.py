@@ -99,6 +99,11 @@ class TechnicalSection(AgentSection):
     skill_errors_min: float = Field(1.0, ge=0.0, le=5.0)
     """Standard errors by which a family's slope on the history must exceed 0; below it the voter
     abstains. 0 lets every positive slope vote."""
+    currency_strength: bool = False
+    """Whether a further voter ranks the currencies by their smoothed strength over all symbols; it
+    abstains where fewer than three symbols have a bar."""
+    currency_strength_period: int = Field(96, ge=2, le=2000)
+    """Bars over which strength is smoothed: a day of M15."""
     component_shrinkage: float = Field(50.0, ge=0.0, le=1e6)
     """Strength of the pull of a component's weight towards that of one without a record, in
     independent outcomes; a month has about a hundred."""

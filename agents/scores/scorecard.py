@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.known import InForce, known
-from agents.voters import VOTERS, live_voters, weighing_terms
+from agents.voters import VOTERS, live_voters, voters_of, weighing_terms
 from blackboard.entry import Entry
 from blackboard.facts import Bar, Calibration, Vote
 from config.agents import Mode
@@ -76,9 +76,7 @@ class Scorecard:
         section = settings.agents.learner
         self.live = live_voters(settings)
         """Voters that share the weight with the constant expert, in order."""
-        self.shadow = tuple(
-            voter for voter, owner in VOTERS.items() if settings.mode(owner) is Mode.SHADOW
-        )
+        self.shadow = voters_of(settings, Mode.SHADOW)
         """Voters that are scored and weigh nothing."""
         self._terms = weighing_terms(settings)
         self._weighing = unjudged(len(self.live), self._terms)

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from models.decision.exits import chandelier_levels
-from models.market.bars import BarArray, Window
+from models.market.bars import BarArray, FloatArray, Window
 from models.market.indicators import IndicatorPeriods
 from models.opinion.calibration import (
     Calibration,
@@ -91,7 +91,9 @@ class WeekRules:
             settings.weight_min,
         )
         self._rules = RuleWindow(history, settings.timeframes, settings.periods, terms)
-        self._calibrations = {family: self._fit(family) for family in Family}
+        self.history_rows = len(history)
+        """Rows that the calibrations may see."""
+        self._calibrations = {family: self.worth(self._rules.scores(family)) for family in Family}
         self._models = {family: self._model_name(family) for family in Family}
 
     @property
@@ -119,17 +121,20 @@ class WeekRules:
 
     def opinion(self, family: Family, row: int) -> Opinion:
         """Return what a family says at a row, an abstention with its reason included."""
+        return self.opinion_of(self._rules.readings(family, row), self._calibrations[family], row)
+
+    def opinion_of(self, readings: tuple[Reading, ...], fit: Calibration, row: int) -> Opinion:
+        """Return what readings and their calibration say at a row."""
         close, atr = float(self._rules.window.close[row]), float(self._rules.columns.atr[row])
         distance = self.settings.barrier_atr * atr
         if not distance > 0.0:
             reason = "warm-up: no average true range" if np.isnan(atr) else "no price movement"
             return _abstention(reason, close, FALLBACK_BARRIER_FRAC * close, ())
-        readings = self._rules.readings(family, row)
         score = score_of(readings)
-        reason = self._why_silent(family) or ("" if score else "no reading speaks")
+        reason = self.why_silent(fit) or ("" if score else "no reading speaks")
         if reason:
             return _abstention(reason, close, distance, readings)
-        probability_up = self._calibrations[family].probability_up(score)
+        probability_up = fit.probability_up(score)
         return Opinion(
             probability_up,
             False,
@@ -156,22 +161,22 @@ class WeekRules:
         )
         return TrailingLevels(long_stop, short_stop, atr)
 
-    def _fit(self, family: Family) -> Calibration:
-        window, scores = self._rules.window, self._rules.scores(family)
+    def worth(self, scores: FloatArray) -> Calibration:
+        """Return what scores were worth on the history, of which they have one for each row."""
+        window, count = self._rules.window, self.history_rows
         # At a score of 0 the voter abstains, so such a row says nothing of what its word is worth.
         rows = np.flatnonzero(np.isfinite(scores) & (scores != 0.0))
         distance = self.settings.barrier_atr * self._rules.columns.atr[rows]
-        labels, ends = first_barrier(
-            window.high, window.low, window.close, rows, distance, self.settings.horizon_bars
-        )
+        prices = (window.high[:count], window.low[:count], window.close[:count])
+        labels, ends = first_barrier(*prices, rows, distance, self.settings.horizon_bars)
         is_judged = ~np.isnan(labels)
         rows, ends = rows[is_judged], ends[is_judged]
         return fit_calibration(
             scores[rows], labels[is_judged], uniqueness(rows, ends), self.settings.ridge_rows
         )
 
-    def _why_silent(self, family: Family) -> str:
-        fit = self._calibrations[family]
+    def why_silent(self, fit: Calibration) -> str:
+        """Return why a voter with this calibration abstains, empty if it may speak."""
         if fit.rows < self.settings.rows_min:
             return f"{fit.rows} judged rows, needs {self.settings.rows_min}"
         if not fit.slope > 0.0:
@@ -180,9 +185,13 @@ class WeekRules:
         return "" if fit.slope > needed else f"no proof: slope {fit.slope:.3f}, needs {needed:.3f}"
 
     def _model_name(self, family: Family) -> str:
-        fit = self._calibrations[family]
-        content = repr((family.value, self.settings, fit.intercept, fit.slope))
-        return f"rules/{hashlib.sha256(content.encode()).hexdigest()[:12]}"
+        return model_name(family.value, self.settings, self._calibrations[family])
+
+
+def model_name(voter: str, settings: RuleSettings, fit: Calibration) -> str:
+    """Return the name of a voter's model: a hash of its settings and coefficients."""
+    content = repr((voter, settings, fit.intercept, fit.slope))
+    return f"rules/{hashlib.sha256(content.encode()).hexdigest()[:12]}"
 
 
 def _abstention(

@@ -84,6 +84,7 @@ EXITS: Final = {
 VOTERS: Final = {
     "technical.trend": "trend rules",
     "technical.reversion": "counter-trend rules",
+    "technical.currency_strength": "currency ranks",
     "technical.learned": "learned model",
     "sentiment": "news",
     "constant": "no opinion",

@@ -25,13 +25,21 @@ def looked(samples: int = 1) -> Verdict:
 
 def test_no_opinion_knows_its_future() -> None:
     """Rules, forecast, levels, budget and sentiment are bit-identical under three futures."""
-    verdict = looked(2)
+    settings = Settings.model_validate(
+        {
+            "symbols": ("EURUSD", "GBPUSD", "USDJPY"),
+            "agents": {"technical": {"currency_strength": True}},
+        }
+    )
+
+    verdict = look(settings, samples=1, seed=1)
 
     assert verdict.holds, verdict.peek
-    assert verdict.closes == 2
+    assert verdict.closes == 1
     assert set(verdict.voters) == {
         "technical.trend",
         "technical.reversion",
+        "technical.currency_strength",
         "technical",
         "lstm_vol",
         "portfolio",
