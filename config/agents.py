@@ -96,9 +96,9 @@ class TechnicalSection(AgentSection):
     """Judged warm-up rows that a calibration needs; below it the voter abstains."""
     calibration_ridge: float = Field(50.0, ge=0.0, le=1e6)
     """Strength of the pull of a calibration towards ignorance, in rows."""
-    skill_errors_min: float = Field(1.0, ge=0.0, le=5.0)
+    skill_errors_min: float = Field(0.0, ge=0.0, le=5.0)
     """Standard errors by which a family's slope on the history must exceed 0; below it the voter
-    abstains. 0 lets every positive slope vote."""
+    abstains. 0 lets every positive slope vote, and leaves it to the record who is heard."""
     currency_strength: bool = False
     """Whether a further voter ranks the currencies by their smoothed strength over all symbols; it
     abstains where fewer than three symbols have a bar."""
