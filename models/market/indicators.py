@@ -147,6 +147,11 @@ class IndicatorWindow:
         rows.flags.writeable = False
         return IndicatorColumns(*rows)
 
+    @property
+    def table(self) -> FloatArray:
+        """All columns, shape (n_columns, n_bars), in the order of `IndicatorColumns`; read only."""
+        return self._table[:, : len(self.window)]
+
     def extend(self, bars: BarArray) -> None:
         """Append bars, as `Window.extend` does."""
         start = len(self.window)

@@ -26,9 +26,12 @@ of r over the family's components on the timeframes that have finished their war
 its record of settled outcomes says otherwise, anew every trading day (`components`). So a score is
 Σ weight × reading, lies in −1..1, and shrinks where the market does not suit the family. Before the
 trading timeframe has finished its own warm-up there is no score (NaN).
+
+Only additions, multiplications, divisions and comparisons are used: a vectorised exponential may
+round differently at the end of an array, and row t would then depend on what follows.
 """
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from enum import StrEnum
 from typing import Final, NamedTuple
@@ -56,7 +59,14 @@ from models.opinion.components import (
     component_weight,
     nights,
 )
-from models.opinion.readings import Part, part_of, weigh
+from models.opinion.readings import (
+    REVERSION_NAMES,
+    ROW_SIZE,
+    TREND_NAMES,
+    TRENDINESS,
+    WARM,
+    read_rows,
+)
 
 
 class Family(StrEnum):
@@ -67,8 +77,8 @@ class Family(StrEnum):
 
 
 READINGS: Final[dict[Family, tuple[str, ...]]] = {
-    Family.TREND: ("supertrend", "macd", "cloud", "base_line", "donchian", "chandelier"),
-    Family.REVERSION: ("rsi", "bollinger", "candle"),
+    Family.TREND: TREND_NAMES,
+    Family.REVERSION: REVERSION_NAMES,
 }
 """Names of each family's readings, in the order in which they are added."""
 
@@ -151,6 +161,8 @@ class RuleWindow:
             for name, length_ns in higher
         ]
         self._terms = terms
+        self._said = np.empty((ROW_SIZE * len(self._frames), max(2 * len(history), 512)))
+        self._read(0)
         self._components = [
             (family, reading, frame.timeframe)
             for family in Family
@@ -159,7 +171,7 @@ class RuleWindow:
         ]
         self._nights: list[int] = []
         self._scored: list[tuple[ComponentScore, ...]] = []
-        self._weights = np.full((1, len(self._components)), PRIOR_WEIGHT)
+        self._weights: list[list[float]] = [[PRIOR_WEIGHT] * len(self._components)]
         self._score_nights(nights(self.window.close_ns).tolist())
 
     @property
@@ -182,27 +194,40 @@ class RuleWindow:
         self._base.indicators.extend(bars)
         for frame in self._higher:
             frame.follow(self.window)
+        self._read(len(self.window) - len(bars))
         self._score_nights((nights(self.window.close_ns[before:]) + before).tolist())
 
     def scores(self, family: Family, rows: slice = slice(None)) -> FloatArray:
         """Return a family's score at some rows, in −1..1; NaN before the warm-up is complete."""
-        is_warm = ~np.isnan(self.columns.atr[rows])
-        score = np.zeros(len(is_warm))
-        for part, weights in self._weighted(family, rows):
-            for value, weight in zip(part.values, weights, strict=True):
-                score += weight * value
-        return np.where(is_warm, score, np.nan)
+        numbers = range(len(self.window))[rows]
+        spoken = [score_of(self.readings(family, row)) for row in numbers]
+        is_warm = self._said[WARM, rows][: len(spoken)] > 0.0
+        return np.where(is_warm, np.array(spoken, dtype=np.float64), np.nan)
 
     def readings(self, family: Family, row: int) -> tuple[Reading, ...]:
         """Return what the score of one row adds up from; timeframes in warm-up are left out."""
-        weighted = self._weighted(family, slice(row, row + 1))
+        said = self._said[:, row].tolist()
+        weights = self._weights[bisect_right(self._nights, row)]
+        names = READINGS[family]
+        first = 0 if family is Family.TREND else len(TREND_NAMES)
+        place = 0 if family is Family.TREND else len(self._frames) * len(TREND_NAMES)
+        warm: list[tuple[str, int, float, list[float]]] = []
+        total = 0.0
+        for number, frame in enumerate(self._frames):
+            start = number * ROW_SIZE
+            if said[start + WARM]:
+                trend = said[start + TRENDINESS]
+                trust = trend if family is Family.TREND else 1.0 - trend
+                records = weights[place : place + len(names)]
+                warm.append((frame.timeframe, start + first, trust, records))
+                for record in records:
+                    total += record
+            place += len(names)
+        total = total if total > 0.0 else 1.0
         return tuple(
-            Reading(name, frame.timeframe, value, weight)
-            for frame, (part, weights) in zip(self._frames, weighted, strict=True)
-            if part.is_warm[0]
-            for name, value, weight in zip(
-                READINGS[family], part.values[:, 0].tolist(), weights[:, 0].tolist(), strict=True
-            )
+            Reading(name, timeframe, said[start + i], trust * records[i] / total)
+            for timeframe, start, trust, records in warm
+            for i, name in enumerate(names)
         )
 
     def indicators_at(self, row: int) -> Iterator[tuple[str, str, float]]:
@@ -220,37 +245,36 @@ class RuleWindow:
         is_night = place < len(self._nights) and self._nights[place] == row
         return self._scored[place] if is_night else ()
 
-    def _weighted(self, family: Family, rows: slice) -> list[tuple[Part, FloatArray]]:
-        # Each timeframe of a family with the weights of its readings at the rows.
-        parts = self._parts(family, rows)
-        weights = weigh(
-            np.stack([part.trust for part in parts]),
-            np.stack([part.is_warm for part in parts]),
-            self._records_in_force(family, rows),
-        )
-        return list(zip(parts, weights, strict=True))
+    def _read(self, first: int) -> None:
+        # The readings of all timeframes as the rows from `first` on see them.
+        count = len(self.window)
+        if count > self._said.shape[1]:
+            grown = np.empty((len(self._said), 2 * count))
+            grown[:, :first] = self._said[:, :first]
+            self._said = grown
+        times_ns = self.window.close_ns[first:]
+        for number, frame in enumerate(self._frames):
+            window = frame.indicators.window
+            rows = last_closed_rows(times_ns, window.close_ns)
+            start = number * ROW_SIZE
+            said = self._said[start : start + ROW_SIZE, first:count]
+            read_rows(window.close, frame.indicators.table, rows, said)
 
-    def _records_in_force(self, family: Family, rows: slice) -> FloatArray:
-        # The records of the family's readings, shape (n_frames, n_readings, n_rows).
-        numbers = np.arange(*rows.indices(len(self.window)))
-        in_force = self._weights[np.searchsorted(self._nights, numbers, side="right")].T
-        frames, count = len(self._frames), len(READINGS[family])
-        first = 0 if family is Family.TREND else frames * len(READINGS[Family.TREND])
-        own = in_force[first : first + frames * count]
-        return np.ascontiguousarray(own).reshape(frames, count, len(numbers))
-
-    def _parts(self, family: Family, rows: slice) -> list[Part]:
-        times_ns = self.window.close_ns[rows]
-        return [_part(frame, family, times_ns) for frame in self._frames]
+    def _values(self, count: int) -> list[FloatArray]:
+        # What each component said in the first rows, in the order of the components.
+        return [
+            self._said[number * ROW_SIZE + first + i, :count]
+            for first, names in ((0, TREND_NAMES), (len(TREND_NAMES), REVERSION_NAMES))
+            for number in range(len(self._frames))
+            for i in range(len(names))
+        ]
 
     def _score_nights(self, rows: list[int]) -> None:
         if not rows:
             return
         terms, window = self._terms, self.window
         span = slice(0, rows[-1] + 1)
-        values = [
-            value for family in Family for p in self._parts(family, span) for value in p.values
-        ]
+        values = self._values(span.stop)
         labels, ends = first_barrier(
             window.high[span],
             window.low[span],
@@ -274,8 +298,7 @@ class RuleWindow:
             )
             self._nights.append(row)
             self._scored.append(scored)
-        table = [[score.weight for score in scored] for scored in self._scored]
-        self._weights = np.array([[PRIOR_WEIGHT] * len(self._components), *table])
+            self._weights.append([score.weight for score in scored])
 
 
 def _component_score(
@@ -291,10 +314,3 @@ def _component_score(
     month = component_record(*judged, MONTH_SPAN_NS)
     weight = component_weight(*month, terms.shrink_outcomes, terms.weight_min)
     return ComponentScore(*component, component_record(*judged, DAY_SPAN_NS), month, weight)
-
-
-def _part(frame: _Frame, family: Family, times_ns: IntArray) -> Part:
-    window = frame.indicators.window
-    rows = last_closed_rows(times_ns, window.close_ns)
-    is_trend = family is Family.TREND
-    return Part(*part_of(window.close, frame.indicators.columns, rows, is_trend))

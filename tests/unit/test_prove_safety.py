@@ -131,6 +131,7 @@ BOUNDS_OF_WORK = {
     "agents.data.catch_up_bars_max",
     "agents.technical.calibration_rows_min",
     "agents.technical.component_weight_min",
+    "agents.technical.skill_errors_min",
     "agents.lstm_vol.fit_rows_min",
     "agents.sentiment.calendar_refresh_min",
     "agents.sentiment.headline_half_life_min",

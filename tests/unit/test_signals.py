@@ -6,16 +6,28 @@ import pytest
 from models.market.indicators import IndicatorColumns, IndicatorPeriods
 from models.market.sessions import HOUR_NS
 from models.opinion.components import RecordTerms
-from models.opinion.readings import reversion_readings, trend_readings, trendiness
-from models.opinion.signals import READINGS, Family, RuleWindow, score_of
+from models.opinion.readings import (
+    READING_COUNT,
+    ROW_SIZE,
+    TREND_NAMES,
+    WARM,
+    read_row,
+    trendiness,
+)
+from models.opinion.signals import (
+    READINGS,
+    Family,
+    RuleWindow,
+    score_of,
+)
 from tests.random_bars import M15_NS, random_bars
 
 TIMEFRAMES = (("M15", M15_NS), ("H1", HOUR_NS), ("H4", 4 * HOUR_NS))
 TERMS = RecordTerms(barrier_atr=1.5, horizon_bars=32, shrink_outcomes=20.0, weight_min=0.1)
 
 
-def columns_of(**changes: float) -> IndicatorColumns:
-    """Return one row of indicators around a price of 100 with a range of 4."""
+def said(close: float = 100.0, **changes: float) -> list[float]:
+    """Return the readings of one row around a price of 100 with a range of 4."""
     values = {
         "rsi": 50.0, "macd_histogram": 0.0, "atr": 4.0, "adx": 25.0, "bollinger_middle": 100.0,
         "bollinger_upper": 102.0, "supertrend_direction": 1.0, "ichimoku_conversion": 100.0,
@@ -23,19 +35,20 @@ def columns_of(**changes: float) -> IndicatorColumns:
         "highest_high": 104.0, "lowest_low": 96.0, "donchian_direction": 1.0,
         "chandelier_direction": -1.0, "candle": 0.0, **changes,
     }  # fmt: skip
-    return IndicatorColumns(**{name: np.array([value]) for name, value in values.items()})
+    row = np.array([values[name] for name in IndicatorColumns._fields])
+    written = np.empty(ROW_SIZE)
+    read_row(close, row, written)
+    return [float(value) for value in written]
 
 
 def trend(close: float = 100.0, **changes: float) -> list[float]:
     """Return the trend readings of one row."""
-    values = trend_readings(np.array([close]), columns_of(**changes), np.array([0]))
-    return [float(value[0]) for value in values]
+    return said(close, **changes)[: len(TREND_NAMES)]
 
 
 def reversion(close: float = 100.0, **changes: float) -> list[float]:
     """Return the reversion readings of one row."""
-    values = reversion_readings(np.array([close]), columns_of(**changes), np.array([0]))
-    return [float(value[0]) for value in values]
+    return said(close, **changes)[len(TREND_NAMES) : READING_COUNT]
 
 
 def test_trend_readings_by_hand() -> None:
@@ -73,15 +86,16 @@ def test_a_flat_market_says_nothing() -> None:
 
 
 def test_warm_up_has_no_reading() -> None:
-    """Undefined ADX marks the warm-up, in which undefined stays undefined."""
-    assert np.isnan(reversion(rsi=np.nan, adx=np.nan)[0])
+    """Undefined ADX marks the warm-up, in which nothing is said."""
+    assert said(rsi=20.0, adx=np.nan) == [0.0] * ROW_SIZE
+    assert said()[WARM] == 1.0
 
 
 def test_trendiness_runs_from_15_to_35() -> None:
     """Linear between a ranging and a trending market."""
-    adx = np.array([5.0, 15.0, 20.0, 25.0, 35.0, 60.0])
+    adx = (5.0, 15.0, 20.0, 25.0, 35.0, 60.0)
 
-    assert [trendiness(one) for one in adx] == [0.0, 0.0, 0.25, 0.5, 1.0, 1.0]
+    assert [trendiness(each) for each in adx] == [0.0, 0.0, 0.25, 0.5, 1.0, 1.0]
 
 
 @pytest.mark.parametrize("family", list(Family))
