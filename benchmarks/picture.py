@@ -37,9 +37,9 @@ def draw(path: Path, title: str, axis: str, lines: Sequence[Line]) -> None:
         parts.append(
             f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="2.5"/>'
         )
-        parts.append(_text(WIDTH - RIGHT - 4, HEIGHT - BOTTOM - 12 - 18 * place, line.name, "end"))
+        parts.append(_text(LEFT + 34, TOP + 20 + 18 * place, line.name, "start"))
         parts.append(
-            f'<rect x="{LEFT + 8}" y="{HEIGHT - BOTTOM - 20 - 18 * place}" width="18" height="3" '
+            f'<rect x="{LEFT + 8}" y="{TOP + 14 + 18 * place}" width="18" height="3" '
             f'fill="{colour}"/>'
         )
     first = lines[0]
