@@ -5,8 +5,8 @@ from typing import Any
 
 from config.loading import LoadedSettings
 from config.settings import Settings
-from runtime.backtest import run_council
 from runtime.book import Book
+from runtime.council_run import run_council
 from runtime.preparation import StartOptions, prepare
 
 

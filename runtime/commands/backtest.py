@@ -8,13 +8,14 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from models.market.sessions import DAY_NS
 from runtime.commands.options import ConfigOption, JsonOption, SetOption, load, seconds_of
 from runtime.commands.progress import progress
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from config.loading import LoadedSettings
-    from runtime.preparation import Start
+    from runtime.backtest import Backtest
     from runtime.reports.stress import StressTable
     from runtime.reports.tear_sheet import Sheet, Written
 
@@ -48,6 +49,10 @@ def backtest(
     out: Annotated[
         Path | None, typer.Option(help="Folder of the tear sheet; that of the run without it.")
     ] = None,
+    compiled: Annotated[
+        bool,
+        typer.Option("--compiled", help="Opinions are kept, decisions and trades compiled."),
+    ] = False,
     random_runs: Annotated[
         int, typer.Option(min=0, max=10_000, help="Runs with random entries; 0 leaves them out.")
     ] = 200,
@@ -56,11 +61,12 @@ def backtest(
     ] = False,
     json: JsonOption = False,
 ) -> None:
-    """Run the council over a market at full speed and write a tear sheet.
+    """Run the council over a market at full speed and write a tear sheet beside three baselines.
 
-    Results stand beside no trade, the symbols held, and random entries. The folder of the run keeps
-    the journal, so `why` and `journal` work on it. With --stress the exit code is 1 if a limit was
-    exceeded.
+    The folder of the run keeps the journal, so `why` and `journal` work on it. With --compiled six
+    agents form their opinions once, which are kept, and the compiled simulator decides and trades
+    over them: the next one with other parameters takes a moment, and leaves no journal. With
+    --stress the exit code is 1 if a limit was exceeded.
     """
     values: dict[str, object] = {
         "market.history.path": history or None,
@@ -74,11 +80,19 @@ def backtest(
     loaded = load(config, set_, **values)
     is_history = bool(loaded.settings.market.history.path)
     duration_s = seconds_of(duration or ("" if is_history else DURATION_SYNTHETIC))
-    start = _run(loaded, duration_s, "days", is_quiet=json)
-    table = _stress(start, (config, set_, values), duration_s, is_quiet=json) if stress else None
     from runtime.backtest import tear_sheet_of
 
-    sheet, written = tear_sheet_of(start, out, table, random_runs)
+    run = _run(loaded, duration_s, "days", is_compiled=compiled, is_quiet=json)
+    table = None
+    if stress:
+        table = _stress(
+            run,
+            lambda worse: load(config, set_, **{**values, **worse}),
+            duration_s,
+            is_compiled=compiled,
+            is_quiet=json,
+        )
+    sheet, written = tear_sheet_of(run, out, table, random_runs)
     if json:
         print(msgspec.json.encode(sheet).decode())
     else:
@@ -87,34 +101,32 @@ def backtest(
         raise typer.Exit(1)
 
 
-def _run(loaded: "LoadedSettings", duration_s: float, what: str, *, is_quiet: bool) -> "Start":
-    from runtime.backtest import run_council
-    from runtime.preparation import StartOptions, prepare
+def _run(
+    loaded: "LoadedSettings", duration_s: float, what: str, *, is_compiled: bool, is_quiet: bool
+) -> "Backtest":
+    from runtime.backtest import days_of, run_compiled, run_full
 
-    options = StartOptions(speed="max", duration_s=duration_s, in_process=True, is_fresh=True)
-    start = prepare(loaded, options)
-    days = (start.plan.end_ns - start.plan.start_ns) / DAY_NS
-    with progress(_console, what, round(days), is_quiet=is_quiet) as advance:
-        run_council(start, options, advance)
-    return start
+    run = run_compiled if is_compiled else run_full
+    with progress(_console, what, days_of(loaded, duration_s), is_quiet=is_quiet) as advance:
+        return run(loaded, duration_s, advance)
 
 
 def _stress(
-    base: "Start",
-    asked: tuple[Path | None, list[str] | None, dict[str, object]],
+    base: "Backtest",
+    loaded_with: "Callable[[dict[str, object]], LoadedSettings]",
     duration_s: float,
     *,
+    is_compiled: bool,
     is_quiet: bool,
 ) -> "StressTable":
-    from runtime.backtest import case_of_run
-    from runtime.reports.stress import StressTable, dials
+    from runtime.reports.stress import StressTable, case_of, dials
 
-    config, assignments, values = asked
-    cases = [case_of_run(base, "base", "as it was")]
-    for dial in dials(base.plan.settings):
-        loaded = load(config, assignments, **{**values, **dial.settings})
-        start = _run(loaded, duration_s, f"days, {dial.about}", is_quiet=is_quiet)
-        cases.append(case_of_run(start, dial.name, dial.about))
+    settings = base.start.plan.settings
+    cases = [case_of("base", "as it was", base.record, settings)]
+    for dial in dials(settings):
+        loaded, what = loaded_with(dial.settings), f"days, {dial.about}"
+        run = _run(loaded, duration_s, what, is_compiled=is_compiled, is_quiet=is_quiet)
+        cases.append(case_of(dial.name, dial.about, run.record, run.start.plan.settings))
     return StressTable(cases=tuple(cases))
 
 

@@ -28,6 +28,7 @@ from models.decision.arbitration import GATES
 from runtime.book import Book, Manifest
 from runtime.driver import MARKERS
 from runtime.proof.lineage import entries_of
+from runtime.readings import loudest_reading
 from runtime.reports.closing import ClosingCount
 from runtime.reports.identity import changed_settings, identity_of
 from runtime.reports.minutes import UNSEEN, Course, Held, MinutePrices
@@ -278,5 +279,4 @@ def leading(decision: Decision, votes: Iterable[Vote]) -> tuple[str, str]:
     vote = next((each for each in votes if each.voter == lead.scope), None)
     if vote is None or not vote.evidence:
         return lead.scope, UNKNOWN
-    loudest = max(vote.evidence, key=lambda each: sign * each.weight * each.value)
-    return lead.scope, f"{loudest.name} {loudest.scope}"
+    return lead.scope, loudest_reading(vote, sign)

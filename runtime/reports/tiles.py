@@ -73,7 +73,9 @@ def _money(identity: RunIdentity, figures: Figures) -> tuple[Tile, ...]:
         Tile(
             name="Growth a year",
             text=percent(figures.yearly_growth_frac),
-            says=f"If every year went like this.{extrapolated}",
+            says=f"If every year went like this.{extrapolated}"
+            if math.isfinite(figures.yearly_growth_frac)
+            else "Less than a month says nothing of a year.",
             tone=_tone(figures.yearly_growth_frac),
         ),
         Tile(

@@ -11,8 +11,8 @@ from typing import NamedTuple
 import pytest
 
 from config.loading import load_settings
-from runtime.backtest import run_council, tear_sheet_of
-from runtime.preparation import Start, StartOptions, prepare
+from runtime.backtest import run_full, tear_sheet_of
+from runtime.preparation import Start
 from runtime.proof.lineage import entries_of
 from runtime.reports.tear_sheet import Sheet, Written
 from runtime.terminals.simulated.market import open_market
@@ -35,10 +35,9 @@ def told(home: Path, **settings: object) -> Told:
     """Run the council and return both."""
     loaded = load_settings(None, {"home": str(home), **settings})
     duration_s = 0.0 if "market.history.path" in settings else 6 * 86_400.0
-    options = StartOptions(speed="max", duration_s=duration_s, in_process=True, is_fresh=True)
-    start = prepare(loaded, options)
-    run_council(start, options, lambda done, word: None)
-    sheet, written = tear_sheet_of(start)
+    run = run_full(loaded, duration_s, lambda done, word: None)
+    start = run.start
+    sheet, written = tear_sheet_of(run)
     again = Recomputed(
         entries_of(start.plan.book.journal),
         open_market(start.plan.settings).source,
