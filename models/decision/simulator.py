@@ -46,7 +46,7 @@ from models.decision.simulated import (
 from models.decision.simulated.broker import live_until
 from models.decision.simulated.calendar import day_of
 from models.decision.simulated.columns import World
-from models.decision.simulated.compiling import part
+from models.decision.simulated.compiling import making_arrays, part
 from models.decision.simulated.fingerprint import fingerprint_of
 from models.decision.simulated.marks import floating_total, read_account
 from models.decision.simulated.orders import enter, tend
@@ -92,7 +92,7 @@ SHARED: Final = (
 """Modules whose arithmetic is compiled into the simulator."""
 
 
-@part
+@making_arrays
 def _grown(rows: Record, count: int, more: int) -> Record:
     if count + more <= rows.shape[0]:
         return rows
@@ -157,7 +157,7 @@ def _note_intent(intent: Record, wish: Wish, refusal: int, size: Size) -> None:
     intent.refusal, intent.lots = refusal, size.lots
 
 
-@part
+@making_arrays
 def _act(
     world: World, book: Book, trades: Record, intents: Record, row: int, found: Rulings, state: int
 ) -> None:

@@ -1,6 +1,8 @@
 """How the parts of the simulator are compiled: into their caller, never to be called by Python.
 
-What Python would need to call each of them takes longer to compile than the parts themselves.
+What Python would need to call each of them takes longer to compile than the parts themselves. A
+part that makes no array also counts no references: every call hands on all columns, and counting
+who holds them would cost more than what most parts compute.
 """
 
 from collections.abc import Callable
@@ -14,6 +16,16 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def part(function: F) -> F:
-    """Compile a function that only other compiled functions call."""
-    compiled: F = njit(**_WITHOUT_WRAPPERS)(function)
+    """Compile a function that only other compiled functions call, and that makes no array.
+
+    Making one fails to compile; taking a new one from a callee would leak it.
+    """
+    compiled: F = njit(**_WITHOUT_WRAPPERS, _nrt=False)(function)
+    return compiled
+
+
+def making_arrays(function: F) -> F:
+    """Compile the same for a function that makes or returns arrays, or takes new ones."""
+    # Said aloud, because a callee otherwise does as its caller.
+    compiled: F = njit(**_WITHOUT_WRAPPERS, _nrt=True)(function)
     return compiled

@@ -15,7 +15,7 @@ from models.decision.drawdown import (
 from models.decision.exposure import share_of_equity
 from models.decision.simulated.calendar import day_of
 from models.decision.simulated.columns import World
-from models.decision.simulated.compiling import part
+from models.decision.simulated.compiling import making_arrays, part
 from models.decision.simulated.prices import profit_rate, quote
 from models.decision.simulated.restrictions import (
     PROBATION,
@@ -158,7 +158,7 @@ def threshold_of(world: World, limit: int) -> float:
     return figures.margin_use_max
 
 
-@part
+@making_arrays
 def _raise_limits(world: World, book: Book, now_ns: int, begins_anew: bool) -> None:
     account, fresh = book.account[0], book.is_raised.copy()
     for limit in range(WATCHED):

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from models.decision import arbitration
 from models.decision.arbitration import NO_GATE, Ballot, Circumstances, Ruling, Terms
 from models.decision.simulated.columns import UNKNOWN, World
-from models.decision.simulated.compiling import part
+from models.decision.simulated.compiling import making_arrays, part
 from models.decision.simulated.prices import MINUTE_NS
 from models.decision.simulated.restrictions import REDUCING, SAFE
 from models.decision.simulated.standing import Book
@@ -41,7 +41,7 @@ class Rulings(NamedTuple):
     """Room for the order of the wishes."""
 
 
-@part
+@making_arrays
 def no_rulings(symbols: int) -> Rulings:
     """Return room for the rulings of one close; those of symbols without a bar are not read."""
     return Rulings(
@@ -90,7 +90,7 @@ def plan_of(world: World, row: int, symbol: int) -> Plan:
     return Plan(True, stop_distance, target_distance, cost / stop_distance)
 
 
-@part
+@making_arrays
 def no_ballot(voters: int) -> Ballot:
     """Return room for the votes on one symbol; it is filled anew for each."""
     return Ballot(
@@ -117,7 +117,7 @@ def _fill(ballot: Ballot, world: World, row: int, symbol: int, state: int) -> No
         ballot.is_proven[voter] = record.is_proven and is_heard
 
 
-@part
+@making_arrays
 def ballot_of(room: Ballot, world: World, row: int, symbol: int, state: int) -> Ballot:
     """Return the calibrated votes on one symbol at a close, in the room for them."""
     _fill(room, world, row, symbol, state)
@@ -131,7 +131,7 @@ def ballot_of(room: Ballot, world: World, row: int, symbol: int, state: int) -> 
     )
 
 
-@part
+@making_arrays
 def ruling_of(
     world: World, book: Book, row: int, symbol: int, ballot: Ballot, plan: Plan, state: int
 ) -> Ruling:
@@ -162,7 +162,7 @@ def ruling_of(
     )
 
 
-@part
+@making_arrays
 def decide(world: World, book: Book, row: int, state: int, room: Ballot, found: Rulings) -> None:
     """Rule on every symbol with a bar at a close."""
     for symbol in range(found.side.shape[0]):
@@ -180,7 +180,7 @@ def decide(world: World, book: Book, row: int, state: int, room: Ballot, found: 
         found.leading_voter[symbol] = arbitration.loudest(ballot, ruling.side)
 
 
-@part
+@making_arrays
 def wishes(world: World, row: int, found: Rulings) -> NDArray[np.int64]:
     """Return the symbols to enter, by expected value, the best first, then by name."""
     symbols, ranked, count = found.side.shape[0], found.ranked, 0

@@ -3,7 +3,7 @@
 from models.decision.booking import booked_commission, booked_profit, money
 from models.decision.simulated.calendar import next_day_ns
 from models.decision.simulated.columns import World
-from models.decision.simulated.compiling import part
+from models.decision.simulated.compiling import making_arrays, part
 from models.decision.simulated.locks import BOTH, rest
 from models.decision.simulated.record import (
     ENTRY_COOLDOWN,
@@ -55,7 +55,7 @@ def settle(
     _release(book, symbol)
 
 
-@part
+@making_arrays
 def tell_closed(world: World, book: Book, trades: Record) -> None:
     """Count the trades that were closed since the last telling, and rest after them.
 

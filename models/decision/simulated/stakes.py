@@ -14,7 +14,7 @@ from models.decision.exposure import (
     slipped_frac,
 )
 from models.decision.simulated.columns import World
-from models.decision.simulated.compiling import part
+from models.decision.simulated.compiling import making_arrays, part
 from models.decision.simulated.record import (
     APPROVED,
     CORRELATED_HEAT,
@@ -74,7 +74,7 @@ class Size(NamedTuple):
 NO_SIZE: Final = Size(0.0, 0.0, 0.0, 0.0)
 
 
-@part
+@making_arrays
 def commitments_of(world: World, book: Book, row: int) -> Commitments:
     """Return what open positions put at stake at a close."""
     symbols = book.held.shape[0]
@@ -151,7 +151,7 @@ def refusal_of_heat(world: World, found: Commitments, wish: Wish) -> int:
     return APPROVED if slipped <= figures.slipped_heat_max else SLIPPED_HEAT
 
 
-@part
+@making_arrays
 def _correlated_heat(world: World, found: Commitments, row: int, stakes: int) -> float:
     correlation = np.empty((stakes, stakes))
     for one in range(stakes):
@@ -160,7 +160,7 @@ def _correlated_heat(world: World, found: Commitments, row: int, stakes: int) ->
     return correlated_heat_frac(found.side[:stakes], found.risk_frac[:stakes], correlation)
 
 
-@part
+@making_arrays
 def _currency_risk(world: World, found: Commitments, stakes: int) -> float:
     bases, profits = np.empty(stakes, np.int64), np.empty(stakes, np.int64)
     for place in range(stakes):
