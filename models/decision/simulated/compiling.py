@@ -10,7 +10,13 @@ from typing import Any, Final, TypeVar
 
 from numba import njit
 
-_WITHOUT_WRAPPERS: Final[dict[str, Any]] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+_PART: Final[dict[str, Any]] = {
+    "no_cpython_wrapper": True,
+    "no_cfunc_wrapper": True,
+    "_nrt": False,
+}
+_MAKING_ARRAYS: Final[dict[str, Any]] = {**_PART, "_nrt": True}
+"""Said aloud, because a callee otherwise does as its caller."""
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -20,12 +26,11 @@ def part(function: F) -> F:
 
     Making one fails to compile; taking a new one from a callee would leak it.
     """
-    compiled: F = njit(**_WITHOUT_WRAPPERS, _nrt=False)(function)
+    compiled: F = njit(**_PART)(function)
     return compiled
 
 
 def making_arrays(function: F) -> F:
     """Compile the same for a function that makes or returns arrays, or takes new ones."""
-    # Said aloud, because a callee otherwise does as its caller.
-    compiled: F = njit(**_WITHOUT_WRAPPERS, _nrt=True)(function)
+    compiled: F = njit(**_MAKING_ARRAYS)(function)
     return compiled
