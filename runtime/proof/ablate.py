@@ -40,17 +40,14 @@ class Ablation(msgspec.Struct, frozen=True, kw_only=True):
     trades_without: int
     pnl: float
     pnl_without: float
+    pnl_difference: float
+    """What the agent's contribution brought."""
     lost: tuple[Trade, ...]
     """Trades of the record that are not made without the agent."""
     gained: tuple[Trade, ...]
     """Trades that are made only without it."""
     changed: tuple[Changed, ...]
     """Trades that are made in both and end otherwise."""
-
-    @property
-    def pnl_difference(self) -> float:
-        """What the agent's contribution brought."""
-        return self.pnl - self.pnl_without
 
 
 def _without_votes(columns: Columns, agent: str) -> Columns:
@@ -159,13 +156,15 @@ def _simulate_without(columns: Columns, agent: str) -> SimulatedRun:
 def compared(run: str, agent: str, recorded: list[Trade], without: list[Trade]) -> Ablation:
     """Return how two lists of trades differ."""
     before, after = ({trade.entry: trade for trade in trades} for trades in (recorded, without))
+    pnl, pnl_without = (round(sum(one.pnl for one in each), 2) for each in (recorded, without))
     return Ablation(
         run=run,
         without=agent,
         trades=len(recorded),
         trades_without=len(without),
-        pnl=round(sum(trade.pnl for trade in recorded), 2),
-        pnl_without=round(sum(trade.pnl for trade in without), 2),
+        pnl=pnl,
+        pnl_without=pnl_without,
+        pnl_difference=round(pnl - pnl_without, 2),
         lost=tuple(trade for trade in recorded if trade.entry not in after),
         gained=tuple(trade for trade in without if trade.entry not in before),
         changed=tuple(
