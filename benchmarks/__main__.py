@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from benchmarks import council, growth, sma_cross
+from benchmarks import council, decisions, growth, sma_cross
 from benchmarks.measuring import load, machine
 from benchmarks.sections import Section, write
 from runtime.clock import wall_ns
@@ -12,6 +12,7 @@ from runtime.clock import wall_ns
 BENCHMARKS: dict[str, Callable[[], Section]] = {
     "sma_cross": sma_cross.run,
     "growth": growth.run,
+    "decisions": decisions.run,
     "council": council.run,
 }
 
