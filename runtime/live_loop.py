@@ -250,5 +250,7 @@ class LiveLoop:
 
 
 def _cancel(task: asyncio.Task[ReadAnswer] | None) -> None:
-    if task is not None and not task.done():
-        task.cancel()
+    # One that has failed meanwhile is heard here: the next read meets the same, and nobody else
+    # would ask, which asyncio reports as an error that was lost.
+    if task is not None and not task.cancel() and not task.cancelled():
+        task.exception()
