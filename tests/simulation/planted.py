@@ -397,7 +397,7 @@ BUGS: Final[tuple[PlantedBug, ...]] = (
         ("stale_epochs_send_nothing",),
         8,
     ),
-    PlantedBug("partial fill booked whole", _partial_fill_booked_whole, ("fills_are_deals",), 10),
+    PlantedBug("partial fill booked whole", _partial_fill_booked_whole, ("fills_are_deals",), 6),
     PlantedBug("DST offset ignored", _dst_ignored, ("bars_are_the_markets",), 3),
     PlantedBug("breaker not persisted", _breaker_not_persisted, ("restrictions_last",), 9),
     PlantedBug("blackout fails open", _blackout_fails_open, ("blackouts_are_respected",), 16),
