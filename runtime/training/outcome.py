@@ -1,0 +1,51 @@
+"""What came of a training, in figures that people and programs read."""
+
+import msgspec
+import numpy as np
+
+from models.learning.candidate import Candidate, ForecastEvidence, Untrained
+from runtime.instants import iso
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """One family's training."""
+
+    family: str
+    rows: int = 0
+    trials: int = 0
+    trained_until: str = ""
+    score: str = ""
+    """Mean loss, or mean daily return, on days that training has not seen."""
+    baseline: str = ""
+    """The same of what serves where no model has earned its place."""
+    reason: str = ""
+    """Why there is no candidate."""
+
+
+def outcome_of(family: str, result: Candidate | Untrained) -> Outcome:
+    """Return what a training came to."""
+    if isinstance(result, Untrained):
+        reason = f"{result.reason}: {result.have} of {result.need}"
+        return Outcome(family=family, reason=reason)
+    score, baseline = _figures(result)
+    return Outcome(
+        family=family,
+        rows=result.rows,
+        trials=len(result.trials),
+        trained_until=iso(result.trained_until_ns),
+        score=score,
+        baseline=baseline,
+    )
+
+
+def _figures(candidate: Candidate) -> tuple[str, str]:
+    evidence = candidate.evidence
+    if isinstance(evidence, ForecastEvidence):
+        if not len(evidence.loss):
+            return "no rows", ""
+        means = float(np.mean(evidence.loss)), float(np.mean(evidence.baseline_loss))
+        return f"loss {means[0]:.4f}", f"loss {means[1]:.4f}"
+    if not len(evidence.day_returns):
+        return "no days", ""
+    means = float(np.mean(evidence.day_returns)), float(np.mean(evidence.champion_day_returns))
+    return f"{means[0]:+.4%} a day", f"{means[1]:+.4%} a day"

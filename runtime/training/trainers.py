@@ -1,0 +1,51 @@
+"""The families of models that can be trained, and how.
+
+A family is one line of the table. What it names is loaded when the family is trained, so a family
+that nobody asks for costs nothing.
+"""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Final
+
+from blackboard.errors import ConfigError
+from models.learning.candidate import Candidate, Untrained
+from runtime.training.lesson import Lesson
+
+Trainer = Callable[[Lesson], Candidate | Untrained]
+"""Trains one family; what it cannot do is `Untrained`, never an exception."""
+
+ALL: Final = "all"
+
+
+def _har(lesson: Lesson) -> Candidate | Untrained:
+    from models.opinion.har import HarTerms, train_har
+
+    section = lesson.settings.agents.lstm_vol
+    terms = HarTerms(
+        horizons_bars=section.horizons_bars,
+        coverage=section.band_coverage,
+        veto_quantile=section.veto_quantile,
+        rows_min=section.fit_rows_min,
+    )
+    length_ns = lesson.settings.timeframe.length_ns
+    return train_har(lesson.bars, length_ns, terms, lesson.champion)
+
+
+TRAINERS: Final[Mapping[str, Trainer]] = MappingProxyType(
+    {
+        "har": _har,
+    }
+)
+"""Family to what trains it, in the order in which `all` trains them."""
+
+
+def families_of(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the families that names ask for, in the table's order; ConfigError if one is none."""
+    unknown = [name for name in names if name != ALL and name not in TRAINERS]
+    if unknown:
+        known = ", ".join((*TRAINERS, ALL))
+        raise ConfigError(f"a family must be one of {known}, was {', '.join(unknown)}")
+    if not names or ALL in names:
+        return tuple(TRAINERS)
+    return tuple(family for family in TRAINERS if family in names)

@@ -1,0 +1,58 @@
+"""The verb ``train``: which families, on which bars, and what a person and a program see."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.command_line import CommandLine, bars_folder
+
+ONE = ("--symbols", "EURUSD")
+
+
+@pytest.fixture
+def quorum(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> CommandLine:
+    """Give the command line with an empty state folder."""
+    return CommandLine(tmp_path / "home", monkeypatch, capsys)
+
+
+def test_a_family_is_trained_on_the_synthetic_history(quorum: CommandLine) -> None:
+    """A program reads rows, trials and both losses."""
+    said = quorum("train", "har", *ONE, "--json")
+
+    (outcome,) = json.loads(said.out)
+    assert outcome["family"] == "har"
+    assert outcome["rows"] > 480
+    assert outcome["trials"] == 1
+    assert outcome["score"].startswith("loss ")
+    assert outcome["baseline"].startswith("loss ")
+
+
+def test_a_person_sees_what_was_too_little(quorum: CommandLine, tmp_path: Path) -> None:
+    """Three weeks of recorded bars train nothing, which is said and no error."""
+    bars = bars_folder(tmp_path / "bars", "EURUSD")
+
+    said = quorum("train", "har", *ONE, "--history", bars)
+
+    assert said.code == 0
+    assert "too few bars" in said.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        (("oracle",), "har"),
+        (("har", "--from", "yesterday"), "--from"),
+        (("har", "--from", "2030-01-01"), "--to"),
+    ],
+)
+def test_what_cannot_be_trained_is_a_configuration_error(
+    quorum: CommandLine, arguments: tuple[str, ...], word: str
+) -> None:
+    """The message names what is allowed."""
+    said = quorum("train", *ONE, *arguments)
+
+    assert said.code == 3
+    assert word in said.error
