@@ -6,6 +6,7 @@
     ├── ConfigError            the start is refused
     ├── PostRefused            the board did not take a post; the message names the rule
     │   └── StaleEpoch         a younger instance of the same author has joined
+    ├── ArtefactRefused        a stored model is not what was stored; whatever serves goes on
     ├── RecoverableError       wait, degrade, declare it as a fact
     │   ├── BoardUnavailable
     │   ├── FeedUnavailable
@@ -30,6 +31,10 @@ class PostRefused(QuorumError):
 
 class StaleEpoch(PostRefused):
     """A younger instance of this author has joined; the older one must stop."""
+
+
+class ArtefactRefused(QuorumError):
+    """A stored model is damaged, foreign or out of date; the message says how."""
 
 
 class RecoverableError(QuorumError):

@@ -69,14 +69,14 @@ class Machine(Protocol):
         """Whether this process may do anything on this machine."""
 
 
-def lock(path: Path) -> AbstractContextManager[object]:
-    """Hold a file lock while the context lasts; raises Held.
+def lock(path: Path, wait_s: float = 0.0) -> AbstractContextManager[object]:
+    """Hold a file lock while the context lasts; raises Held if it is not free within a time.
 
     The lock dies with its process on every system; the file may stay and means nothing.
     """
     held = FileLock(path)
     try:
-        return held.acquire(timeout=0)
+        return held.acquire(timeout=wait_s)
     except Timeout as error:
         raise Held(str(path)) from error
 

@@ -1,0 +1,391 @@
+"""The folder of trained models: immutable versions, who serves, and every trial ever made.
+
+A version is written beside its place, synced, and renamed into it in one step; only then a row of
+the registry names it. So a power cut leaves an unnamed folder or a whole version, never half of
+one. What is read is held against its sealed manifest byte by byte first; whatever does not fit is
+refused with a reason, and whoever serves goes on serving.
+"""
+
+import hashlib
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from blackboard.errors import ArtefactRefused
+from models.learning.candidate import Candidate
+from models.market.sessions import DAY_NS
+from runtime.artefacts.formats import NotFinite, UnknownFormat, check_content
+from runtime.artefacts.registry import BASELINE, JudgedRow, ServingRow, TrialRegistry, TrialRow
+from runtime.artefacts.seal import Seal
+from runtime.book import write_atomically
+from runtime.machine.current import MACHINE
+from runtime.machine.port import lock, sync_file
+
+MANIFEST_FILE: Final = "manifest.json"
+SEAL_FILE: Final = "manifest.seal"
+KEPT_MAX: Final = 3
+"""Versions of a family that are kept besides the one that serves: those that served last, and those
+that were trained last."""
+LOCK_WAIT_S: Final = 30.0
+_HASH_DIGITS: Final = 12
+
+
+class Refusal(StrEnum):
+    """Why a stored model is not used."""
+
+    MISSING = "missing"
+    TRUNCATED = "truncated"
+    TAMPERED = "tampered"
+    WRONG_SCHEMA = "wrong_schema"
+    EXPIRED = "expired"
+    UNKNOWN_FILE_TYPE = "unknown_file_type"
+    NOT_FINITE = "not_finite"
+
+
+class ModelRefused(ArtefactRefused):
+    """A version is not used, and why."""
+
+    def __init__(self, refusal: Refusal, detail: str) -> None:
+        super().__init__(f"{refusal.value}: {detail}")
+        self.refusal = refusal
+
+
+class FileRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """One file of a version."""
+
+    name: str
+    size_bytes: int
+    sha256: str
+
+
+class ModelManifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a version is and what it came from."""
+
+    format: int = 1
+    family: str
+    version: str
+    content_hash: str
+    """SHA-256 over names and contents of the files, 64 hex digits."""
+    feature_schema: tuple[str, ...]
+    data_hash: str
+    code_hash: str
+    rows: int
+    trained_until_ns: int
+    stored_ns: int
+    expires_ns: int
+    files: tuple[FileRecord, ...]
+
+
+class StoredModel(msgspec.Struct, frozen=True, kw_only=True):
+    """A version that passed every check."""
+
+    manifest: ModelManifest
+    files: dict[str, bytes]
+
+
+class ModelStore:
+    """One folder of models; several processes may use it.
+
+    What `put` returned survives a power cut; putting the same candidate again changes nothing.
+    """
+
+    def __init__(self, folder: Path, code_hash: str = "", expiry_days: int = 90) -> None:
+        """Take the folder and make it where there is none.
+
+        Parameters
+        ----------
+        folder : Path
+            Usually ``models`` under the home.
+        code_hash : str
+            Hash of the sources that train and serve, for the manifests.
+        expiry_days : int
+            Days of market time after its training's end on which a version is refused.
+        """
+        self.folder = folder
+        self._code_hash = code_hash
+        self._expiry_days = expiry_days
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with self._locked():
+            self._seal = Seal(folder)
+
+    def put(self, candidate: Candidate, now_ns: int) -> ModelManifest:
+        """Store a candidate as a version and note its trials; it does not serve yet.
+
+        Raises
+        ------
+        ModelRefused
+            If a file is of no allowed kind, or holds numbers that are not finite.
+        """
+        for name, content in candidate.files.items():
+            _check(name, content)
+        manifest = self._manifest_of(candidate, now_ns)
+        with self._locked():
+            registry = self._registry()
+            place = self._place(manifest.family, manifest.version)
+            if not self._is_whole(manifest):
+                shutil.rmtree(place, ignore_errors=True)
+                self._write(place, manifest, candidate.files)
+            known = registry.trial_ids(candidate.family)
+            rows = _trial_rows(candidate, now_ns)
+            registry.add(*(row for row in rows if row.trial_id not in known))
+            self._forget_old(registry, manifest)
+        return self.manifest(manifest.family, manifest.version)
+
+    def read(
+        self,
+        family: str,
+        version: str,
+        *,
+        now_ns: int = 0,
+        feature_schema: tuple[str, ...] | None = None,
+    ) -> StoredModel:
+        """Return a version whose every byte is what was stored.
+
+        Parameters
+        ----------
+        family, version : str
+            Which.
+        now_ns : int
+            Market time, for the expiry; 0 asks for none.
+        feature_schema : tuple of str, optional
+            Columns that the reader can give; others are refused.
+
+        Raises
+        ------
+        ModelRefused
+            With its reason; nothing of the version is used then.
+        """
+        manifest = self.manifest(family, version)
+        if feature_schema is not None and manifest.feature_schema != feature_schema:
+            raise ModelRefused(
+                Refusal.WRONG_SCHEMA,
+                f"{version} reads {', '.join(manifest.feature_schema)}, "
+                f"given are {', '.join(feature_schema)}",
+            )
+        if now_ns > manifest.expires_ns:
+            raise ModelRefused(Refusal.EXPIRED, f"{version} expired at {manifest.expires_ns}")
+        place = self._place(family, version)
+        strangers = {path.name for path in place.iterdir()} - {MANIFEST_FILE, SEAL_FILE}
+        strangers -= {record.name for record in manifest.files}
+        if strangers:
+            raise ModelRefused(
+                Refusal.UNKNOWN_FILE_TYPE, f"{version} holds {', '.join(sorted(strangers))}"
+            )
+        return StoredModel(
+            manifest=manifest,
+            files={record.name: _content(place / record.name, record) for record in manifest.files},
+        )
+
+    def manifest(self, family: str, version: str) -> ModelManifest:
+        """Return the manifest of a version, its seal checked; raises ModelRefused."""
+        place = self._place(family, version)
+        try:
+            content = (place / MANIFEST_FILE).read_bytes()
+            seal = (place / SEAL_FILE).read_text(encoding="ascii")
+        except FileNotFoundError as error:
+            raise ModelRefused(Refusal.MISSING, f"{version} is not stored whole") from error
+        except UnicodeDecodeError as error:
+            raise ModelRefused(Refusal.TAMPERED, f"the seal of {version} is no text") from error
+        if not self._seal.fits(content, seal):
+            raise ModelRefused(Refusal.TAMPERED, f"the manifest of {version} has another seal")
+        manifest = msgspec.json.decode(content, type=ModelManifest)
+        if (manifest.family, manifest.version) != (family, version):
+            raise ModelRefused(Refusal.TAMPERED, f"{version} lies in the place of another version")
+        return manifest
+
+    def promote(self, family: str, version: str, now_ns: int) -> ServingRow:
+        """Let a stored version serve; raises ModelRefused if it cannot be read."""
+        self.read(family, version, now_ns=now_ns)
+        return self._serve(family, version, "", now_ns)
+
+    def roll_back(self, family: str, reason: str, now_ns: int) -> ServingRow:
+        """Let the version that served before serve again, or the baseline where none can.
+
+        What is rolled back is passed over by later rollbacks: going back twice does not come back.
+        """
+        with self._locked():
+            registry = self._registry()
+            version = self._earlier(registry, family, now_ns)
+            return self._add_serving(registry, family, version, reason, now_ns)
+
+    def demote(self, family: str, reason: str, now_ns: int) -> ServingRow:
+        """Let the baseline serve."""
+        return self._serve(family, BASELINE, reason, now_ns)
+
+    def note_verdict(self, verdict: JudgedRow) -> None:
+        """Note what was decided about a candidate; the same verdict is noted once."""
+        with self._locked():
+            registry = self._registry()
+            if verdict not in registry.judged(verdict.family):
+                registry.add(verdict)
+
+    def registry(self) -> TrialRegistry:
+        """Return the record of all trials, verdicts and changes; raises ArtefactRefused."""
+        with self._locked():
+            return self._registry()
+
+    def versions(self, family: str) -> tuple[str, ...]:
+        """Return the versions that lie in the store, the oldest first."""
+        folder = self.folder / family
+        if not folder.is_dir():
+            return ()
+        manifests = []
+        for place in folder.iterdir():
+            try:
+                manifests.append(self.manifest(family, f"{family}/{place.name}"))
+            except ModelRefused:
+                continue  # what cannot be read is no version
+        manifests.sort(key=lambda one: (one.stored_ns, one.version))
+        return tuple(one.version for one in manifests)
+
+    def _is_whole(self, manifest: ModelManifest) -> bool:
+        try:
+            self.read(manifest.family, manifest.version)
+        except ModelRefused:
+            return False
+        return True
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        with lock(self.folder / "lock", LOCK_WAIT_S):
+            yield
+
+    def _registry(self) -> TrialRegistry:
+        return TrialRegistry(self.folder, self._seal)
+
+    def _place(self, family: str, version: str) -> Path:
+        name = version.removeprefix(f"{family}/")
+        if not (family.isidentifier() and name.isalnum() and version == f"{family}/{name}"):
+            raise ModelRefused(Refusal.MISSING, f"{version!r} is no version of {family!r}")
+        return self.folder / family / name
+
+    def _manifest_of(self, candidate: Candidate, now_ns: int) -> ModelManifest:
+        records = tuple(
+            FileRecord(
+                name=name, size_bytes=len(content), sha256=hashlib.sha256(content).hexdigest()
+            )
+            for name, content in sorted(candidate.files.items())
+        )
+        digest = hashlib.sha256()
+        for record in records:
+            digest.update(f"{record.name} {record.sha256}\n".encode())
+        content_hash = digest.hexdigest()
+        return ModelManifest(
+            family=candidate.family,
+            version=f"{candidate.family}/{content_hash[:_HASH_DIGITS]}",
+            content_hash=content_hash,
+            feature_schema=candidate.feature_schema,
+            data_hash=candidate.data_hash,
+            code_hash=self._code_hash,
+            rows=candidate.rows,
+            trained_until_ns=candidate.trained_until_ns,
+            stored_ns=now_ns,
+            expires_ns=candidate.trained_until_ns + self._expiry_days * DAY_NS,
+            files=records,
+        )
+
+    def _write(self, place: Path, manifest: ModelManifest, files: Mapping[str, bytes]) -> None:
+        place.parent.mkdir(exist_ok=True, mode=0o700)
+        beside = place.with_name(f"{place.name}.part")
+        shutil.rmtree(beside, ignore_errors=True)
+        beside.mkdir(mode=0o700)
+        content = msgspec.json.format(msgspec.json.encode(manifest))
+        written = {**files, MANIFEST_FILE: content, SEAL_FILE: self._seal.of(content).encode()}
+        for name, each in written.items():
+            write_atomically(beside / name, each)
+            with (beside / name).open("rb+") as file:
+                sync_file(file.fileno())
+        MACHINE.sync_folder(beside)
+        beside.rename(place)
+        MACHINE.sync_folder(place.parent)
+
+    def _serve(self, family: str, version: str, reason: str, now_ns: int) -> ServingRow:
+        with self._locked():
+            return self._add_serving(self._registry(), family, version, reason, now_ns)
+
+    def _add_serving(
+        self, registry: TrialRegistry, family: str, version: str, reason: str, now_ns: int
+    ) -> ServingRow:
+        row = ServingRow(
+            family=family,
+            at_ns=now_ns,
+            version=version,
+            replaced_version=registry.champion(family),
+            reason=reason,
+        )
+        served = registry.served(family)
+        if served and served[-1].version == version:
+            return served[-1]
+        registry.add(row)
+        return row
+
+    def _earlier(self, registry: TrialRegistry, family: str, now_ns: int) -> str:
+        served = registry.served(family)
+        taken_back = {row.replaced_version for row in served if row.reason}
+        taken_back.add(registry.champion(family))
+        for row in reversed(served):
+            if row.version in taken_back:
+                continue
+            try:
+                if row.version:
+                    self.read(family, row.version, now_ns=now_ns)
+            except ModelRefused:
+                continue
+            return row.version
+        return BASELINE
+
+    def _forget_old(self, registry: TrialRegistry, newest: ModelManifest) -> None:
+        family = newest.family
+        served = [row.version for row in registry.served(family) if row.version]
+        kept = {newest.version, registry.champion(family)}
+        kept |= set(list(dict.fromkeys(reversed(served)))[:KEPT_MAX])
+        versions = self.versions(family)
+        kept |= set(versions[-KEPT_MAX:])
+        for version in versions:
+            if version not in kept:
+                shutil.rmtree(self._place(family, version), ignore_errors=True)
+
+
+def _check(name: str, content: bytes) -> None:
+    try:
+        check_content(name, content)
+    except UnknownFormat as error:
+        raise ModelRefused(Refusal.UNKNOWN_FILE_TYPE, str(error)) from error
+    except NotFinite as error:
+        raise ModelRefused(Refusal.NOT_FINITE, str(error)) from error
+
+
+def _content(path: Path, record: FileRecord) -> bytes:
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError as error:
+        raise ModelRefused(Refusal.MISSING, f"{record.name} is gone") from error
+    if len(content) != record.size_bytes:
+        raise ModelRefused(
+            Refusal.TRUNCATED, f"{record.name} has {len(content)} of {record.size_bytes} bytes"
+        )
+    if hashlib.sha256(content).hexdigest() != record.sha256:
+        raise ModelRefused(Refusal.TAMPERED, f"{record.name} has another SHA-256")
+    _check(record.name, content)
+    return content
+
+
+def _trial_rows(candidate: Candidate, now_ns: int) -> list[TrialRow]:
+    rows: dict[str, TrialRow] = {}
+    for trial in candidate.trials:
+        text = f"{candidate.family} {trial.parameters} {candidate.data_hash}"
+        trial_id = hashlib.sha256(text.encode()).hexdigest()[:16]
+        rows[trial_id] = TrialRow(
+            family=candidate.family,
+            at_ns=now_ns,
+            trial_id=trial_id,
+            parameters=trial.parameters,
+            score=trial.score,
+            data_hash=candidate.data_hash,
+        )
+    return list(rows.values())
