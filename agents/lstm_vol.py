@@ -10,15 +10,25 @@ from typing import Final
 from agents.agent import Agent, Outbox
 from agents.bars.history import SymbolWindow, Windows
 from agents.requests import Reply
+from agents.served_model import ServedModel, Serving
 from blackboard.entry import Draft, Entry
-from blackboard.facts import Bar, BarHistory, VolatilityForecast
+from blackboard.facts import (
+    Bar,
+    BarHistory,
+    ModelFailed,
+    ModelPromoted,
+    ModelRolledBack,
+    VolatilityForecast,
+)
 from config.agents import LSTMVolSection
 from config.settings import Settings
 from models.market.sessions import next_bar_close_ns
+from models.opinion import har
 from models.opinion.volatility import (
     HarFit,
     Unfitted,
     VolatilityFilter,
+    VolatilityModel,
     atr_scale,
     fit_volatility,
     parkinson_variance,
@@ -37,8 +47,8 @@ class LSTMVolAgent(Agent):
     """Posts one forecast for every symbol, close and horizon, an abstention included."""
 
     name = "lstm_vol"
-    posts = (VolatilityForecast,)
-    reads = (Bar, BarHistory)
+    posts = (VolatilityForecast, ModelFailed)
+    reads = (Bar, BarHistory, ModelPromoted, ModelRolledBack)
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
@@ -46,24 +56,31 @@ class LSTMVolAgent(Agent):
         self._windows = Windows(settings)
         self._forecasters: dict[str, _Forecaster] = {}
         self._answered_ns: dict[tuple[str, int], int] = {}
+        self._har = ServedModel(har.FAMILY, har.FEATURES, har.load_har, self._check)
 
     def see(self, entry: Entry) -> None:
         """Follow the windows, and note which closes are answered."""
         if isinstance(entry.fact, VolatilityForecast):
             self._answered_ns[entry.fact.scope, entry.fact.horizon_bars] = entry.ts_event_ns
+            if not entry.fact.abstains:
+                self._har.said(entry.ts_event_ns, entry.fact.model)
         else:
+            self._har.see(entry)
             self._windows.see(entry)
 
     def hear(self, reply: Reply) -> None:
-        """Take a history."""
+        """Take a history, or a model."""
+        self._har.hear(reply)
         self._windows.hear(reply)
 
     def act(self, now_ns: int, outbox: Outbox) -> None:
         """Answer the newest close of each symbol, while a decision can still use it."""
         self._windows.ask(outbox)
+        self._har.act(outbox)
         for window in self._windows.by_symbol.values():
             horizons = self._unanswered(window)
-            if not horizons or not window.is_complete:
+            is_ready = window.is_complete and self._har.is_ready(window.close_ns)
+            if not horizons or not is_ready:
                 continue
             valid_until_ns = next_bar_close_ns(window.close_ns, window.timeframe.length_ns)
             if now_ns < valid_until_ns:
@@ -78,21 +95,45 @@ class LSTMVolAgent(Agent):
         ]
 
     def _forecaster(self, window: SymbolWindow) -> "_Forecaster":
+        serving = self._har.at(window.close_ns)
         known = self._forecasters.get(window.symbol)
-        if known is None or not known.stands_on(window):
-            known = self._forecasters[window.symbol] = _Forecaster(self._section, window)
+        if known is None or not known.stands_on(window, serving):
+            known = _Forecaster(self._section, window, serving)
+            self._forecasters[window.symbol] = known
         known.follow()
         return known
+
+    def _check(self, models: dict[str, VolatilityModel]) -> None:
+        """Refuse a trained model that lacks a horizon, or was trained on another timeframe."""
+        length_ns = self.settings.timeframe.length_ns
+        for symbol, model in models.items():
+            horizons = {fit.horizon_bars for fit in model.fits}
+            if not horizons.issuperset(self._section.horizons_bars):
+                raise ValueError(f"{symbol} has no forecast {self._section.horizons_bars} ahead")
+            if model.seasonality.length_ns != length_ns:
+                raise ValueError(f"{symbol} was trained on bars of another timeframe")
 
 
 class _Forecaster:
     """One symbol's model on its way through one week."""
 
-    def __init__(self, section: LSTMVolSection, window: SymbolWindow) -> None:
+    def __init__(
+        self,
+        section: LSTMVolSection,
+        window: SymbolWindow,
+        serving: Serving[dict[str, VolatilityModel]],
+    ) -> None:
         self._window = window
-        self._origin = (window.history_seq, window.has_history)
+        self._origin = _origin(window, serving)
+        trained = (serving.model or {}).get(window.symbol)
+        self._promotion = (serving.seq,) if trained is not None else ()
+        self._model = trained or self._fitted(section, window)
+        self._filter = None if isinstance(self._model, Unfitted) else VolatilityFilter(self._model)
+        self._version = serving.version if trained is not None else ""
+
+    def _fitted(self, section: LSTMVolSection, window: SymbolWindow) -> VolatilityModel | Unfitted:
         bars, rows = window.bars, window.history_rows
-        self._model = fit_volatility(
+        return fit_volatility(
             bars.close_ns[:rows],
             parkinson_variance(bars.high[:rows], bars.low[:rows]),
             window.timeframe.length_ns,
@@ -101,11 +142,10 @@ class _Forecaster:
             veto_quantile=section.veto_quantile,
             rows_min=section.fit_rows_min,
         )
-        self._filter = None if isinstance(self._model, Unfitted) else VolatilityFilter(self._model)
 
-    def stands_on(self, window: SymbolWindow) -> bool:
-        """Whether the window still has the history that the model was fitted on."""
-        return self._origin == (window.history_seq, window.has_history)
+    def stands_on(self, window: SymbolWindow, serving: Serving[dict[str, VolatilityModel]]) -> bool:
+        """Whether the same model still serves, and the window has the history that it began on."""
+        return self._origin == _origin(window, serving)
 
     def follow(self) -> None:
         """Carry the model through the bars that are new."""
@@ -123,7 +163,7 @@ class _Forecaster:
             ts_event_ns=window.close_ns,
             timeframe=window.timeframe.value,
             ordinal=str(horizon_bars),
-            causes=(window.history_seq, window.bar_seq),
+            causes=(window.history_seq, window.bar_seq, *self._promotion),
         )
 
     def _fact(self, horizon_bars: int, valid_until_ns: int) -> VolatilityForecast:
@@ -156,7 +196,7 @@ class _Forecaster:
             atr_scale=atr_scale(vol_ratio),
             abstains=False,
             reason="",
-            model=filtered.model.version,
+            model=self._version or filtered.model.version,
         )
 
     def _fallback(self, horizon_bars: int, valid_until_ns: int, reason: str) -> VolatilityForecast:
@@ -188,3 +228,9 @@ class _Forecaster:
                 return f"{reason}: {have} of {need}"
             case _:
                 return ""
+
+
+def _origin(
+    window: SymbolWindow, serving: Serving[dict[str, VolatilityModel]]
+) -> tuple[object, ...]:
+    return window.history_seq, window.has_history, serving.version

@@ -99,6 +99,15 @@ class ReadHeadlines(Request, frozen=True, kw_only=True):
     limit: int
 
 
+class ReadModel(Request, frozen=True, kw_only=True):
+    """The files of a stored version, every byte checked."""
+
+    family: str
+    version: str
+    feature_schema: tuple[str, ...]
+    """Columns that the asker can give, in their order; a model of others is refused."""
+
+
 AnyRequest = (
     Wake
     | AwaitBroker
@@ -109,6 +118,7 @@ AnyRequest = (
     | SendOrder
     | ReadCalendar
     | ReadHeadlines
+    | ReadModel
 )
 
 
@@ -313,6 +323,14 @@ class HeadlinesRead(Reply, frozen=True, kw_only=True):
 
     request: ReadHeadlines
     headlines: tuple[HeadlineReading, ...]
+
+
+class ModelRead(Reply, frozen=True, kw_only=True):
+    """A version as it was stored; one that is refused is `Unanswered`, its reason first."""
+
+    request: ReadModel
+    files: tuple[tuple[str, bytes], ...]
+    """Pairs of name and content."""
 
 
 class Unanswered(Reply, frozen=True, kw_only=True):

@@ -37,6 +37,9 @@ from blackboard.facts import (
     Fact,
     GateReport,
     LimitBreached,
+    ModelFailed,
+    ModelPromoted,
+    ModelRolledBack,
     OperatorCommand,
     OrderIntent,
     OrderOutcome,
@@ -117,6 +120,9 @@ class SupervisorAgent(Agent):
         AgentHealth,
         OperatorCommand,
         GateReport,
+        ModelFailed,
+        ModelPromoted,
+        ModelRolledBack,
         TrainingSkipped,
     )
 

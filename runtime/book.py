@@ -20,6 +20,8 @@ from runtime.machine.port import Held, lock, sync_file
 
 LATEST = "latest"
 """File under the home that names the folder used last."""
+RUNS = "runs"
+"""Folder under the home in which runs over history lie."""
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,6 +94,13 @@ class Book(msgspec.Struct, frozen=True):
         """Note of a terminal process that connects, see `runtime.terminals.connecting`."""
         return self.folder / "terminal.connecting"
 
+    @property
+    def models(self) -> Path:
+        """Folder of the trained models: shared by all books, a run over history has its own."""
+        if self.folder.parent.name == RUNS:
+            return self.folder / "models"
+        return self.folder.parents[1] / "models"
+
     @contextmanager
     def held(self) -> Iterator[None]:
         """Hold the book for this process; ConfigError if another one holds it."""
@@ -158,7 +167,7 @@ def book_of(home: Path, name: str) -> Book:
 
 def new_run(home: Path, run_id: str) -> Book:
     """Return the folder of a run over history."""
-    return Book(home / "runs" / run_id)
+    return Book(home / RUNS / run_id)
 
 
 def new_run_id() -> str:

@@ -18,6 +18,7 @@ from blackboard.facts import (
     FeedStatus,
     Lock,
     LockReleased,
+    ModelFailed,
     ModelPromoted,
     ModelRolledBack,
     OrderIntent,
@@ -48,6 +49,7 @@ SEEN: tuple[type[Fact], ...] = (
     FeedStatus,
     Lock,
     LockReleased,
+    ModelFailed,
     ModelPromoted,
     ModelRolledBack,
     OrderIntent,
@@ -194,6 +196,8 @@ def _line(fact: Fact) -> str:  # noqa: C901 - one case a kind
             return f"calendar   {state.value}: {fact.reason}"
         case CandidateTrained():
             return f"candidate  {fact.scope} {fact.version}, {fact.rows} rows"
+        case ModelFailed():
+            return f"model      {fact.scope} {fact.version} failed: {fact.reason}"
         case ModelPromoted() | ModelRolledBack():
             since = clock_text(fact.effective_from_ns)
             return f"model      {fact.scope} {fact.version} serves from {since}"

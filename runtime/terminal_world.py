@@ -32,6 +32,7 @@ from config.settings import Settings
 from models.market.sessions import SECOND_NS
 from runtime.clock import process_s, sleep_s
 from runtime.feeds.sources import CalendarSource, HeadlineSource, open_calendar, open_headlines
+from runtime.learning_world import LearningWorld
 from runtime.run_plan import RunPlan
 from runtime.terminals.constants import (
     RES_E_INTERNAL_FAIL_CONNECT,
@@ -62,6 +63,8 @@ class WorldPlan(msgspec.Struct, frozen=True, kw_only=True):
     terminal_url: str
     token_path: str
     is_virtual: bool
+    models: str
+    """Folder of the trained models."""
 
 
 class SteeredTerminal(Terminal, SimulatedControls, Protocol):
@@ -251,8 +254,8 @@ class TerminalWorld:
         self._fenced_epoch = epoch
 
 
-def open_world(plan: WorldPlan) -> TerminalWorld:
-    """Return the world behind the terminal process of a run."""
+def open_world(plan: WorldPlan) -> LearningWorld:
+    """Return the world behind the terminal process of a run, and its models."""
     settings = Settings.model_validate_json(plan.settings)
     token = Path(plan.token_path).read_text(encoding="ascii")
 
@@ -261,7 +264,8 @@ def open_world(plan: WorldPlan) -> TerminalWorld:
 
     # Requests of virtual time come one by one.
     another = None if plan.is_virtual else client
-    return _world(client(), settings, is_virtual=plan.is_virtual, another=another)
+    world = _world(client(), settings, is_virtual=plan.is_virtual, another=another)
+    return LearningWorld(world, Path(plan.models))
 
 
 def with_broker_names(plan: RunPlan, url: str) -> RunPlan:
@@ -303,11 +307,12 @@ def _initialize(terminal: Terminal) -> None:
         raise TerminalUnavailable(f"initialize: {code} {text}")
 
 
-def direct_world(plan: RunPlan) -> TerminalWorld:
-    """Return the world of a run in one process, its terminal included."""
+def direct_world(plan: RunPlan) -> LearningWorld:
+    """Return the world of a run in one process, its terminal and its models included."""
     settings = plan.settings
     terminal = open_terminal(plan)
-    return _world(terminal, settings, is_virtual=True, is_direct=True)
+    world = _world(terminal, settings, is_virtual=True, is_direct=True)
+    return LearningWorld(world, plan.book.models)
 
 
 def _world(

@@ -14,7 +14,7 @@ from models.market.bars import BarArray
 
 F = TypeVar("F", bound=Fact)
 
-OTHERS = ("data", "technical", "sentiment", "execution", "supervisor")
+OTHERS = ("data", "technical", "lstm_vol", "sentiment", "execution", "learner", "supervisor")
 M15 = Timeframe.M15
 
 
@@ -33,7 +33,7 @@ class Stage:
         self.make = make
         self.agent = make()
         kinds = AnyFact.__args__
-        declared = {other: declare(kinds, kinds) for other in OTHERS}
+        declared = {other: declare(kinds, kinds) for other in OTHERS if other != self.agent.name}
         declared[self.agent.name] = type(self.agent).declaration()
         self.board = Board(Access(declared), MemoryJournal())
         for author in declared:

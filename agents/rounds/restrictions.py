@@ -24,6 +24,7 @@ agent.risk         REDUCING  the same                                the same
 agent.execution    REDUCING  the same                                the same
 agent.sentiment    SAFE      the same: news are not watched          the same
 agent.lstm_vol     SAFE      the same: storms are not watched        the same
+model.FAMILY       SAFE      ModelFailed of a model that had served  another one serves
 drawdown_reducing  REDUCING  LimitBreached, drawdown_halted as well  verdict, then cooldown, then
 ..                 ACTIVE    end of the cooldown: probation          end of the probation
 =================  ========  ======================================  ============================
@@ -48,6 +49,9 @@ from blackboard.facts import (
     EquityMark,
     GateReport,
     LimitBreached,
+    ModelFailed,
+    ModelPromoted,
+    ModelRolledBack,
     OperatorCommand,
     OrderOutcome,
     Reconciled,
@@ -121,7 +125,15 @@ RULES: Final[dict[str, Rule]] = {
         for name, state in STATE_OF_AGENT.items()
     },
 }
-"""Every cause but the drawdown's path, which has stages of its own."""
+"""Every cause but the drawdown's path, which has stages of its own, and models that failed."""
+
+MODEL_RULE: Final = Rule(TradingState.SAFE, "another version or the baseline serves")
+MODEL_PREFIX: Final = "model."
+
+
+def rule_of(cause: str) -> Rule:
+    """Return what a cause leads to."""
+    return MODEL_RULE if cause.startswith(MODEL_PREFIX) else RULES[cause]
 
 
 class Incident(msgspec.Struct, frozen=True):
@@ -156,10 +168,10 @@ class Restrictions:
         found = [
             Restriction(
                 scope=cause,
-                state=RULES[cause].state,
+                state=rule_of(cause).state,
                 since_ns=incident.since_ns,
                 evidence=incident.evidence,
-                way_out=RULES[cause].way_out,
+                way_out=rule_of(cause).way_out,
             )
             for cause, incident in self._incidents.items()
             if now_ns < incident.ends_ns
@@ -215,6 +227,8 @@ class Restrictions:
             case TradeClosed(reason="stop_out") as trade:
                 evidence = f"the broker closed {trade.scope} {trade.ticket} for lack of margin"
                 self._open("stop_out", entry, evidence, next_trading_day_ns(entry.ts_event_ns))
+            case ModelFailed() | ModelPromoted() | ModelRolledBack() as model:
+                self._served(model, entry)
             case RetrainRequested() | GateReport() | TrainingSkipped() as step:
                 self._retrained(step, entry.ts_event_ns)
             case _:
@@ -228,6 +242,13 @@ class Restrictions:
                 self._judge("candidate promoted" if promoted else "candidate refused", at_ns)
             case TrainingSkipped(reason=reason):
                 self._judge(f"no candidate: {reason}", at_ns)
+
+    def _served(self, model: ModelFailed | ModelPromoted | ModelRolledBack, entry: Entry) -> None:
+        cause = f"{MODEL_PREFIX}{model.scope}"
+        if not isinstance(model, ModelFailed):
+            self._lift(cause)
+        elif model.was_serving:
+            self._open(cause, entry, f"{model.version}: {model.reason}")
 
     def _open(self, cause: str, entry: Entry, evidence: str, ends_ns: int = FOREVER_NS) -> None:
         earlier = self._incidents.get(cause)
@@ -248,7 +269,7 @@ class Restrictions:
                 self._open(FLATTEN, entry, f"asked by {order.origin}")
             case Command.RESUME:
                 self._let_on(entry.ts_event_ns)
-                for cause in [each for each in self._incidents if RULES[each].yields_to_resume]:
+                for cause in [each for each in self._incidents if rule_of(each).yields_to_resume]:
                     self._lift(cause)
             case Command.RETRAIN:
                 pass

@@ -26,6 +26,7 @@ from blackboard.facts.learning import (
     CandidateTrained,
     DriftDetected,
     GateReport,
+    ModelFailed,
     ModelPromoted,
     ModelRolledBack,
     ParametersChanged,
@@ -110,6 +111,7 @@ AnyFact = (
     | TrainingSkipped
     | ModelPromoted
     | ModelRolledBack
+    | ModelFailed
     | DriftDetected
 )
 
@@ -143,6 +145,7 @@ __all__ = [
     "LimitBreached",
     "Lock",
     "LockReleased",
+    "ModelFailed",
     "ModelPromoted",
     "ModelRolledBack",
     "OperatorCommand",

@@ -130,6 +130,16 @@ class ModelRolledBack(Fact, frozen=True, kw_only=True):
     effective_from_ns: int
 
 
+class ModelFailed(Fact, frozen=True, kw_only=True):
+    """A promoted model (the scope is its family) cannot be used by whoever would serve it."""
+
+    version: str
+    reason: str
+    """What the store or the loader says, or what the model said."""
+    was_serving: bool
+    """Whether it had served: then nothing that is learned is trusted until another serves."""
+
+
 class DriftDetected(Fact, frozen=True, kw_only=True):
     """A stream of losses or features has changed; the scope is the model or feature."""
 

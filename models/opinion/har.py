@@ -116,9 +116,12 @@ def load_har(files: Mapping[str, bytes]) -> dict[str, VolatilityModel]:
     """
     try:
         read = json.loads(files[FILE])
-        return {symbol: _model_of(values) for symbol, values in read.items()}
+        models = {symbol: _model_of(values) for symbol, values in read.items()}
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{FILE} is no volatility model: {error!r}") from error
+    if not models:
+        raise ValueError(f"{FILE} must hold at least one symbol")
+    return models
 
 
 def hash_of_bars(bars: Mapping[str, BarArray]) -> str:

@@ -4,11 +4,14 @@ import numpy as np
 import pytest
 
 from agents.lstm_vol import LSTMVolAgent
-from agents.requests import ReadBars, Unanswered
-from blackboard.facts import VolatilityForecast
+from agents.requests import ModelRead, ReadBars, ReadModel, Unanswered
+from blackboard.entry import Draft
+from blackboard.facts import ModelFailed, ModelPromoted, VolatilityForecast
 from config.settings import Settings
+from models.learning.candidate import Candidate
 from models.market.bars import BarArray
 from models.market.sessions import weeks_before_ns
+from models.opinion.har import HarTerms, train_har
 from tests.random_bars import M15_NS, SUNDAY_OPEN_NS, random_bars
 from tests.stage import Stage, bar_drafts, history_drafts, history_replies, read_bars
 
@@ -199,3 +202,60 @@ def test_the_model_is_fitted_anew_in_a_new_week() -> None:
 
     assert first.startswith("har/")
     assert stage.facts(VolatilityForecast)[-1].model not in (first, "random_walk")
+
+
+def trained_files(market: dict[str, BarArray]) -> dict[str, bytes]:
+    """Return the files of a HAR trained on seven weeks of each symbol."""
+    terms = HarTerms(horizons_bars=(4, 16), coverage=0.8, veto_quantile=0.95, rows_min=480)
+    long = {symbol: random_bars(7 * WEEK_BARS, seed + 7) for seed, symbol in enumerate(market)}
+    candidate = train_har(long, M15_NS, terms, {})
+    assert isinstance(candidate, Candidate)
+    return dict(candidate.files)
+
+
+def test_a_promoted_model_serves_from_its_close_on(market: dict[str, BarArray]) -> None:
+    """Both symbols switch at the same close, and the forecast names version and promotion."""
+    stage = a_stage()
+    now_ns = begin_week(stage, market)
+    rows = range(3 * WEEK_BARS + 1, 3 * WEEK_BARS + 4)
+    promoted = ModelPromoted(
+        scope="har",
+        version="har/0123456789ab",
+        content_hash="0" * 64,
+        effective_from_ns=int(market["EURUSD"]["close_ns"][rows[1]]),
+    )
+    stage.post("learner", now_ns, Draft(fact=promoted, ts_event_ns=now_ns))
+    (asked,) = [each for each in stage.turn(now_ns).requests if isinstance(each, ReadModel)]
+    files = tuple(trained_files(market).items())
+    stage.turn(now_ns, (ModelRead(request=asked, files=files),))
+
+    for row in rows:
+        close_bar(stage, market, row)
+
+    served = {
+        (said.ts_event_ns, said.fact.model == promoted.version)
+        for said in stage.entries(VolatilityForecast)
+    }
+    closes = market["EURUSD"]["close_ns"][[rows[0] - 1, *rows]].tolist()
+    assert served == {
+        (closes[0], False), (closes[1], False), (closes[2], True), (closes[3], True)
+    }  # fmt: skip
+
+
+def test_a_model_of_other_horizons_is_a_fact_and_harms_nobody(
+    market: dict[str, BarArray],
+) -> None:
+    """The forecasts go on from the weekly fit."""
+    stage = a_stage()
+    now_ns = begin_week(stage, market)
+    promoted = ModelPromoted(
+        scope="har", version="har/0", content_hash="0" * 64, effective_from_ns=now_ns + 1
+    )
+    stage.post("learner", now_ns, Draft(fact=promoted, ts_event_ns=now_ns))
+    (asked,) = [each for each in stage.turn(now_ns).requests if isinstance(each, ReadModel)]
+    stage.turn(now_ns, (ModelRead(request=asked, files=(("har.json", b"{}"),)),))
+    close_bar(stage, market, 3 * WEEK_BARS + 1)
+
+    (failed,) = stage.facts(ModelFailed)
+    assert failed.version == "har/0"
+    assert all(fact.model != "har/0" for fact in stage.facts(VolatilityForecast))

@@ -8,6 +8,9 @@ from blackboard.facts import (
     AnyFact,
     GateReport,
     LimitBreached,
+    ModelFailed,
+    ModelPromoted,
+    ModelRolledBack,
     OperatorCommand,
     RetrainRequested,
     TradingStateChanged,
@@ -110,6 +113,35 @@ def test_what_only_a_person_lifts(cause: str, fact: AnyFact, state: TradingState
 
     log.tell(RESUME)
     assert log.state() is TradingState.ACTIVE
+
+
+def a_failure(*, was_serving: bool) -> ModelFailed:
+    """Return what is told of a model."""
+    return ModelFailed(scope="lstm", version="lstm/1", reason="nan", was_serving=was_serving)
+
+
+def test_a_model_that_served_and_fails_leaves_the_rules_alone() -> None:
+    """SAFE until another version of the same family serves; another family lifts nothing."""
+    log = Log().tell(a_failure(was_serving=True))
+    assert log.causes() == ["model.lstm"]
+    assert log.state() is TradingState.SAFE
+
+    log.tell(
+        ModelPromoted(scope="rf", version="rf/1", content_hash="h", effective_from_ns=0), RESUME
+    )
+    assert log.state() is TradingState.SAFE
+
+    log.tell(
+        ModelRolledBack(
+            scope="lstm", version="", replaced_version="lstm/1", reason="nan", effective_from_ns=0
+        )
+    )
+    assert log.state() is TradingState.ACTIVE
+
+
+def test_a_model_that_never_served_restricts_nothing() -> None:
+    """What was in charge before still is."""
+    assert Log().tell(a_failure(was_serving=False)).state() is TradingState.ACTIVE
 
 
 def test_daily_loss_ends_with_the_trading_day() -> None:

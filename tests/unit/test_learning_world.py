@@ -1,0 +1,64 @@
+"""What an agent asks of models is answered by their store, everything else by the world behind."""
+
+from pathlib import Path
+
+from agents.requests import ModelRead, ReadModel, Reply, Request, Unanswered, Wake, Woken
+from runtime.learning_world import LearningWorld
+from runtime.model_store import ModelStore
+from runtime.world import Due
+from tests.unit.test_model_store import NOW_NS, SCHEMA, a_candidate
+
+
+class Behind:
+    """A world that wakes whoever asks."""
+
+    def perform(self, request: Request, *, now_ns: int, epoch: int) -> Due:
+        """Answer one request."""
+        del epoch
+        assert isinstance(request, Wake)
+        return Due(now_ns, Woken(request=request))
+
+    def broker_mark(self) -> tuple[object, ...]:
+        """Return a mark."""
+        return ("mark",)
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+def asked(world: LearningWorld, version: str, schema: tuple[str, ...] = SCHEMA) -> Reply:
+    """Ask for a model."""
+    request = ReadModel(family="har", version=version, feature_schema=schema)
+    return world.perform(request, now_ns=NOW_NS, epoch=1).reply
+
+
+def test_a_stored_model_is_read(tmp_path: Path) -> None:
+    """The reply holds every file of the version."""
+    manifest = ModelStore(tmp_path).put(a_candidate(), NOW_NS)
+
+    reply = asked(LearningWorld(Behind(), tmp_path), manifest.version)
+
+    assert isinstance(reply, ModelRead)
+    assert dict(reply.files) == dict(a_candidate().files)
+
+
+def test_a_refused_model_is_unanswered_with_its_reason(tmp_path: Path) -> None:
+    """The reason begins with the word by which the store refuses."""
+    version = ModelStore(tmp_path).put(a_candidate(), NOW_NS).version
+    world = LearningWorld(Behind(), tmp_path)
+
+    replies = [asked(world, "har/0"), asked(world, version, ("other",))]
+
+    reasons = [reply.reason for reply in replies if isinstance(reply, Unanswered)]
+    assert [reason.partition(":")[0] for reason in reasons] == ["missing", "wrong_schema"]
+
+
+def test_other_questions_go_on_and_make_no_folder(tmp_path: Path) -> None:
+    """A run that serves no model leaves no trace of a store."""
+    world = LearningWorld(Behind(), tmp_path / "models")
+
+    due = world.perform(Wake(at_ns=5), now_ns=5, epoch=1)
+
+    assert due.reply == Woken(request=Wake(at_ns=5))
+    assert world.broker_mark() == ("mark",)
+    assert not (tmp_path / "models").exists()
