@@ -694,6 +694,14 @@ EXCUSED: list[tuple[Callable[..., object], Change]] = [
             added("journal_losses", lost(h.ANNOUNCED)),
         ),
     ),
+    # After the repair the same order is announced once more.
+    (
+        once.announced_before_it_left,
+        both(
+            restated(h.ANNOUNCED, known_at_ns=T0 + 2 * HOUR),
+            added("journal_losses", lost(h.ANNOUNCED)),
+        ),
+    ),
     # The board knew it until it was lost.
     (
         book.exposure_is_known,

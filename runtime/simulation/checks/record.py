@@ -191,10 +191,11 @@ class Record:
     def announced(self, request: BrokerRequest) -> Said[OrderSubmitting] | None:
         """Return what the journal announced of a request."""
         said = self.submissions.get(request.magic)
-        if said is not None and said.fact.intent_id == request.request_id:
+        is_same = said is not None and said.fact.intent_id == request.request_id
+        if said is not None and is_same and said.at_ns <= request.at_ns:
             return said
-        # Where flipped bits took the announcement, its magic number may have been given again.
-        # A power cut excuses nothing: announcements are synced.
+        # Where flipped bits took the announcement, its magic number may have been given again, to
+        # another intent or to the same. A power cut excuses nothing: announcements are synced.
         for loss, lost in self.lost(OrderSubmitting):
             marks = (lost.fact.magic, lost.fact.intent_id)
             is_it = marks == (request.magic, request.request_id)
