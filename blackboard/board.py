@@ -195,15 +195,14 @@ class Board:
             raise PostRefused(f"cursor must be at most {self._head}, was {after}: rebuild")
         if after == self._head:
             return self._head, []
-        matches = (
-            item
-            for item in self._stored_after(after)
-            if wanted is None or wanted.passes(item.entry)
-        )
-        batch = list(islice(matches, limit))
+        stored = self._stored_after(after)
+        if wanted is not None:
+            passes = wanted.passes
+            stored = (item for item in stored if passes(item.entry))
+        batch = list(islice(stored, limit))
         if limit is None or len(batch) < limit:
             return self._head, batch
-        for item in matches:
+        for item in stored:
             if not _same_post(item.entry, batch[-1].entry):
                 return batch[-1].entry.seq, batch
             batch.append(item)
@@ -331,7 +330,9 @@ class Board:
     def _stored_after(self, after: int) -> Iterator[Stored]:
         if (count := self._head - after) <= len(self._tail):
             # A reader is mostly a few entries behind: from the end it costs only those.
-            return reversed(list(islice(reversed(self._tail), count)))
+            newest = list(islice(reversed(self._tail), count))
+            newest.reverse()
+            return iter(newest)
         return (
             item
             for block in self._journal.blocks(after)

@@ -125,8 +125,7 @@ class Supersteps:
         if turn.read_to == self._board.head and (knows_now or turn.drafts):
             self._waiting[turn.author] = turn
             return None
-        self._waiting.pop(turn.author, None)
-        return self._tell(turn.author, turn.epoch, turn.read_to)
+        return self._release(turn)
 
     def inject(self, post: Post) -> None:
         """Hold a post that does not come from an agent until the next superstep."""
@@ -149,11 +148,11 @@ class Supersteps:
             return [], [], None
         self.count += 1
         injected, refusals = self._commit()
-        released = [
-            self._release(turn, refusals.get(turn.author, ""))
-            for turn in self._in_order()
-            if self._has_something(turn)
-        ]
+        released = []
+        for turn in self._in_order():
+            news = self._news(turn)
+            if news or turn.drafts or turn.wake_ns <= self.now_ns:
+                released.append(self._release(turn, refusals.get(turn.author, ""), news))
         if released:
             return released, injected, None
         return [], injected, min(turn.wake_ns for turn in self._waiting.values())
@@ -163,9 +162,9 @@ class Supersteps:
         if to_ns > self._end_ns or to_ns == FOREVER_NS:
             if self._end_ns != FOREVER_NS:
                 self._board.advance(max(self.now_ns, self._end_ns))
-            return [self._release(turn, "", has_ended=True) for turn in self._in_order()]
+            return [self._release(turn, has_ended=True) for turn in self._in_order()]
         self._board.advance(to_ns)
-        return [self._release(turn, "") for turn in self._in_order() if turn.wake_ns <= to_ns]
+        return [self._release(turn) for turn in self._in_order() if turn.wake_ns <= to_ns]
 
     def _in_order(self) -> list[Turn]:
         return [self._waiting[author] for author in self._order if author in self._waiting]
@@ -195,24 +194,25 @@ class Supersteps:
         }
         return answers[:count], refusals
 
-    def _has_something(self, turn: Turn) -> bool:
-        if turn.drafts or turn.wake_ns <= self.now_ns:
-            return True
+    def _news(self, turn: Turn) -> list[Stored]:
         # Who waits for long is not asked about the same entries again at every superstep.
         looked_to = max(turn.read_to, self._looked_to.get(turn.author, 0))
-        head, found = self._board.read(looked_to, self._filters[turn.author], limit=1)
+        head, found = self._board.read(looked_to, self._filters[turn.author])
         if not found:
             self._looked_to[turn.author] = head
-        return bool(found)
+        return found
 
-    def _release(self, turn: Turn, refusal: str, *, has_ended: bool = False) -> Release:
-        del self._waiting[turn.author]
-        return self._tell(turn.author, turn.epoch, turn.read_to, refusal, has_ended=has_ended)
-
-    def _tell(
-        self, author: str, epoch: int, read_to: int, refusal: str = "", *, has_ended: bool = False
+    def _release(
+        self,
+        turn: Turn,
+        refusal: str = "",
+        news: list[Stored] | None = None,
+        *,
+        has_ended: bool = False,
     ) -> Release:
-        self._told[author] = epoch, self.now_ns
-        looked_to = max(read_to, self._looked_to.pop(author, 0))
-        head, stored = self._board.read(looked_to, self._filters[author])
-        return Release(author, self.now_ns, head, tuple(stored), refusal, has_ended)
+        author, now_ns = turn.author, self.now_ns
+        stored = tuple(self._news(turn) if news is None else news)
+        self._waiting.pop(author, None)
+        self._told[author] = turn.epoch, now_ns
+        self._looked_to.pop(author, None)
+        return Release(author, now_ns, self._board.head, stored, refusal, has_ended)

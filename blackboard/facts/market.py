@@ -1,6 +1,7 @@
 """What the market did: posted by the DataAgent, read by everybody."""
 
 from enum import StrEnum
+from typing import Final
 
 from blackboard.facts.fact import Fact, above, within
 
@@ -11,8 +12,14 @@ FIGURE_MAX = 1e9
 of two figures stays finite, and every count of steps a number."""
 
 
+_MINUTES: Final = {"M1": 1, "M5": 5, "M15": 15, "M30": 30, "H1": 60, "H4": 240, "D1": 1440}
+
+
 class Timeframe(StrEnum):
     """Length of a bar."""
+
+    minutes: int
+    length_ns: int
 
     M1 = "M1"
     M5 = "M5"
@@ -22,15 +29,9 @@ class Timeframe(StrEnum):
     H4 = "H4"
     D1 = "D1"
 
-    @property
-    def minutes(self) -> int:
-        """Length in minutes."""
-        return {"M1": 1, "M5": 5, "M15": 15, "M30": 30, "H1": 60, "H4": 240, "D1": 1440}[self.value]
-
-    @property
-    def length_ns(self) -> int:
-        """Length in nanoseconds."""
-        return self.minutes * 60_000_000_000
+    def __init__(self, text: str) -> None:
+        self.minutes = _MINUTES[text]
+        self.length_ns = self.minutes * 60_000_000_000
 
 
 class SymbolSpec(Fact, frozen=True, kw_only=True):

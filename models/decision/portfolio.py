@@ -100,14 +100,25 @@ def standardise(returns: FloatArray) -> FloatArray:
 
     Shape (n_rows − 20, n_symbols); row t uses rows ≤ t. A column that never moves becomes NaN.
     """
-    variance = np.mean(returns[:WARM_UP_ROWS] ** 2, axis=0)
-    standard = np.empty((len(returns) - WARM_UP_ROWS, returns.shape[1]))
-    for row, values in enumerate(returns[WARM_UP_ROWS:]):
-        standard[row] = np.divide(
-            values, np.sqrt(variance), out=np.full(len(values), np.nan), where=variance > 0.0
-        )
-        variance = EWMA_DECAY * variance + (1.0 - EWMA_DECAY) * values**2
-    return np.clip(standard, -STANDARD_RETURN_MAX, STANDARD_RETURN_MAX)
+    squares = returns**2
+    start = np.mean(squares[:WARM_UP_ROWS], axis=0)
+    fresh = (1.0 - EWMA_DECAY) * squares[WARM_UP_ROWS:]
+    variance = np.column_stack(
+        [_ewma_before(*each) for each in zip(start.tolist(), fresh.T.tolist(), strict=True)]
+    )
+    standard = np.full(variance.shape, np.nan)
+    np.divide(returns[WARM_UP_ROWS:], np.sqrt(variance), out=standard, where=variance > 0.0)
+    clipped: FloatArray = np.clip(standard, -STANDARD_RETURN_MAX, STANDARD_RETURN_MAX)
+    return clipped
+
+
+def _ewma_before(start: float, fresh: list[float]) -> list[float]:
+    # The mean that each row finds: of the rows before it.
+    means = []
+    for value in fresh:
+        means.append(start)
+        start = EWMA_DECAY * start + value
+    return means
 
 
 def shrunk_correlation(standard: FloatArray) -> FloatArray:

@@ -48,9 +48,16 @@ def from_market_clock_ns(market_ns: int) -> int:
     return guess_ns - new_york_offset_ns(utc_ns)
 
 
+@lru_cache(maxsize=65_536)
+def _day_of_hour(hour: int) -> tuple[int, int]:
+    # Trading days begin on full UTC hours, so an hour has one day: its start and its weekday.
+    day = market_clock_ns(hour * HOUR_NS) // DAY_NS
+    return from_market_clock_ns(day * DAY_NS), (day + _EPOCH_WEEKDAY) % 7
+
+
 def weekday(ts_ns: int) -> int:
     """Return the day of the trading week, 0 Monday to 6 Sunday; 5 and 6 are the weekend."""
-    return (market_clock_ns(ts_ns) // DAY_NS + _EPOCH_WEEKDAY) % 7
+    return _day_of_hour(ts_ns // HOUR_NS)[1]
 
 
 def is_open(ts_ns: int) -> bool:
@@ -92,7 +99,7 @@ def trading_day(ts_ns: int) -> date:
 
 def trading_day_start_ns(ts_ns: int) -> int:
     """Return the 17:00 New York at which the trading day holding an instant began."""
-    return from_market_clock_ns(market_clock_ns(ts_ns) // DAY_NS * DAY_NS)
+    return _day_of_hour(ts_ns // HOUR_NS)[0]
 
 
 def bar_open_ns(ts_ns: int, length_ns: int) -> int:

@@ -199,10 +199,32 @@ class RuleWindow:
 
     def scores(self, family: Family, rows: slice = slice(None)) -> FloatArray:
         """Return a family's score at some rows, in −1..1; NaN before the warm-up is complete."""
-        numbers = range(len(self.window))[rows]
-        spoken = [score_of(self.readings(family, row)) for row in numbers]
-        is_warm = self._said[WARM, rows][: len(spoken)] > 0.0
-        return np.where(is_warm, np.array(spoken, dtype=np.float64), np.nan)
+        numbers = np.arange(len(self.window))[rows]
+        said = self._said[:, : len(self.window)][:, rows]
+        records = np.array(self._weights).T[:, np.searchsorted(self._nights, numbers, "right")]
+        score, total = np.zeros((2, len(numbers)))
+        components = self._of_family(family)
+        for start, _, place in components:
+            total += np.where(said[start + WARM] > 0.0, records[place], 0.0)
+        total[total <= 0.0] = 1.0
+        for start, reading, place in components:
+            trend = said[start + TRENDINESS]
+            trust = trend if family is Family.TREND else 1.0 - trend
+            voice = trust * records[place] / total * said[start + reading]
+            score += np.where(said[start + WARM] > 0.0, voice, 0.0)
+        return np.where(said[WARM] > 0.0, score, np.nan)
+
+    def _of_family(self, family: Family) -> list[tuple[int, int, int]]:
+        # Of each component: where its timeframe's rows begin, which of them is its own, and its
+        # place among all components; in the order in which `readings` are added.
+        names = READINGS[family]
+        first = 0 if family is Family.TREND else len(TREND_NAMES)
+        place = 0 if family is Family.TREND else len(self._frames) * len(TREND_NAMES)
+        return [
+            (number * ROW_SIZE, first + i, place + number * len(names) + i)
+            for number in range(len(self._frames))
+            for i in range(len(names))
+        ]
 
     def readings(self, family: Family, row: int) -> tuple[Reading, ...]:
         """Return what the score of one row adds up from; timeframes in warm-up are left out."""
