@@ -137,6 +137,25 @@ def second_intent(symbol: str = SYMBOL, attempt: int = 2) -> Change:
     )
 
 
+def close_refused(family: str) -> Change:
+    """Let a close of the position be refused at 14:30, under a fault of a family."""
+    at_ns = T0 + 150 * MINUTE
+    return both(
+        resent(EXIT_REQUEST, is_executed=False, retcode=10029),
+        with_item("requests", -1, at_ns=at_ns),
+        a_fault(family, at_ns, at_ns),
+    )
+
+
+NAKED_FOR_AN_HOUR = both(
+    added(
+        "states",
+        a_state(T0 + 2 * HOUR, h.END_EQUITY, msgspec.structs.replace(h.HELD, stop_price=0.0)),
+    ),
+    having(ended_ns=T0 + 4 * HOUR),
+)
+
+
 def acknowledged(seq: int, *, slot: str = "", created: bool = True, at_ns: int = T0) -> Change:
     """Let a client be told that an entry is on the board."""
 
@@ -486,6 +505,16 @@ P8_BROKEN: list[tuple[Callable[..., object], Change]] = [
             having(ended_ns=T0 + 4 * HOUR),
         ),
     ),
+    # Another refusal than those by which a broker puts off whatever is asked.
+    (
+        protection.nothing_stays_naked,
+        both(NAKED_FOR_AN_HOUR, close_refused("F16"), having(ended_ns=T0 + 3 * HOUR)),
+    ),
+    # The try after one that was put off comes too late.
+    (
+        protection.nothing_stays_naked,
+        both(NAKED_FOR_AN_HOUR, close_refused("F15")),
+    ),
     (protection.stops_are_kept, with_item("requests", AMEND_REQUEST, stop_price=0.0)),
     (protection.stops_are_kept, with_item("requests", AMEND_REQUEST, stop_price=1.09)),
     (protection.stops_are_kept, with_item("requests", AMEND_REQUEST, target_price=0.0)),
@@ -667,13 +696,6 @@ def test_f44_a_healed_system_makes_progress(
     assert_breaks(invariant, change, "F44")
 
 
-NAKED_FOR_AN_HOUR = both(
-    added(
-        "states",
-        a_state(T0 + 2 * HOUR, h.END_EQUITY, msgspec.structs.replace(h.HELD, stop_price=0.0)),
-    ),
-    having(ended_ns=T0 + 4 * HOUR),
-)
 EXCUSED: list[tuple[Callable[..., object], Change]] = [
     # Asked for again and answered from the ledger: nothing ran.
     (once.one_execution_per_intent, resent(ENTRY_REQUEST, is_repetition=True)),
@@ -821,6 +843,10 @@ EXCUSED: list[tuple[Callable[..., object], Change]] = [
     (
         protection.nothing_stays_naked,
         both(NAKED_FOR_AN_HOUR, a_fault("F29", T0 + 2 * HOUR, T0 + 4 * HOUR)),
+    ),
+    (
+        protection.nothing_stays_naked,
+        both(NAKED_FOR_AN_HOUR, close_refused("F15"), having(ended_ns=T0 + 3 * HOUR)),
     ),
     (
         liveness.progress_after_healing,

@@ -28,8 +28,9 @@ _EQUITY_MIN = 0.01
 WEEKEND_NS = 48 * 3_600_000_000_000
 """From Friday to Sunday, 17:00 in New York."""
 
-_PUTTING_OFF = frozenset({"F9", "F19"})
-"""Families in which the broker refuses for the moment, whatever is asked and however well."""
+_PUTTING_OFF = frozenset({"F9", "F15", "F19"})
+"""Families in which the broker refuses for the moment, whatever is asked and however well: F15
+strikes closes too, as a price within the freeze level does."""
 
 
 def risk_is_bounded(record: Record) -> Iterator[Violation]:
