@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from blackboard.facts.market import Timeframe
+from config.gates import GatesSection
 from config.section import FROM_TEXT, LIMIT, Section
 
 
@@ -316,6 +317,7 @@ class LearnerSection(AgentSection):
     """How often weights are published."""
     outcomes_per_voter_max: int = Field(3000, ge=100, le=1_000_000)
     """Latest outcomes kept for calibration and skill."""
+    gates: GatesSection = GatesSection()
 
 
 class SupervisorSection(AgentSection):

@@ -141,7 +141,7 @@ def compare(voted_ns: IntArray, settled_ns: IntArray, gain: FloatArray) -> Compa
     gain : ndarray of shape (n_outcomes,), float64
         Loss saved.
     """
-    means = _group_means(voted_ns, settled_ns, gain)
+    means = group_means(voted_ns, settled_ns, gain)
     count = len(means)
     overall = float(np.mean(gain)) if len(gain) else 0.0
     if count < 2:
@@ -155,7 +155,8 @@ def compare(voted_ns: IntArray, settled_ns: IntArray, gain: FloatArray) -> Compa
     return Comparison(overall, float(stdtr(count - 1, -t)), count)
 
 
-def _group_means(voted_ns: IntArray, settled_ns: IntArray, gain: FloatArray) -> FloatArray:
+def group_means(voted_ns: IntArray, settled_ns: IntArray, gain: FloatArray) -> FloatArray:
+    """Return the means of the groups that `compare` tests, shape (n_groups,), oldest first."""
     order = np.argsort(voted_ns, kind="stable")
     voted_ns, settled_ns, gain = voted_ns[order], settled_ns[order], gain[order]
     starts = np.flatnonzero(np.diff(voted_ns, prepend=voted_ns[:1] - 1))

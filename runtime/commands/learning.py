@@ -60,7 +60,7 @@ def train(
     with progress(_console, "families trained", len(chosen), is_quiet=json) as advance:
         for family in chosen:
             advance(len(outcomes), family)
-            outcomes.append(outcome_of(family, TRAINERS[family](lesson)))
+            outcomes.append(outcome_of(family, TRAINERS[family](lesson), lesson))
         advance(len(outcomes), "")
     if json:
         print(msgspec.json.encode(outcomes).decode())

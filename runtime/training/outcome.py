@@ -5,6 +5,8 @@ import numpy as np
 
 from models.learning.candidate import Candidate, ForecastEvidence, Untrained
 from runtime.instants import iso
+from runtime.training.judgement import judged
+from runtime.training.lesson import Lesson
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -18,16 +20,19 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """Mean loss, or mean daily return, on days that training has not seen."""
     baseline: str = ""
     """The same of what serves where no model has earned its place."""
+    gate: str = ""
+    """The test of the gates that it would fail, empty where there is no candidate."""
     reason: str = ""
-    """Why there is no candidate."""
+    """Why there is no candidate, or by how much it fails."""
 
 
-def outcome_of(family: str, result: Candidate | Untrained) -> Outcome:
+def outcome_of(family: str, result: Candidate | Untrained, lesson: Lesson) -> Outcome:
     """Return what a training came to."""
     if isinstance(result, Untrained):
         reason = f"{result.reason}: {result.have} of {result.need}"
         return Outcome(family=family, reason=reason)
     score, baseline = _figures(result)
+    verdict = judged(result, lesson)
     return Outcome(
         family=family,
         rows=result.rows,
@@ -35,6 +40,8 @@ def outcome_of(family: str, result: Candidate | Untrained) -> Outcome:
         trained_until=iso(result.trained_until_ns),
         score=score,
         baseline=baseline,
+        gate=verdict.failed_gate,
+        reason=verdict.detail,
     )
 
 
