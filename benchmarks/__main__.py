@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from benchmarks import council, decisions, growth, sma_cross
+from benchmarks import council, decisions, gates, growth, sma_cross
 from benchmarks.measuring import load, machine
 from benchmarks.sections import Section, write
 from runtime.clock import wall_ns
@@ -14,6 +14,7 @@ BENCHMARKS: dict[str, Callable[[], Section]] = {
     "growth": growth.run,
     "decisions": decisions.run,
     "council": council.run,
+    "gates": gates.run,
 }
 
 

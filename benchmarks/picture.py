@@ -1,4 +1,4 @@
-"""Growth as a picture: seconds against size, both on logarithmic axes, readable light and dark."""
+"""Measurements as a picture, readable light and dark: growth on logarithmic axes, or shares."""
 
 import math
 from collections.abc import Sequence
@@ -17,8 +17,9 @@ class Line(NamedTuple):
     """One row of measurements."""
 
     name: str
-    sizes: tuple[int, ...]
+    sizes: tuple[float, ...]
     seconds: tuple[float, ...]
+    """Or shares, where the picture is one of shares."""
 
 
 def draw(path: Path, title: str, axis: str, lines: Sequence[Line]) -> None:
@@ -28,10 +29,48 @@ def draw(path: Path, title: str, axis: str, lines: Sequence[Line]) -> None:
     scale = _Scale(min(sizes), max(sizes), math.floor(min(seconds)), math.ceil(max(seconds)))
     parts = [_text(LEFT, 22, title, "start", 15), _text(WIDTH / 2, HEIGHT - 12, axis)]
     parts += _grid(scale)
+    logs = [_logarithmic(line) for line in lines]
+    parts += _drawn(scale, logs)
+    first = lines[0]
+    ideal = math.log10(first.seconds[0] * first.sizes[-1] / first.sizes[0])
+    start = scale.x(math.log10(first.sizes[0])), scale.y(math.log10(first.seconds[0]))
+    end = scale.x(math.log10(first.sizes[-1])), scale.y(min(ideal, scale.high))
+    parts.append(
+        f'<line x1="{start[0]:.1f}" y1="{start[1]:.1f}" x2="{end[0]:.1f}" y2="{end[1]:.1f}" '
+        f'stroke="{INK}" stroke-dasharray="5 4"/>'
+    )
+    _write(path, parts)
+
+
+def draw_shares(path: Path, title: str, axis: str, lines: Sequence[Line]) -> None:
+    """Write a picture of shares, 0 to 1, against what they depend on."""
+    sizes = [size for line in lines for size in line.sizes]
+    scale = _Scale(min(sizes), max(sizes), 0.0, 1.0)
+    parts = [_text(LEFT, 22, title, "start", 15), _text(WIDTH / 2, HEIGHT - 12, axis)]
+    for size in sorted(set(sizes)):
+        x = scale.x(size)
+        parts += [_rule(x, TOP, x, HEIGHT - BOTTOM), _text(x, HEIGHT - BOTTOM + 18, f"{size:g}")]
+    for share in (0.0, 0.2, 0.4, 0.6, 0.8, 1.0):
+        y = scale.y(share)
+        parts.append(_rule(LEFT, y, WIDTH - RIGHT, y))
+        parts.append(_text(LEFT - 6, y + 4, f"{share:.0%}", "end"))
+    _write(path, [*parts, *_drawn(scale, lines)])
+
+
+def _logarithmic(line: Line) -> Line:
+    return Line(
+        line.name,
+        tuple(math.log10(size) for size in line.sizes),
+        tuple(math.log10(each) for each in line.seconds),
+    )
+
+
+def _drawn(scale: "_Scale", lines: Sequence[Line]) -> list[str]:
+    parts = []
     for place, line in enumerate(lines):
         colour = COLOURS[place % len(COLOURS)]
         points = " ".join(
-            f"{scale.x(math.log10(size)):.1f},{scale.y(math.log10(each)):.1f}"
+            f"{scale.x(size):.1f},{scale.y(each):.1f}"
             for size, each in zip(line.sizes, line.seconds, strict=True)
         )
         parts.append(
@@ -42,14 +81,10 @@ def draw(path: Path, title: str, axis: str, lines: Sequence[Line]) -> None:
             f'<rect x="{LEFT + 8}" y="{TOP + 14 + 18 * place}" width="18" height="3" '
             f'fill="{colour}"/>'
         )
-    first = lines[0]
-    ideal = math.log10(first.seconds[0] * first.sizes[-1] / first.sizes[0])
-    start = scale.x(math.log10(first.sizes[0])), scale.y(math.log10(first.seconds[0]))
-    end = scale.x(math.log10(first.sizes[-1])), scale.y(min(ideal, scale.high))
-    parts.append(
-        f'<line x1="{start[0]:.1f}" y1="{start[1]:.1f}" x2="{end[0]:.1f}" y2="{end[1]:.1f}" '
-        f'stroke="{INK}" stroke-dasharray="5 4"/>'
-    )
+    return parts
+
+
+def _write(path: Path, parts: Sequence[str]) -> None:
     head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" '
     head += f'width="{WIDTH}" height="{HEIGHT}" font-family="sans-serif">'
     path.write_text("\n".join((head, *parts, "</svg>\n")), encoding="utf-8")

@@ -74,11 +74,12 @@ def findings(
         What the attempt may spend.
     """
     losses = (evidence.loss, evidence.champion_loss, evidence.baseline_loss)
-    is_whole = all(
-        np.isfinite(each).all() and len(each) == len(evidence.close_ns) for each in losses
+    rows = len(evidence.close_ns)
+    is_whole = len(evidence.settled_ns) == rows and all(
+        np.isfinite(each).all() and len(each) == rows for each in losses
     )
     yield holds(GATE, "losses", is_true=is_whole)
-    first_ns = int(evidence.close_ns.min()) if len(evidence.close_ns) else trained_until_ns - 1
+    first_ns = int(evidence.close_ns.min()) if rows else trained_until_ns - 1
     yield at_least(GATE, "purged_ns", first_ns - trained_until_ns, 0)
     closes = closes_of(evidence)
     yield at_least(GATE, "days", len(np.unique(closes.day)), FORECAST_DAYS_MIN)

@@ -20,7 +20,7 @@ from models.learning import forecast_gate, strategy_gate
 from models.learning.candidate import Candidate, ForecastEvidence, StrategyEvidence
 from models.learning.forecast_gate import closes_of, difference_of
 from models.learning.scoring import group_means
-from models.learning.strategy_gate import search_of
+from models.learning.strategy_gate import Search, search_of
 from models.learning.verdict import (
     DAY_NS,
     DEMOTION_LEVEL,
@@ -80,8 +80,9 @@ def judge(
     seed : int
         Of the bootstrap.
     """
+    search = search_of(candidate)
     findings = tuple(
-        until_failure(_findings(candidate, rehearsal, registry, is_refresh, terms, seed))
+        until_failure(_findings(candidate, search, rehearsal, registry, is_refresh, terms, seed))
     )
     gates = list(dict.fromkeys(each.gate for each in findings))
     is_passed = findings[-1].is_passed
@@ -89,12 +90,13 @@ def judge(
         gates_passed=tuple(g for g in gates if is_passed or g != findings[-1].gate),
         findings=findings,
         serving=_serving(candidate, findings[-1], has_champion=has_champion),
-        effective_trials=search_of(candidate).effective_trials,
+        effective_trials=search.effective_trials,
     )
 
 
 def _findings(
     candidate: Candidate,
+    search: Search,
     rehearsal: Rehearsal | None,
     registry: Registry,
     is_refresh: bool,
@@ -116,7 +118,7 @@ def _findings(
             )
         case StrategyEvidence() as evidence:
             yield from strategy_gate.findings(
-                evidence, search_of(candidate), registry.effective_trials, terms, seed
+                evidence, search, registry.effective_trials, terms, seed
             )
     yield holds(SANITY, "rehearsal", is_true=rehearsal is not None)
 

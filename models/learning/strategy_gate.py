@@ -44,14 +44,18 @@ class Search(NamedTuple):
     """What was tried on the way to a candidate."""
 
     returns: FloatArray
-    """Of the trials that have them, shape (n_periods, n_trials)."""
+    """Of the trials that have them, shape (n_periods, n_trials), all finite."""
     effective_trials: float
-    """Of all trials; those without returns count singly."""
+    """Of all trials; those without returns, or with some that are no numbers, count singly."""
 
 
 def search_of(candidate: Candidate) -> Search:
     """Return the trials of a candidate as one; a training that names none was one trial."""
-    known = [each.returns for each in candidate.trials if len(each.returns)]
+    known = [
+        each.returns
+        for each in candidate.trials
+        if len(each.returns) and np.isfinite(each.returns).all()
+    ]
     unknown = len(candidate.trials) - len(known)
     periods = min(map(len, known), default=0)
     returns = np.array([each[-periods:] for each in known]).T if known else np.empty((0, 0))
@@ -79,7 +83,7 @@ def findings(
     """
     returns, champion = evidence.day_returns, evidence.champion_day_returns
     is_whole = len(returns) == len(champion) and all(
-        np.isfinite(each).all() for each in (returns, champion, search.returns)
+        np.isfinite(each).all() for each in (returns, champion)
     )
     yield holds(GATE, "returns", is_true=is_whole)
     yield at_least(GATE, "trades", evidence.trades, terms.trades_min)

@@ -80,7 +80,8 @@ class Rehearsal(NamedTuple):
     """Least output that has a meaning."""
     high: float
     latency_ms: FloatArray
-    """Of each forecast after loading; empty for families that forecast nothing."""
+    """Of each forecast after loading; empty for families that forecast nothing, and in virtual
+    time, where no clock may decide."""
 
 
 class Finding(NamedTuple):

@@ -105,12 +105,13 @@ GOOD = forecast_evidence()
     [
         (_broken(loss=np.where(np.arange(len(GOOD.loss)) == 7, np.nan, GOOD.loss)), "losses"),
         (_broken(loss=GOOD.loss[1:]), "losses"),
+        (_broken(settled_ns=GOOD.settled_ns[1:]), "losses"),
         (forecast_evidence(days=18), "days"),
         (_broken(close_ns=GOOD.close_ns - 2 * HOUR_NS), "purged_ns"),
         (_broken(loss=0.995 * GOOD.baseline_loss), "loss_ratio"),
         (_broken(loss=GOOD.loss + 0.18), "p_value"),
     ],
-    ids=["nan", "rows", "days", "purged", "ratio", "p"],
+    ids=["nan", "rows", "outcomes", "days", "purged", "ratio", "p"],
 )
 def test_forecast_gate_names_what_failed(evidence: ForecastEvidence, test: str) -> None:
     """Losses that were seen in training, of too few days, too small a gain, or luck."""
@@ -243,11 +244,11 @@ def test_the_same_candidate_passes_with_few_trials_and_fails_with_many() -> None
 
 
 def test_cells_that_move_together_count_as_few() -> None:
-    """640 cells of 16 ideas: the raw number would refuse the edge, the effective one keeps it."""
+    """320 cells of 16 ideas: the raw number would refuse the edge, the effective one keeps it."""
     generator = np.random.default_rng(12)
     ideas = 0.01 * generator.standard_normal((DAYS, 16))
     ideas[:, 0] += 0.01 * (2.9 / YEAR - ideas[:, 0].mean() / ideas[:, 0].std())
-    cells = np.repeat(ideas, 40, axis=1)
+    cells = np.repeat(ideas, 20, axis=1)
     cells += 0.0005 * generator.standard_normal(cells.shape)
     candidate = best_of(cells)
     silent = tuple(replace(each, returns=np.empty(0)) for each in candidate.trials)
@@ -257,8 +258,19 @@ def test_cells_that_move_together_count_as_few() -> None:
 
     assert 10.0 < effective.effective_trials < 17.0
     assert effective.is_promoted
-    assert raw.effective_trials == 640.0
+    assert raw.effective_trials == 320.0
     assert raw.failed_gate == "strategy.dsr"
+
+
+def test_a_trial_that_cannot_be_read_counts_singly() -> None:
+    """A NaN among a trial's returns takes nothing from their number."""
+    generator = np.random.default_rng(9)
+    candidate = best_of(0.01 * generator.standard_normal((DAYS, 4)))
+    spoilt = replace(candidate.trials[0], returns=np.full(DAYS, np.nan))
+
+    verdict = verdict_on(replace(candidate, trials=(spoilt, *candidate.trials[1:])))
+
+    assert verdict.effective_trials == pytest.approx(4.0, abs=0.05)
 
 
 def test_the_choice_must_hold_where_it_matters() -> None:
