@@ -110,6 +110,9 @@ class TechnicalSection(AgentSection):
     independent outcomes; a month has about a hundred."""
     component_weight_min: float = Field(0.0, ge=0.0, le=1.0)
     """Least weight of a component, however bad its record; one without a record weighs 1."""
+    signal_score_min: float = Field(0.25, gt=0.0, lt=1.0)
+    """Size of the rules' common score, in −1..1, from which on they point to a side. Where they
+    begin to, the learned voter is asked whether that side is right."""
 
     @model_validator(mode="after")
     def _fast_before_slow(self) -> "TechnicalSection":
@@ -310,6 +313,11 @@ class LearnerSection(AgentSection):
     """Outcomes before a calibration is judged."""
     proof_outcomes_min: int = Field(100, ge=10, le=100_000)
     """Outcomes before a voter's skill can count as proven."""
+    direction_signals_min: int = Field(300, ge=100, le=1_000_000)
+    """Judged signals of all symbols together that a direction model is trained on, at least."""
+    leak_auc_max: float = Field(0.6, gt=0.5, le=1.0)
+    """Area under the curve out of sample, 0.5 for a coin, beyond which a direction model is thrown
+    away: nothing known foretells intraday prices so well, so its data must have leaked."""
     component_alarm_errors: float = Field(3.0, gt=0.0, le=20.0)
     """Standard errors by which a component's latest 24 hours, pooled over the symbols, must fall
     below its 30 days before that is told."""

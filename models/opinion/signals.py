@@ -252,6 +252,13 @@ class RuleWindow:
             for i, name in enumerate(names)
         )
 
+    def said(self, rows: slice) -> FloatArray:
+        """Return all readings at some rows, shape (timeframes, ROW_SIZE, rows); see `readings`."""
+        count = len(self.window)
+        view = self._said[:, :count][:, rows].reshape(len(self._frames), ROW_SIZE, -1)
+        view.flags.writeable = False
+        return view
+
     def indicators_at(self, row: int) -> Iterator[tuple[str, str, float]]:
         """Yield timeframe, name and value of every indicator as row `row` sees it."""
         times_ns = self.window.close_ns[row : row + 1]

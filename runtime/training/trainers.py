@@ -5,6 +5,7 @@ that nobody asks for costs nothing.
 """
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from types import MappingProxyType
 from typing import Final
 
@@ -32,9 +33,29 @@ def _har(lesson: Lesson) -> Candidate | Untrained:
     return train_har(lesson.bars, length_ns, terms, lesson.champion)
 
 
+def _direction(family: str, lesson: Lesson) -> Candidate | Untrained:
+    from agents.technical import rule_settings
+    from models.opinion.direction_rows import DirectionTerms
+    from models.opinion.direction_training import train_direction
+
+    settings, agents = lesson.settings, lesson.settings.agents
+    terms = DirectionTerms(
+        rules=rule_settings(settings.timeframe, agents.technical),
+        signal_min=agents.technical.signal_score_min,
+        rows_min=agents.learner.direction_signals_min,
+        leak_auc_max=agents.learner.leak_auc_max,
+    )
+    length_ns = settings.timeframe.length_ns
+    return train_direction(family, lesson.bars, length_ns, terms, lesson.seed, lesson.champion)
+
+
 TRAINERS: Final[Mapping[str, Trainer]] = MappingProxyType(
     {
         "har": _har,
+        "rf": partial(_direction, "rf"),
+        "xgboost": partial(_direction, "xgboost"),
+        "logistic": partial(_direction, "logistic"),
+        "direction_lstm": partial(_direction, "direction_lstm"),
     }
 )
 """Family to what trains it, in the order in which `all` trains them."""
