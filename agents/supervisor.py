@@ -19,7 +19,7 @@ from agents.rounds.holdings import Holdings
 from agents.rounds.restrictions import IDENTITY, UNFIT, Restrictions, change, strictest
 from agents.rounds.round import Awaited, Round, Rounds
 from agents.rounds.summaries import Summaries
-from agents.voters import VOTERS, live_voters
+from agents.voters import LEARNED, VOTERS, live_voters
 from blackboard.entry import Draft, Entry
 from blackboard.facts import (
     FOREVER_NS,
@@ -269,8 +269,10 @@ class SupervisorAgent(Agent):
 
     def _awaited(self) -> Awaited:
         horizons = self.settings.agents.lstm_vol.horizons_bars
+        # The models' votes stand in one post with the rules', so they need not be waited for.
+        awaited = (voter for voter in self._voters if voter not in LEARNED)
         return Awaited(
-            voters=tuple(voter for voter in self._voters if self._is_fit(VOTERS[voter])),
+            voters=tuple(voter for voter in awaited if self._is_fit(VOTERS[voter])),
             horizons_bars=horizons if self._is_fit("lstm_vol") else (),
             stop=self._is_fit("technical"),
         )

@@ -6,11 +6,14 @@ were worth, and votes at every close of the week, an abstention included.
 
 from collections import deque
 from collections.abc import Iterator
+from itertools import takewhile
 from typing import Final, NamedTuple
 
 from agents.agent import Agent, Outbox
 from agents.bars.history import SymbolWindow, Windows
 from agents.bars.strength import VOTER, CurrencyVoter
+from agents.learned_voter import VOTER as LEARNED
+from agents.learned_voter import LearnedVoter
 from agents.requests import Reply
 from blackboard.entry import Draft, Entry
 from blackboard.facts import (
@@ -18,6 +21,9 @@ from blackboard.facts import (
     Bar,
     BarHistory,
     ComponentScores,
+    ModelFailed,
+    ModelPromoted,
+    ModelRolledBack,
     Timeframe,
     TrailingStop,
     Vote,
@@ -48,19 +54,20 @@ class _Served(NamedTuple):
 
 
 class TechnicalAgent(Agent):
-    """Posts two votes for every symbol and close, and the levels at which stops should trail.
+    """Posts the rules' and the models' votes for every symbol and close, and levels for stops.
 
     Once a trading day it tells what the components behind the votes have been worth.
     """
 
     name = "technical"
-    posts = (Vote, TrailingStop, ComponentScores)
-    reads = (Bar, BarHistory)
+    posts = (Vote, TrailingStop, ComponentScores, ModelFailed)
+    reads = (Bar, BarHistory, ModelPromoted, ModelRolledBack)
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
         self._rule_settings = rule_settings(settings.timeframe, settings.agents.technical)
         self._windows = Windows(settings)
+        self._learned = LearnedVoter(settings, self._rule_settings)
         section = settings.agents.technical
         self._currencies = (
             CurrencyVoter(section.currency_strength_period, settings.timeframe.value)
@@ -74,11 +81,12 @@ class TechnicalAgent(Agent):
         }
 
     def see(self, entry: Entry) -> None:
-        """Follow the windows, and note which closes wait for an answer."""
+        """Follow windows and promotions, and note which closes wait for an answer."""
         fact = entry.fact
+        self._learned.see(entry)
         if isinstance(fact, Vote):
             if entry.author == self.name:
-                # Both votes of a close stand in one post: one of them tells of the other.
+                # The votes of a close stand in one post: one of them tells of the others.
                 self._answered_ns[fact.scope] = entry.ts_event_ns
             return
         self._windows.see(entry)
@@ -87,17 +95,19 @@ class TechnicalAgent(Agent):
             self._closes[fact.scope].append(_Close(entry.ts_event_ns, entry.seq))
 
     def hear(self, reply: Reply) -> None:
-        """Take a history."""
+        """Take a history, or a model."""
+        self._learned.hear(reply)
         self._windows.hear(reply)
 
     def act(self, now_ns: int, outbox: Outbox) -> None:
         """Answer every close that is still live and whose window is complete."""
         self._windows.ask(outbox)
+        self._learned.act(outbox)
         for window in self._windows.by_symbol.values():
             closes = self._waiting(window.symbol, now_ns)
             if closes and window.is_complete:
                 rules = self._serve(window)
-                for close in closes:
+                for close in takewhile(lambda each: self._learned.is_ready(each.close_ns), closes):
                     outbox.drafts += self._drafts(window, rules, close)
 
     def _waiting(self, symbol: str, now_ns: int) -> list[_Close]:
@@ -123,15 +133,9 @@ class TechnicalAgent(Agent):
             return  # of an older week, whose window is gone
         valid_until_ns = close.close_ns + LIVE_BARS * window.timeframe.length_ns
         causes = (close.seq, window.history_seq)
-        for family in Family:
-            said = (rules.opinion(family, row), rules.model(family))
-            vote = self._vote(window, family, rules, *said, valid_until_ns)
-            yield self._draft(vote, close.close_ns, causes, ordinal=vote.voter)
-        if self._currencies is not None:
-            windows = self._windows.by_symbol
-            said = self._currencies.opinion(windows, window.symbol, rules, close.close_ns)
-            vote = self._vote(window, VOTER, rules, *said, valid_until_ns)
-            yield self._draft(vote, close.close_ns, causes, ordinal=vote.voter)
+        for family, opinion, model, further in self._said(window, rules, close.close_ns, row):
+            vote = self._vote(window, family, rules, opinion, model, valid_until_ns)
+            yield self._draft(vote, close.close_ns, (*causes, *further), ordinal=vote.voter)
         scores = rules.component_scores(row)
         if scores:
             record = ComponentScores(
@@ -166,6 +170,18 @@ class TechnicalAgent(Agent):
             )
             yield self._draft(stop, close.close_ns, causes)
 
+    def _said(
+        self, window: SymbolWindow, rules: WeekRules, close_ns: int, row: int
+    ) -> Iterator[tuple[str, Opinion, str, tuple[int, ...]]]:
+        # Family, opinion, model, and what it follows from beside bar and history.
+        for family in Family:
+            yield family, rules.opinion(family, row), rules.model(family), ()
+        learned = self._learned.opinion(window.symbol, rules, close_ns)
+        yield LEARNED, learned.opinion, learned.model, learned.causes
+        if self._currencies is not None:
+            windows = self._windows.by_symbol
+            yield VOTER, *self._currencies.opinion(windows, window.symbol, rules, close_ns), ()
+
     def _vote(
         self,
         window: SymbolWindow,
@@ -197,7 +213,7 @@ class TechnicalAgent(Agent):
         self,
         fact: Vote | TrailingStop | ComponentScores,
         close_ns: int,
-        causes: tuple[int, int],
+        causes: tuple[int, ...],
         ordinal: str = "",
     ) -> Draft:
         return Draft(

@@ -13,13 +13,16 @@ from models.learning.weighing import WeighingTerms, unjudged
 VOTERS: Final[dict[str, str]] = {
     "technical.trend": "technical",
     "technical.reversion": "technical",
+    "technical.learned": "technical",
     "technical.currency_strength": "technical",
     "sentiment": "sentiment",
 }
 """Voter to the agent that posts its votes; the order is the order of summation everywhere."""
 
-LEARNED: Final[frozenset[str]] = frozenset()
-"""Voters whose probability a trained model gives; in SAFE they weigh nothing and count nowhere."""
+LEARNED: Final[frozenset[str]] = frozenset({"technical.learned"})
+"""Voters whose probability a trained model gives; in SAFE they weigh nothing and count nowhere.
+They weigh nothing either before their first outcome: until a model has been promoted they abstain,
+and the others share the weight as if they were not there."""
 
 CONSTANT: Final = "constant"
 """The expert who always says 0.5; it has a weight like a voter, and no votes."""
@@ -56,8 +59,13 @@ def weighing_terms(settings: Settings) -> WeighingTerms:
     )
 
 
+def latecomers(voters: tuple[str, ...]) -> frozenset[int]:
+    """Return the places of the voters who weigh nothing before their first outcome."""
+    return frozenset(place for place, voter in enumerate(voters) if voter in LEARNED)
+
+
 def first_weights(settings: Settings) -> dict[str, float]:
     """Return what everybody weighs before the first outcome, the constant expert included."""
     live = live_voters(settings)
-    weights = unjudged(len(live), weighing_terms(settings)).weights
+    weights = unjudged(len(live), weighing_terms(settings), latecomers(live)).weights
     return dict(zip((*live, CONSTANT), weights, strict=True))

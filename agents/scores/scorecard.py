@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.known import InForce, known
-from agents.voters import VOTERS, live_voters, voters_of, weighing_terms
+from agents.voters import VOTERS, latecomers, live_voters, voters_of, weighing_terms
 from blackboard.entry import Entry
 from blackboard.facts import Bar, Calibration, Vote
 from config.agents import Mode
@@ -79,7 +79,7 @@ class Scorecard:
         self.shadow = voters_of(settings, Mode.SHADOW)
         """Voters that are scored and weigh nothing."""
         self._terms = weighing_terms(settings)
-        self._weighing = unjudged(len(self.live), self._terms)
+        self._weighing = unjudged(len(self.live), self._terms, latecomers(self.live))
         self.close_ns = 0
         """Newest close of any symbol."""
         self.bar_seq = 0

@@ -53,10 +53,24 @@ class Weighing(NamedTuple):
         return (*heard, 1.0 - math.fsum(heard))
 
 
-def unjudged(voters: int, terms: WeighingTerms) -> Weighing:
-    """Return the weighing before the first outcome."""
+def unjudged(
+    voters: int, terms: WeighingTerms, latecomers: frozenset[int] = frozenset()
+) -> Weighing:
+    """Return the weighing before the first outcome.
+
+    Parameters
+    ----------
+    voters : int
+        How many there are beside the constant expert.
+    terms : WeighingTerms
+        See there.
+    latecomers : frozenset of int
+        Places of those who weigh nothing before their first outcome, and then join by `judge`.
+    """
     prior = terms.hearing_prior
-    return Weighing(equal_weights(voters + 1), (math.log(prior / (1.0 - prior)),) * voters)
+    equal = iter(equal_weights(voters + 1 - len(latecomers)))
+    hedged = tuple(0.0 if each in latecomers else next(equal) for each in range(voters + 1))
+    return Weighing(hedged, (math.log(prior / (1.0 - prior)),) * voters)
 
 
 def judge(
@@ -78,7 +92,11 @@ def judge(
         Overlapping outcomes share what is one outcome's worth of luck.
     terms : WeighingTerms
         See there.
+
+    Who has weighed nothing so far joins with an equal share, which the others give up in
+    proportion; it is as if everybody had waited for the latecomer.
     """
+    weighing = weighing._replace(hedged=_joined(weighing.hedged, (*excess, 0.0)))
     scaled = [
         None if each is None else counts * each
         for each, counts in zip(excess, evidence, strict=True)
@@ -92,6 +110,17 @@ def judge(
     )
     share = 1.0 - (1.0 - terms.share) ** max(judged)
     return Weighing(hedge(weighing.hedged, (*scaled, 0.0), terms.rate, share), log_odds)
+
+
+def _joined(hedged: tuple[float, ...], excess: Sequence[float | None]) -> tuple[float, ...]:
+    for place, loss in enumerate(excess):
+        if loss is not None and hedged[place] == 0.0:
+            share = 1.0 / (1 + sum(weight > 0.0 for weight in hedged))
+            hedged = tuple(
+                share if other == place else (1.0 - share) * weight
+                for other, weight in enumerate(hedged)
+            )
+    return hedged
 
 
 def _bounded(log_odds: float) -> float:

@@ -125,25 +125,29 @@ class WeekRules:
 
     def opinion_of(self, readings: tuple[Reading, ...], fit: Calibration, row: int) -> Opinion:
         """Return what readings and their calibration say at a row."""
-        close, atr = float(self._rules.window.close[row]), float(self._rules.columns.atr[row])
-        distance = self.settings.barrier_atr * atr
-        if not distance > 0.0:
-            reason = "warm-up: no average true range" if np.isnan(atr) else "no price movement"
-            return _abstention(reason, close, FALLBACK_BARRIER_FRAC * close, ())
         score = score_of(readings)
         reason = self.why_silent(fit) or ("" if score else "no reading speaks")
-        if reason:
-            return _abstention(reason, close, distance, readings)
+        silent = self.abstention(row, reason, readings)
+        if silent.reason:
+            return silent
         probability_up = fit.probability_up(score)
-        return Opinion(
-            probability_up,
-            False,
-            _loudest(readings),
-            close,
-            distance,
-            readings,
-            *_agreement(readings, probability_up - _IGNORANCE),
+        agreement, confluence = _agreement(readings, probability_up - _IGNORANCE)
+        return silent._replace(
+            probability_up=probability_up,
+            abstains=False,
+            reason=_loudest(readings),
+            agreement=agreement,
+            confluence=confluence,
         )
+
+    def abstention(self, row: int, reason: str, readings: tuple[Reading, ...] = ()) -> Opinion:
+        """Return an abstention at a row; where there is no range it gives that as its reason."""
+        close, atr = float(self._rules.window.close[row]), float(self._rules.columns.atr[row])
+        distance = self.settings.barrier_atr * atr
+        if distance > 0.0:
+            return Opinion(_IGNORANCE, True, reason, close, distance, readings)
+        reason = "warm-up: no average true range" if np.isnan(atr) else "no price movement"
+        return Opinion(_IGNORANCE, True, reason, close, FALLBACK_BARRIER_FRAC * close, ())
 
     def component_scores(self, row: int) -> tuple[ComponentScore, ...]:
         """Return the components as scored at a row; empty where it begins no trading day."""
@@ -192,12 +196,6 @@ def model_name(voter: str, settings: RuleSettings, fit: Calibration) -> str:
     """Return the name of a voter's model: a hash of its settings and coefficients."""
     content = repr((voter, settings, fit.intercept, fit.slope))
     return f"rules/{hashlib.sha256(content.encode()).hexdigest()[:12]}"
-
-
-def _abstention(
-    reason: str, close: float, distance: float, readings: tuple[Reading, ...]
-) -> Opinion:
-    return Opinion(_IGNORANCE, True, reason, close, distance, readings)
 
 
 def _agreement(readings: tuple[Reading, ...], lean: float) -> tuple[float, float]:

@@ -63,6 +63,24 @@ def test_pool_is_the_weighted_mean_with_the_constant_expert() -> None:
     assert arbitration.pool(ballot) == pytest.approx(0.57)
 
 
+def test_silent_voter_without_weight_changes_no_bit() -> None:
+    """A voter of weight 0 who abstains leaves the ruling as it is without it; it only answers."""
+    rng = np.random.default_rng(1)
+    for _ in range(50):
+        said, weights = rng.uniform(0.3, 0.7, 3), rng.uniform(0.0, 0.3, 3)
+        alone = rule(a_ballot(*said, weights=weights, constant_weight=0.4))
+
+        beside = rule(
+            a_ballot(
+                *said[:2], None, said[2], weights=np.insert(weights, 2, 0.0), constant_weight=0.4
+            )
+        )
+
+        assert beside[:4] == alone[:4]
+        assert np.array_equal(beside.values[1:], alone.values[1:])
+        assert beside.values[0] == alone.values[0] + 1.0
+
+
 def test_abstainers_leave_their_weight_to_the_others() -> None:
     """Without the second voter 0.5 and 0.2 renormalise: (0.5·0.7 + 0.2·0.5) / 0.7 = 0.642857."""
     ballot = a_ballot(0.7, None, weights=np.array([0.5, 0.3]), constant_weight=0.2)

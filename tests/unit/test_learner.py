@@ -37,6 +37,7 @@ from tests.stage import Stage, bar_drafts, vote_draft
 
 SYMBOL = "EURUSD"
 TREND, REVERSION, NEWS = "technical.trend", "technical.reversion", "sentiment"
+MODELS = "technical.learned"
 GRID_ROWS = 16
 
 
@@ -81,13 +82,13 @@ def weights_of(fact: VoterWeights) -> dict[str, float]:
 
 
 def test_the_first_close_brings_equal_weights() -> None:
-    """Three voters begin with four fifths of a quarter; the constant expert has the rest."""
+    """Rules and news begin with four fifths of a quarter, models with nothing."""
     stage = a_stage()
 
     now_ns = play(stage, flat_bars(1.1), {})
 
     (entry,) = stage.entries(VoterWeights)
-    expected = {TREND: 0.2, REVERSION: 0.2, NEWS: 0.2, "constant": 0.4}  # 0.8 of 1 / 4
+    expected = {TREND: 0.2, REVERSION: 0.2, MODELS: 0.0, NEWS: 0.2, "constant": 0.4}  # 0.8 of 1 / 4
     assert weights_of(entry.fact) == pytest.approx(expected)
     assert not any(each.is_proven or each.outcomes for each in entry.fact.weights)
     assert (entry.ts_event_ns, entry.fact.effective_from_ns) == (now_ns, now_ns + M15_NS)
@@ -109,8 +110,9 @@ def test_weights_follow_the_votes_that_were_settled() -> None:
     play(stage, bars, votes)
 
     terms = weighing_terms(Settings())
-    excess = (brier(0.6, 1.0) - 0.25, brier(0.3, 1.0) - 0.25, None)  # the barrier is 1.101
-    expected = judge(unjudged(3, terms), excess, (1.0,) * 3, terms).weights
+    # The barrier is 1.101; the models are the third, and have said nothing.
+    excess = (brier(0.6, 1.0) - 0.25, brier(0.3, 1.0) - 0.25, None, None)
+    expected = judge(unjudged(4, terms, frozenset({2})), excess, (1.0,) * 4, terms).weights
     entry = stage.entries(VoterWeights)[-1]
     assert tuple(weights_of(entry.fact).values()) == pytest.approx(expected)
     assert bar_open_ns(entry.ts_event_ns, 4 * HOUR_NS) == entry.ts_event_ns
@@ -214,7 +216,7 @@ def test_a_shadow_learner_judges_and_changes_nothing() -> None:
     play(stage, stage_bars, votes)
 
     last = stage.facts(VoterWeights)[-1]
-    assert sorted(weights_of(last).values()) == pytest.approx([0.2, 0.2, 0.2, 0.4])
+    assert sorted(weights_of(last).values()) == pytest.approx([0.0, 0.2, 0.2, 0.2, 0.4])
     assert any(each.outcomes for each in last.weights)
     assert stage.facts(Calibration) == []
 

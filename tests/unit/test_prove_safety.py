@@ -132,6 +132,7 @@ BOUNDS_OF_WORK = {
     "agents.technical.calibration_rows_min",
     "agents.technical.component_weight_min",
     "agents.technical.skill_errors_min",
+    "agents.technical.signal_score_min",
     "agents.lstm_vol.fit_rows_min",
     "agents.sentiment.calendar_refresh_min",
     "agents.sentiment.headline_half_life_min",
@@ -140,6 +141,14 @@ BOUNDS_OF_WORK = {
     "agents.learner.calibration_outcomes_min",
     "agents.learner.proof_outcomes_min",
     "agents.learner.outcomes_per_voter_max",
+    "agents.learner.direction_signals_min",
+    "agents.learner.leak_auc_max",
+    "agents.learner.gates.deflated_sharpe_min",
+    "agents.learner.gates.overfitting_max",
+    "agents.learner.gates.shadow_days_min",
+    "agents.learner.gates.shadow_outcomes_min",
+    "agents.learner.gates.spa_p_max",
+    "agents.learner.gates.trades_min",
 }
 """Settings named like limits that refuse no order: how much is read, kept, asked for at once or
 needed for an opinion; the simulated broker's own; minutes that are an interval."""

@@ -28,7 +28,7 @@ SETTINGS = Settings(
 HISTORY_ROWS = 1920
 BARS = random_bars(HISTORY_ROWS + 300, seed=5)
 """Four weeks of history, which end with the week, and what follows."""
-VOTERS = ("technical.trend", "technical.reversion")
+VOTERS = ("technical.trend", "technical.reversion", "technical.learned")
 
 
 def entry(
@@ -143,11 +143,11 @@ def test_bars_wait_for_the_history() -> None:
     answered = agent.step(now_ns, Inbox((), (answer(asked(waiting)),)))
 
     assert not waiting.drafts
-    assert len(answered.drafts) == 4  # two votes, levels, and the record of the night before
+    assert len(answered.drafts) == 5  # three votes, levels, and the record of the night before
 
 
-def test_every_close_gets_both_votes_and_the_levels() -> None:
-    """Two voters, abstentions included, and one TrailingStop, all keyed by the close."""
+def test_every_close_gets_all_votes_and_the_levels() -> None:
+    """Three voters, abstentions included, and one TrailingStop, all keyed by the close."""
     drafts = step_at(running(), HISTORY_ROWS)
 
     votes = [draft for draft in drafts if isinstance(draft.fact, Vote)]
@@ -162,13 +162,15 @@ def test_every_close_gets_both_votes_and_the_levels() -> None:
         assert isinstance(draft.fact, Vote)
         assert draft.fact.reference_price == BARS["close"][HISTORY_ROWS]
         assert draft.fact.horizon_bars == 32
+    for draft in votes[:2]:
+        assert isinstance(draft.fact, Vote)
         assert draft.fact.model.startswith("rules/")
         assert len(draft.fact.evidence) in (9, 18)  # three or six readings on three timeframes
 
 
 def test_barrier_is_a_multiple_of_the_range_in_the_levels() -> None:
     """Votes and levels of one close stand on one average true range."""
-    trend, _, _, stop = (draft.fact for draft in step_at(running(), HISTORY_ROWS))
+    trend, *_, stop = (draft.fact for draft in step_at(running(), HISTORY_ROWS))
 
     assert isinstance(trend, Vote)
     assert isinstance(stop, TrailingStop)
@@ -251,7 +253,7 @@ def test_an_old_close_is_not_answered() -> None:
     agent.see(bar(HISTORY_ROWS))
     limit_ns = close_ns(HISTORY_ROWS) + 2 * M15_NS
 
-    assert len(agent.step(limit_ns, Inbox()).drafts) == 4
+    assert len(agent.step(limit_ns, Inbox()).drafts) == 5
     assert not agent.step(limit_ns + 1, Inbox()).drafts
 
 
@@ -285,7 +287,7 @@ def test_one_batch_equals_bar_by_bar(monkeypatch: pytest.MonkeyPatch) -> None:
         single += drafts
         single_agent.step(close_ns(row), Inbox(posted(drafts)))
 
-    assert len(single) == 603  # two votes and levels each, three nights
+    assert len(single) == 803  # three votes and levels each, three nights
     assert batch == single
 
 

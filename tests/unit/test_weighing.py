@@ -53,3 +53,25 @@ def test_no_record_is_beyond_repair() -> None:
     after = Weighing((0.5, 0.5), (-LOG_ODDS_MAX,))
 
     assert judge(after, (0.75,), (1.0,), TERMS).log_odds == (-LOG_ODDS_MAX,)
+
+
+def test_latecomer_weighs_nothing_and_takes_nothing() -> None:
+    """Until its first outcome the others weigh, to the bit, what they weigh without it."""
+    alone, beside = unjudged(2, TERMS), unjudged(3, TERMS, frozenset({1}))
+    for first, second in ((0.1, -0.2), (-0.3, None), (None, 0.15)):
+        alone = judge(alone, (first, second), (1.0, 0.5), TERMS)
+        beside = judge(beside, (first, None, second), (1.0, 1.0, 0.5), TERMS)
+
+    assert beside.weights[1] == 0.0
+    assert (beside.weights[0], *beside.weights[2:]) == alone.weights
+
+
+def test_latecomer_joins_with_an_equal_share_by_hand() -> None:
+    """At its first outcome it gets a third of two experts' weight, and is judged at once."""
+    terms = TERMS._replace(share=0.0)
+
+    after = judge(unjudged(2, terms, frozenset({1})), (None, math.log(2.0)), (1.0, 1.0), terms)
+
+    # A third each. It competes with the constant alone: 2/3 of weight, 1/2 against 1.
+    assert after.hedged == pytest.approx((1.0 / 3.0, 2.0 / 9.0, 4.0 / 9.0))
+    assert math.fsum(after.weights) == 1.0

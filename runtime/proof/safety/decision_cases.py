@@ -6,7 +6,7 @@ from math import expm1, log
 from typing import Final
 
 from agents.supervisor import SupervisorAgent
-from agents.voters import CONSTANT, first_weights, live_voters
+from agents.voters import CONSTANT, LEARNED, first_weights, live_voters
 from blackboard.facts import (
     ACCOUNT,
     Decision,
@@ -45,7 +45,8 @@ class DecisionScene(Scene):
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings, (SupervisorAgent,), NOON_NS)
-        self.voters = live_voters(settings)
+        # Without an outcome the models weigh nothing, so nothing can be decided by them.
+        self.voters = tuple(each for each in live_voters(settings) if each not in LEARNED)
         self.say(a_coverage(), a_reconciled(), a_spec(_ENTERED))
         self.settle()
 
