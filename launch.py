@@ -22,6 +22,7 @@ from runtime.commands import (  # noqa: E402
     ablation,
     backtest,
     configuration,
+    data,
     doctor,
     explain,
     kill_switch,
@@ -61,6 +62,7 @@ for _group in (
 ):
     _group.mount(app)
 app.add_typer(configuration.app, name="config")
+app.add_typer(data.app, name="data")
 app.add_typer(terminal.app, name="terminal")
 
 

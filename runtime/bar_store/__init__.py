@@ -1,0 +1,1 @@
+"""Bars kept on this machine: the folder they lie in, and how they are fetched into it."""

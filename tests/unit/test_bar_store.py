@@ -1,0 +1,178 @@
+"""Bars kept on this machine: fetched once, without holes, and read back as they were."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from agents.requests import BarsRead, ReadBars
+from blackboard.errors import TerminalUnavailable
+from blackboard.facts.market import Timeframe
+from models.market.bars import BAR_DTYPE, BarArray
+from models.market.sessions import DAY_NS, MINUTE_NS
+from runtime.bar_store import download as downloading
+from runtime.bar_store.download import Span, download, missing_spans
+from runtime.bar_store.store import BarStore, gaps_of, problems_of
+from tests.bar_writers import some_bars
+from tests.command_line import MONDAY_NS, CommandLine
+
+M1 = Timeframe.M1
+
+
+def bars(from_ns: int, count: int) -> BarArray:
+    """Return minutes of the open market."""
+    columns = some_bars(from_ns, count)
+    made = np.zeros(count, dtype=BAR_DTYPE)
+    made["close_ns"] = columns.pop("time") + MINUTE_NS
+    for name, column in columns.items():
+        made[name] = column
+    return made
+
+
+class Terminal:
+    """Answers with what it has, and notes what it was asked; fails after so many parts."""
+
+    def __init__(self, has: BarArray, fails_after: int = 1000) -> None:
+        self.has = has
+        self.asked: list[ReadBars] = []
+        self._fails_after = fails_after
+
+    def __call__(self, request: ReadBars) -> BarsRead:
+        """Answer one part."""
+        if len(self.asked) == self._fails_after:
+            raise TerminalUnavailable("gone")
+        self.asked.append(request)
+        opens_ns = self.has["close_ns"] - MINUTE_NS
+        is_inside = (opens_ns >= request.from_ns) & (self.has["close_ns"] <= request.until_ns)
+        return BarsRead(request=request, bars=self.has[is_inside], source="terminal")
+
+
+def fetch(store: BarStore, terminal: Terminal, span: Span) -> int:
+    """Fetch a span of EURUSD; return how many bars are new."""
+    return download(store, terminal, "EURUSD", M1, span, lambda symbol: None).added
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> BarStore:
+    """Return an empty store that fetches 100 bars a part."""
+    monkeypatch.setattr(downloading, "PART_BARS", 100)
+    return BarStore(tmp_path / "data")
+
+
+def test_what_was_kept_is_read_back_bit_for_bit(store: BarStore) -> None:
+    """Also across the end of a year, where one file ends and the next begins."""
+    new_year_ns = MONDAY_NS + 364 * DAY_NS  # 2018-12-31 22:00 UTC
+    given = bars(new_year_ns, 300)
+
+    assert store.add("EURUSD", M1, given) == 300
+
+    held = store.held("EURUSD", M1)
+    assert [path.name for path in store.files("EURUSD", M1)] == [
+        "EURUSD_M1_2018.parquet",
+        "EURUSD_M1_2019.parquet",
+    ]
+    assert held.open_ns.tolist() == (given["close_ns"] - MINUTE_NS).tolist()
+    assert list(problems_of(store.files("EURUSD", M1), M1)) == []
+
+
+def test_a_second_download_asks_only_for_what_is_missing(store: BarStore) -> None:
+    """Before and after what is held; nothing is asked twice."""
+    terminal = Terminal(bars(MONDAY_NS, 1000))
+    middle = Span(MONDAY_NS + 300 * MINUTE_NS, MONDAY_NS + 600 * MINUTE_NS)
+    assert fetch(store, terminal, middle) == 300
+    terminal.asked.clear()
+
+    assert fetch(store, terminal, Span(MONDAY_NS, MONDAY_NS + 1000 * MINUTE_NS)) == 700
+
+    asked = sorted((each.from_ns - MONDAY_NS) // MINUTE_NS for each in terminal.asked)
+    assert asked == [0, 100, 200, 600, 700, 800, 900]
+    assert fetch(store, terminal, Span(MONDAY_NS, MONDAY_NS + 1000 * MINUTE_NS)) == 0
+
+
+@pytest.mark.parametrize("parts", [1, 2, 3, 4])
+def test_a_download_that_was_cut_off_leaves_no_hole(store: BarStore, parts: int) -> None:
+    """Wherever it stops, the next one completes it."""
+    have = bars(MONDAY_NS, 900)
+    everything = Span(MONDAY_NS, MONDAY_NS + 900 * MINUTE_NS)
+    fetch(store, Terminal(have), Span(MONDAY_NS + 400 * MINUTE_NS, MONDAY_NS + 500 * MINUTE_NS))
+
+    with pytest.raises(TerminalUnavailable):
+        fetch(store, Terminal(have, fails_after=parts), everything)
+    assert gaps_of(store.held("EURUSD", M1), 1) == []
+    fetch(store, Terminal(have), everything)
+
+    assert len(store.held("EURUSD", M1).open_ns) == 900
+    assert missing_spans(store.held("EURUSD", M1), everything) == []
+
+
+def test_a_gap_is_told_with_its_length_and_a_weekend_is_none(store: BarStore) -> None:
+    """Missing are the bars that an open market owes."""
+    week = bars(MONDAY_NS, 5 * 1440 + 60)  # and an hour of the week after
+    store.add("EURUSD", M1, np.delete(week, slice(2000, 2090)))
+
+    (gap,) = gaps_of(store.held("EURUSD", M1), 60)
+
+    assert gap.bars == 90
+    assert gap.from_ns == int(week["close_ns"][1999]) - MINUTE_NS
+    assert gap.until_ns == int(week["close_ns"][2090]) - MINUTE_NS
+
+
+def test_a_bar_that_is_held_stays_as_it_is(store: BarStore) -> None:
+    """What a terminal says later of a closed bar changes nothing."""
+    first = bars(MONDAY_NS, 10)
+    store.add("EURUSD", M1, first)
+    later = first.copy()
+    later["close"] += 1.0
+    later["high"] += 1.0
+
+    assert store.add("EURUSD", M1, later) == 0
+    assert list(problems_of(store.files("EURUSD", M1), M1)) == []
+
+
+def test_the_verbs_fetch_list_verify_and_the_bars_can_be_traded(quorum: CommandLine) -> None:
+    """From the synthetic market into the folder that --history takes."""
+    span = ("--symbols", "EURUSD", "--from", "2025-02-23", "--json")
+    (fetched,) = json.loads(quorum("data", "download", *span).out)
+    assert fetched["symbol"] == "EURUSD"
+    assert fetched["added"] > 5000
+    assert json.loads(quorum("data", "download", *span).out)[0]["added"] == 0
+
+    (line,) = json.loads(quorum("data", "list", "--json").out)
+    assert (line["symbol"], line["timeframe"], line["bars"]) == ("EURUSD", "M1", fetched["added"])
+    assert line["gaps"] == 0
+    assert quorum("data", "verify").code == 0
+
+
+def test_verify_names_what_is_wrong(quorum: CommandLine) -> None:
+    """A damaged file, and a price that cannot be; the exit code says so too."""
+    store = BarStore(quorum.home / "data")
+    wrong = bars(MONDAY_NS, 100)
+    wrong["high"][7] = 0.5
+    store.add("EURUSD", M1, wrong)
+    (quorum.home / "data" / "USDJPY_M1_2018.parquet").write_bytes(b"PAR1 and nothing else")
+
+    said = quorum("data", "verify", "--json")
+
+    assert said.code == 4
+    problems = {line["symbol"]: line["problems"] for line in json.loads(said.out)}
+    assert "row 8 (2018-01-01T22:07:00Z): high must be the highest price" in problems["EURUSD"][0]
+    assert "no readable Parquet" in problems["USDJPY"][0]
+
+
+def test_without_bars_the_list_says_how_to_fetch_some(quorum: CommandLine) -> None:
+    """And a span that ends before it begins is refused with both moments."""
+    assert "data download" in quorum("data", "list").out
+
+    said = quorum("data", "download", "--from", "2026-01-01", "--to", "2025-01-01")
+
+    assert said.code == 3
+    assert "--from must lie before" in said.error
+
+
+@pytest.fixture
+def quorum(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> CommandLine:
+    """Return the command line."""
+    return CommandLine(tmp_path / "var", monkeypatch, capsys)
