@@ -14,11 +14,14 @@ from agents.technical import rule_settings
 from blackboard.entry import Entry
 from blackboard.facts import AnyFact, ModelFailed, ModelPromoted, Timeframe, Vote
 from config.settings import Settings
+from models.learning.candidate import Candidate
+from models.market.sessions import HOUR_NS
+from models.opinion import direction_training
 from models.opinion.direction import NO_SKILL, Answer
-from models.opinion.direction_rows import Inputs
+from models.opinion.direction_rows import DirectionRows, DirectionTerms, Inputs, inputs_of
 from models.opinion.meta_label import ensemble_scores, signal_sides
 from models.opinion.rules import WeekRules
-from tests.random_bars import random_bars
+from tests.random_bars import M15_NS, SUNDAY_OPEN_NS, random_bars
 
 SETTINGS = Settings()
 RULES = rule_settings(SETTINGS.timeframe, SETTINGS.agents.technical)
@@ -199,3 +202,43 @@ def test_close_that_was_answered_stays_with_its_model(desk: Desk, sides: np.ndar
 
     assert desk.at(row).model == "none"
     assert desk.at(row_of(sides, -1.0)).model == "rf/a"
+
+
+def test_a_trained_model_is_read_and_heard(
+    rules: WeekRules, sides: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From rows of this market to files, to a promotion, to a vote that names the version."""
+    rows = np.arange(1_300, 1_900)
+    inputs = inputs_of(rules.window, "EURUSD", M15_NS, rows, np.ones(len(rows)))
+    chance = 1.0 / (1.0 + np.exp(-2.0 * inputs.features[:, 3]))
+    close_ns = SUNDAY_OPEN_NS + 5 * HOUR_NS * np.arange(len(rows))
+    judged = DirectionRows(
+        inputs,
+        close_ns,
+        close_ns + HOUR_NS,
+        (np.random.default_rng(1).uniform(size=len(rows)) < chance).astype(np.float64),
+        np.ones(len(rows)),
+    )
+    monkeypatch.setattr(direction_training, "direction_rows", lambda *_: judged)
+    terms = DirectionTerms(RULES, SETTINGS.agents.technical.signal_score_min, 300, 1.0)
+    candidate = direction_training.train_direction("logistic", {}, M15_NS, terms, 1, {})
+    assert isinstance(candidate, Candidate)
+    desk = Desk(rules)
+    desk.see(
+        ModelPromoted(scope="logistic", version="logistic/1", content_hash="h", effective_from_ns=1)
+    )
+    outbox = Outbox()
+    desk.voter.act(outbox)
+    (asked,) = [each for each in outbox.requests if isinstance(each, ReadModel)]
+    row = 1_300 + row_of(sides[1_300:1_700], 1.0)  # one that it has learned from
+
+    waiting = desk.voter.is_ready(int(BARS["close_ns"][row]))
+    desk.voter.hear(ModelRead(request=asked, files=tuple(candidate.files.items())))
+    said = desk.at(row)
+
+    assert asked.feature_schema == candidate.feature_schema
+    assert not waiting
+    assert said.model == "logistic/1"
+    assert not said.opinion.abstains
+    assert said.opinion.reason.startswith("up is right: logistic 0.")
+    assert said.opinion.probability_up != 0.5

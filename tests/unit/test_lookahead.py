@@ -39,6 +39,7 @@ def test_no_opinion_knows_its_future() -> None:
     assert set(verdict.voters) == {
         "technical.trend",
         "technical.reversion",
+        "technical.learned",
         "technical.currency_strength",
         "technical",
         "lstm_vol",
