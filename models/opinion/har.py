@@ -18,18 +18,19 @@ from models.learning.candidate import Candidate, ForecastEvidence, Trial, Untrai
 from models.market.bars import BarArray
 from models.market.seasonality import Seasonality
 from models.market.sessions import DAY_NS
+from models.opinion.conformal import TABLE_SIZE
 from models.opinion.volatility import (
     HAR_WINDOWS_BARS,
     HarFit,
     Unfitted,
     VolatilityFilter,
     VolatilityModel,
-    ewma,
     fit_volatility,
     forward_sums,
     parkinson_variance,
     qlike,
 )
+from models.opinion.volatility_baselines import ewma, levelled
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -82,18 +83,18 @@ def train_har(
     """
     served = load_har(champion) if champion else {}
     models: dict[str, VolatilityModel] = {}
-    judged: list[_Judged] = []
+    judged: list[Judged] = []
     for symbol in sorted(bars):
         rows = bars[symbol]
-        split = _split_row(rows["close_ns"], max(terms.horizons_bars))
-        fitted = _fit(rows[:split], length_ns, terms)
+        split = split_row(rows["close_ns"], max(terms.horizons_bars))
+        fitted = fit_rows(rows[:split], length_ns, terms)
         if isinstance(fitted, Unfitted):
             return Untrained(f"{symbol}: {fitted.reason}", fitted.have, fitted.need)
         models[symbol] = fitted
         judged.append(_judge(rows, split, fitted, served.get(symbol), min(terms.horizons_bars)))
     if not models:
         return Untrained("no symbols", 0, 1)
-    evidence = _joined(judged)
+    evidence = joined(judged)
     until_ns = max(each.trained_until_ns for each in judged)
     score = -float(np.mean(evidence.loss)) if len(evidence.loss) else 0.0
     parameters = json.dumps({"windows_bars": HAR_WINDOWS_BARS}, sort_keys=True)
@@ -116,7 +117,7 @@ def load_har(files: Mapping[str, bytes]) -> dict[str, VolatilityModel]:
     """
     try:
         read = json.loads(files[FILE])
-        models = {symbol: _model_of(values) for symbol, values in read.items()}
+        models = {symbol: model_of(values) for symbol, values in read.items()}
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{FILE} is no volatility model: {error!r}") from error
     if not models:
@@ -133,7 +134,9 @@ def hash_of_bars(bars: Mapping[str, BarArray]) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class _Judged:
+class Judged:
+    """One symbol's part of the evidence."""
+
     close_ns: IntArray
     settled_ns: IntArray
     loss: FloatArray
@@ -143,15 +146,17 @@ class _Judged:
     trained_until_ns: int
 
 
-def _split_row(close_ns: IntArray, horizon_bars: int) -> int:
+def split_row(close_ns: IntArray, purge_bars: int) -> int:
+    """Return how many rows training may see: all before the judged days, less the purge."""
     if not len(close_ns):
         return 0
     judged_ns = int(JUDGED_DAYS / WEEK_SHARE) * DAY_NS
     first_judged = int(np.searchsorted(close_ns, int(close_ns[-1]) - judged_ns))
-    return max(first_judged - horizon_bars, 0)
+    return max(first_judged - purge_bars, 0)
 
 
-def _fit(rows: BarArray, length_ns: int, terms: HarTerms) -> VolatilityModel | Unfitted:
+def fit_rows(rows: BarArray, length_ns: int, terms: HarTerms) -> VolatilityModel | Unfitted:
+    """Fit season and regressions on every one of the rows."""
     return fit_volatility(
         np.ascontiguousarray(rows["close_ns"]),
         parkinson_variance(rows["high"], rows["low"]),
@@ -163,50 +168,56 @@ def _fit(rows: BarArray, length_ns: int, terms: HarTerms) -> VolatilityModel | U
     )
 
 
-def _judge(
+def judge(
     rows: BarArray,
     split: int,
-    model: VolatilityModel,
-    served: VolatilityModel | None,
+    variance: FloatArray,
     horizon_bars: int,
-) -> _Judged:
+    forecasts: tuple[FloatArray, FloatArray, FloatArray],
+) -> Judged:
+    """Hold forecasts against the outcomes of the rows that training never saw.
+
+    Parameters
+    ----------
+    rows : BarArray
+        All bars of the symbol.
+    split : int
+        Rows that training saw; the purge follows them.
+    variance : ndarray of shape (n_rows,), float64
+        Of each bar, > 0: what is forecast.
+    horizon_bars : int
+        Bars ahead.
+    forecasts : three ndarrays of shape (n_rows,), float64
+        Variance over the horizon as candidate, baseline and incumbent forecast it.
+    """
     close_ns = np.ascontiguousarray(rows["close_ns"])
-    variance = parkinson_variance(rows["high"], rows["low"])
-    floored = np.maximum(variance, model.variance_floor)
-    realised = forward_sums(floored, horizon_bars)
+    realised = forward_sums(variance, horizon_bars)
     kept = slice(split + horizon_bars, len(rows) - horizon_bars)
-    own = _forecast(model, close_ns, variance, horizon_bars)
-    factors = model.seasonality.at(close_ns)
-    moving = ewma(floored / factors) * forward_sums(factors, horizon_bars)
-    fitted = slice(HAR_WINDOWS_BARS[-1], split - horizon_bars)
-    moving *= np.mean(realised[fitted]) / np.mean(moving[fitted])
-    baseline = qlike(realised[kept], moving[kept])
-    champion = baseline
-    if served is not None:
-        champion = qlike(realised[kept], _forecast(served, close_ns, variance, horizon_bars)[kept])
-    return _Judged(
+    loss, baseline, incumbent = (qlike(realised[kept], each[kept]) for each in forecasts)
+    return Judged(
         close_ns=close_ns[kept],
         settled_ns=close_ns[horizon_bars:][kept],
-        loss=qlike(realised[kept], own[kept]),
+        loss=loss,
         baseline_loss=baseline,
-        champion_loss=champion,
+        champion_loss=incumbent,
         train_rows=split,
         trained_until_ns=int(close_ns[split - 1]),
     )
 
 
-def _forecast(
-    model: VolatilityModel, close_ns: IntArray, variance: FloatArray, horizon_bars: int
-) -> FloatArray:
+def forecast_rows(model: VolatilityModel, rows: BarArray, horizon_bars: int) -> FloatArray:
+    """Return the model's forecast variance over the horizon, shape (n_rows,); row t uses ≤ t."""
     filtered = VolatilityFilter(model)
-    filtered.extend(close_ns, variance)
+    variance = parkinson_variance(rows["high"], rows["low"])
+    filtered.extend(np.ascontiguousarray(rows["close_ns"]), variance)
     fit = next(fit for fit in model.fits if fit.horizon_bars == horizon_bars)
-    sigma = filtered.columns(fit, len(close_ns)).sigma_frac
+    sigma = filtered.columns(fit, len(rows)).sigma_frac
     forecast: FloatArray = sigma * sigma
     return forecast
 
 
-def _joined(judged: list[_Judged]) -> ForecastEvidence:
+def joined(judged: list[Judged]) -> ForecastEvidence:
+    """Return the evidence of all symbols."""
     return ForecastEvidence(
         close_ns=np.concatenate([each.close_ns for each in judged]),
         settled_ns=np.concatenate([each.settled_ns for each in judged]),
@@ -216,19 +227,39 @@ def _joined(judged: list[_Judged]) -> ForecastEvidence:
     )
 
 
+def _judge(
+    rows: BarArray,
+    split: int,
+    model: VolatilityModel,
+    served: VolatilityModel | None,
+    horizon_bars: int,
+) -> Judged:
+    variance = np.maximum(parkinson_variance(rows["high"], rows["low"]), model.variance_floor)
+    factors = model.seasonality.at(np.ascontiguousarray(rows["close_ns"]))
+    fitted = slice(HAR_WINDOWS_BARS[-1], split - horizon_bars)
+    realised = forward_sums(variance, horizon_bars)
+    moving = ewma(variance / factors) * forward_sums(factors, horizon_bars)
+    baseline = levelled(moving, realised, fitted)
+    own = forecast_rows(model, rows, horizon_bars)
+    incumbent = baseline if served is None else forecast_rows(served, rows, horizon_bars)
+    return judge(rows, split, variance, horizon_bars, (own, baseline, incumbent))
+
+
 def _encoded(models: Mapping[str, VolatilityModel]) -> bytes:
     return json.dumps(
-        {symbol: _values_of(model) for symbol, model in models.items()},
+        {symbol: values_of(model) for symbol, model in models.items()},
         sort_keys=True,
         allow_nan=False,
     ).encode()
 
 
-def _values_of(model: VolatilityModel) -> dict[str, Any]:
+def values_of(model: VolatilityModel) -> dict[str, Any]:
+    """Return a model as JSON can hold it; floats come back to the last bit."""
     return {
         "length_ns": model.seasonality.length_ns,
         "factors": model.seasonality.factors.tolist(),
         "variance_floor": model.variance_floor,
+        "coverage": model.coverage,
         "version": model.version,
         "fits": [
             {
@@ -237,8 +268,7 @@ def _values_of(model: VolatilityModel) -> dict[str, Any]:
                 "slopes": list(fit.slopes),
                 "smear": fit.smear,
                 "level": fit.level,
-                "band_low": fit.band_low,
-                "band_high": fit.band_high,
+                "errors": fit.errors.tolist(),
                 "ratio_limit": fit.ratio_limit,
             }
             for fit in model.fits
@@ -246,7 +276,8 @@ def _values_of(model: VolatilityModel) -> dict[str, Any]:
     }
 
 
-def _model_of(values: Mapping[str, Any]) -> VolatilityModel:
+def model_of(values: Mapping[str, Any]) -> VolatilityModel:
+    """Return the model of such values; ValueError if one is not finite or of the wrong shape."""
     factors = np.array(values["factors"], dtype=np.float64)
     seasonality = Seasonality(length_ns=int(values["length_ns"]), factors=factors)
     fits = tuple(
@@ -254,18 +285,22 @@ def _model_of(values: Mapping[str, Any]) -> VolatilityModel:
             **{name: float(fit[name]) for name in _SCALARS},
             horizon_bars=int(fit["horizon_bars"]),
             slopes=tuple(map(float, fit["slopes"])),
+            errors=np.array(fit["errors"], dtype=np.float64),
             ahead=seasonality.ahead(int(fit["horizon_bars"])),
         )
         for fit in values["fits"]
     )
-    numbers = [float(values["variance_floor"]), *factors]
+    coverage = float(values["coverage"])
+    numbers = [float(values["variance_floor"]), coverage, *factors]
     numbers += [getattr(fit, name) for fit in fits for name in _SCALARS]
-    numbers += [slope for fit in fits for slope in fit.slopes]
+    numbers += [number for fit in fits for number in (*fit.slopes, *fit.errors)]
     if not fits or not np.isfinite(numbers).all():
         raise ValueError(f"{FILE} must hold finite numbers for at least one horizon")
+    if any(fit.errors.shape != (TABLE_SIZE,) for fit in fits):
+        raise ValueError(f"a table of errors must hold {TABLE_SIZE} quantiles")
     return VolatilityModel(
-        seasonality, float(values["variance_floor"]), fits, str(values["version"])
+        seasonality, float(values["variance_floor"]), fits, coverage, str(values["version"])
     )
 
 
-_SCALARS: Final = ("intercept", "smear", "level", "band_low", "band_high", "ratio_limit")
+_SCALARS: Final = ("intercept", "smear", "level", "ratio_limit")

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from models.market.seasonality import Seasonality, fit_seasonality, week_positions
 from models.market.sessions import DAY_NS
+from models.opinion.conformal import AdaptiveBand, error_table
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -34,7 +35,6 @@ RATIO_DAYS_MAX: Final = 60
 """Trailing days whose ratios set the limit of the veto."""
 ATR_SCALE_MIN: Final = 0.7
 ATR_SCALE_MAX: Final = 1.6
-EWMA_DECAY: Final = 0.94
 VARIANCE_MIN: Final = 1e-14
 """Least variance of a bar: a thousandth of a basis point, squared. Real ones are far above it."""
 _WARM_UP_BARS: Final = HAR_WINDOWS_BARS[-1] - 1
@@ -51,9 +51,8 @@ class HarFit:
     """mean(exp(residual)), which turns the forecast of a log into that of a mean."""
     level: float
     """Mean of exp(y) over the training rows: what the season alone would forecast."""
-    band_low: float
-    band_high: float
-    """Quantiles of ln(outcome / forecast) over the training rows, ≤ 0 and ≥ 0."""
+    errors: FloatArray
+    """`conformal.error_table` of ln(outcome / forecast) over the training rows."""
     ratio_limit: float
     """Quantile of the trailing ratios of forecast to season."""
     ahead: FloatArray
@@ -68,6 +67,8 @@ class VolatilityModel:
     variance_floor: float
     fits: tuple[HarFit, ...]
     """In the order of the horizons asked for."""
+    coverage: float
+    """Share of outcomes that the bands should hold, in (0, 1)."""
     version: str
     """Content hash: the same bars and settings give the same text."""
 
@@ -122,7 +123,6 @@ def fit_har(
     seasonality: Seasonality,
     horizon_bars: int,
     *,
-    coverage: float,
     veto_quantile: float,
 ) -> HarFit:
     """Fit one horizon on every row whose terms are full and whose outcome is among the rows.
@@ -137,8 +137,6 @@ def fit_har(
         Season that the factors came from.
     horizon_bars : int
         Bars ahead.
-    coverage : float
-        Share of outcomes that the band should hold, in (0, 1).
     veto_quantile : float
         Quantile of the trailing ratios that becomes their limit.
     """
@@ -153,8 +151,6 @@ def fit_har(
     residual = target - _linear(float(solution[0]), tuple(map(float, solution[1:])), rows)
     smear = float(np.mean(np.exp(residual)))
     level = float(np.mean(np.exp(target)))
-    tail = (1.0 - coverage) / 2.0
-    low, high = np.quantile(residual - np.log(smear), (tail, 1.0 - tail))
     trailing = terms[_WARM_UP_BARS:][-RATIO_DAYS_MAX * (DAY_NS // seasonality.length_ns) :]
     log_ratio = _linear(float(solution[0]), tuple(map(float, solution[1:])), trailing)
     return HarFit(
@@ -163,8 +159,7 @@ def fit_har(
         slopes=tuple(map(float, solution[1:])),
         smear=smear,
         level=level,
-        band_low=min(float(low), 0.0),
-        band_high=max(float(high), 0.0),
+        errors=error_table(residual - np.log(smear)),
         ratio_limit=float(np.quantile(np.exp(log_ratio) * (smear / level), veto_quantile)),
         ahead=seasonality.ahead(horizon_bars),
     )
@@ -192,7 +187,9 @@ def fit_volatility(
         Length of a bar.
     horizons_bars : tuple of int
         Horizons to fit.
-    coverage, veto_quantile : float
+    coverage : float
+        Share of outcomes that the bands should hold, in (0, 1).
+    veto_quantile : float
         See `fit_har`.
     rows_min : int
         Rows that the regression needs beyond its longest window and horizon.
@@ -215,12 +212,12 @@ def fit_volatility(
             terms,
             seasonality,
             horizon,
-            coverage=coverage,
             veto_quantile=veto_quantile,
         )
         for horizon in horizons_bars
     )
-    return VolatilityModel(seasonality, floor, fits, _version(seasonality, floor, fits))
+    version = f"har/{content_hash(seasonality, floor, fits)}"
+    return VolatilityModel(seasonality, floor, fits, coverage, version)
 
 
 class VolatilityFilter:
@@ -231,33 +228,66 @@ class VolatilityFilter:
 
     def __init__(self, model: VolatilityModel) -> None:
         self.model = model
-        self._sums: FloatArray = np.zeros(1)
+        self._x_sums: FloatArray = np.zeros(1)
+        self._variance_sums: FloatArray = np.zeros(1)
         self._positions: IntArray = np.empty(0, dtype=np.int64)
+        self._tracks = [_Track(fit, model.coverage) for fit in model.fits]
 
     def __len__(self) -> int:
         return len(self._positions)
 
     def extend(self, close_ns: IntArray, variance: FloatArray) -> None:
         """Take the bars that follow those taken so far."""
+        start = len(self)
         positions = week_positions(close_ns, self.model.seasonality.length_ns)
         floored = np.maximum(variance, self.model.variance_floor)
         x = floored / self.model.seasonality.factors[positions]
-        sums = np.cumsum(np.concatenate((self._sums[-1:], x)))
-        self._sums = np.concatenate((self._sums, sums[1:]))
+        self._x_sums = _carried_on(self._x_sums, x)
+        self._variance_sums = _carried_on(self._variance_sums, floored)
         self._positions = np.concatenate((self._positions, positions))
+        terms = _terms_of_sums(self._x_sums, start)
+        for place, track in enumerate(self._tracks):
+            log_ratio = har_log_ratio(track.fit, terms) + self.correction(place, terms, start)
+            track.extend(log_ratio, self._positions, self._variance_sums)
+
+    def correction(self, place: int, terms: FloatArray, start: int) -> FloatArray | float:
+        """Return what is added to a horizon's log forecast in the rows from `start` on."""
+        del place, terms, start
+        return 0.0
 
     def columns(self, fit: HarFit, rows: int) -> VolatilityColumns:
         """Return the forecasts of the newest `rows` bars for one of the model's horizons."""
         start = max(len(self) - rows, 0)
-        terms = _terms_of_sums(self._sums, start)
-        relative = np.exp(_linear(fit.intercept, fit.slopes, terms)) * fit.smear
+        track = next(track for track in self._tracks if track.fit is fit)
+        relative = track.relative[start:]
         sigma = np.sqrt(relative * fit.ahead[self._positions[start:]])
         return VolatilityColumns(
             sigma_frac=sigma,
-            sigma_low_frac=sigma * np.exp(0.5 * fit.band_low),
-            sigma_high_frac=sigma * np.exp(0.5 * fit.band_high),
+            sigma_low_frac=sigma * np.exp(0.5 * track.band.low[start:]),
+            sigma_high_frac=sigma * np.exp(0.5 * track.band.high[start:]),
             vol_ratio=relative / fit.level,
         )
+
+
+class _Track:
+    # One horizon's forecasts so far, and its band.
+
+    def __init__(self, fit: HarFit, coverage: float) -> None:
+        self.fit = fit
+        self.relative: FloatArray = np.empty(0)
+        self.band = AdaptiveBand(fit.errors, coverage, fit.horizon_bars)
+
+    def extend(self, log_ratio: FloatArray, positions: IntArray, variance_sums: FloatArray) -> None:
+        start, horizon = len(self.relative), self.fit.horizon_bars
+        self.relative = np.concatenate((self.relative, np.exp(log_ratio) * self.fit.smear))
+        errors = np.full(len(log_ratio), np.nan)
+        first = max(start, horizon)
+        if first < len(self.relative):
+            made = slice(first - horizon, len(self.relative) - horizon)
+            forecast = self.relative[made] * self.fit.ahead[positions[made]]
+            outcome = variance_sums[first + 1 :] - variance_sums[first + 1 - horizon : -horizon]
+            errors[first - start :] = np.log(outcome / forecast)
+        self.band.extend(errors)
 
 
 def atr_scale(vol_ratio: float) -> float:
@@ -282,22 +312,6 @@ def trailing_sums(values: FloatArray, window_bars: int) -> FloatArray:
     trailing = np.full(len(values), np.nan)
     trailing[window_bars - 1 :] = sums[window_bars:] - sums[:-window_bars]
     return trailing
-
-
-def ewma(values: FloatArray, decay: float = EWMA_DECAY) -> FloatArray:
-    """Return the exponentially weighted mean, shape (n_bars,), which starts at the first value."""
-    means = np.empty(len(values))
-    mean = float(values[0]) if len(values) else 0.0
-    for row, value in enumerate(values.tolist()):
-        mean = decay * mean + (1.0 - decay) * value
-        means[row] = mean
-    return means
-
-
-def atr_variance(high: FloatArray, low: FloatArray, window_bars: int = 14) -> FloatArray:
-    """Return the squared mean of ln H/L over a window, shape (n_bars,): what an ATR would say."""
-    mean = trailing_sums(_log_ratio(high, low), window_bars) / window_bars
-    return mean * mean
 
 
 def qlike(realised: FloatArray, forecast: FloatArray) -> FloatArray:
@@ -329,6 +343,22 @@ def _log_ratio(upper: FloatArray, lower: FloatArray) -> FloatArray:
     return ratio
 
 
+def har_log_ratio(fit: HarFit, terms: FloatArray) -> FloatArray:
+    """Return ŷ, HAR's log of the next variances over the next factors, shape (n_bars,)."""
+    return _linear(fit.intercept, fit.slopes, terms)
+
+
+def content_hash(seasonality: Seasonality, floor: float, fits: tuple[HarFit, ...]) -> str:
+    """Return twelve hex digits that change with any number of a model."""
+    digest = hashlib.sha256(seasonality.factors.tobytes())
+    digest.update(np.array([floor]).tobytes())
+    for fit in fits:
+        numbers = (fit.intercept, *fit.slopes, fit.smear, fit.level)
+        digest.update(np.array([fit.horizon_bars, fit.ratio_limit, *numbers]).tobytes())
+        digest.update(fit.errors.tobytes())
+    return digest.hexdigest()[:12]
+
+
 def _terms_of_sums(sums: FloatArray, from_row: int = 0) -> FloatArray:
     terms = np.full((len(sums) - 1 - from_row, len(HAR_WINDOWS_BARS)), np.nan)
     for column, window in enumerate(HAR_WINDOWS_BARS):
@@ -346,10 +376,6 @@ def _linear(intercept: float, slopes: tuple[float, ...], terms: FloatArray) -> F
     return total
 
 
-def _version(seasonality: Seasonality, floor: float, fits: tuple[HarFit, ...]) -> str:
-    digest = hashlib.sha256(seasonality.factors.tobytes())
-    digest.update(np.array([floor]).tobytes())
-    for fit in fits:
-        numbers = (fit.intercept, *fit.slopes, fit.smear, fit.level, fit.band_low, fit.band_high)
-        digest.update(np.array([fit.horizon_bars, fit.ratio_limit, *numbers]).tobytes())
-    return f"har/{digest.hexdigest()[:12]}"
+def _carried_on(sums: FloatArray, values: FloatArray) -> FloatArray:
+    # In one direction, so that a block adds up as its bars do one by one.
+    return np.concatenate((sums, np.cumsum(np.concatenate((sums[-1:], values)))[1:]))

@@ -7,11 +7,15 @@ that nobody asks for costs nothing.
 from collections.abc import Callable, Mapping
 from functools import partial
 from types import MappingProxyType
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from blackboard.errors import ConfigError
+from config.settings import Settings
 from models.learning.candidate import Candidate, Untrained
 from runtime.training.lesson import Lesson
+
+if TYPE_CHECKING:
+    from models.opinion.har import HarTerms
 
 Trainer = Callable[[Lesson], Candidate | Untrained]
 """Trains one family; what it cannot do is `Untrained`, never an exception."""
@@ -20,17 +24,36 @@ ALL: Final = "all"
 
 
 def _har(lesson: Lesson) -> Candidate | Untrained:
-    from models.opinion.har import HarTerms, train_har
+    from models.opinion.har import train_har
 
-    section = lesson.settings.agents.lstm_vol
-    terms = HarTerms(
+    length_ns = lesson.settings.timeframe.length_ns
+    return train_har(lesson.bars, length_ns, _har_terms(lesson.settings), lesson.champion)
+
+
+def _lstm(lesson: Lesson) -> Candidate | Untrained:
+    from models.opinion.lstm_training import train_lstm
+    from runtime.training.checkpoint_folder import CheckpointFolder
+
+    return train_lstm(
+        lesson.bars,
+        lesson.settings.timeframe.length_ns,
+        _har_terms(lesson.settings),
+        lesson.champion,
+        seed=lesson.seed,
+        checkpoints=CheckpointFolder(lesson.checkpoints) if lesson.checkpoints else None,
+    )
+
+
+def _har_terms(settings: Settings) -> "HarTerms":
+    from models.opinion.har import HarTerms
+
+    section = settings.agents.lstm_vol
+    return HarTerms(
         horizons_bars=section.horizons_bars,
         coverage=section.band_coverage,
         veto_quantile=section.veto_quantile,
         rows_min=section.fit_rows_min,
     )
-    length_ns = lesson.settings.timeframe.length_ns
-    return train_har(lesson.bars, length_ns, terms, lesson.champion)
 
 
 def _direction(family: str, lesson: Lesson) -> Candidate | Untrained:
@@ -52,6 +75,7 @@ def _direction(family: str, lesson: Lesson) -> Candidate | Untrained:
 TRAINERS: Final[Mapping[str, Trainer]] = MappingProxyType(
     {
         "har": _har,
+        "lstm": _lstm,
         "rf": partial(_direction, "rf"),
         "xgboost": partial(_direction, "xgboost"),
         "logistic": partial(_direction, "logistic"),

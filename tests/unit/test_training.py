@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from runtime.training.checkpoint_folder import CheckpointFolder
 from tests.command_line import CommandLine, bars_folder
 
 ONE = ("--symbols", "EURUSD")
@@ -56,3 +57,30 @@ def test_what_cannot_be_trained_is_a_configuration_error(
 
     assert said.code == 3
     assert word in said.error
+
+
+@pytest.mark.slow
+def test_the_network_is_trained_on_the_synthetic_history(quorum: CommandLine) -> None:
+    """Losses of candidate and baseline, and the gate that it would fail, if any."""
+    said = quorum("train", "lstm", *ONE, "--json")
+
+    (outcome,) = json.loads(said.out)
+    assert outcome["family"] == "lstm"
+    assert outcome["score"].startswith("loss ")
+    assert outcome["baseline"].startswith("loss ")
+
+
+def test_checkpoints_are_files_of_a_folder(tmp_path: Path) -> None:
+    """What is written is found by another reader, what is not there is missing."""
+    folder = CheckpointFolder(tmp_path / "state")
+    assert list(folder) == []
+
+    folder["a.safetensors"] = b"one"
+    folder["a.safetensors"] = b"two"
+
+    again = CheckpointFolder(tmp_path / "state")
+    assert dict(again) == {"a.safetensors": b"two"}
+    del again["a.safetensors"]
+    assert "a.safetensors" not in folder
+    with pytest.raises(KeyError):
+        del folder["a.safetensors"]

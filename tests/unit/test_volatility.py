@@ -1,19 +1,14 @@
-"""The HAR forecast, its yardsticks, and the benchmark on recorded prices."""
-
-from pathlib import Path
+"""The HAR forecast; its yardsticks on recorded prices are in test_volatility_benchmark."""
 
 import numpy as np
 import pytest
 
-from models.market.seasonality import FloatArray, IntArray, fit_seasonality
-from models.opinion import volatility
+from models.market.seasonality import FloatArray, IntArray
 from models.opinion.volatility import (
     Unfitted,
     VolatilityFilter,
     VolatilityModel,
     atr_scale,
-    ewma,
-    fit_har,
     fit_volatility,
     forward_sums,
     har_terms,
@@ -24,7 +19,6 @@ from models.opinion.volatility import (
 )
 from tests.random_bars import M15_NS, random_bars
 
-RECORDED = Path(__file__).parents[3] / "shared/data/unlicensed_internal_only/m1"
 WEEK_BARS = 480
 
 
@@ -61,11 +55,6 @@ def test_sums_look_the_way_they_say() -> None:
     assert np.isnan(forward_sums(values, 2)[2:]).all()
     assert trailing_sums(values, 2)[1:].tolist() == [3.0, 6.0, 12.0]
     assert np.isnan(trailing_sums(values, 2)[0])
-
-
-def test_ewma_starts_at_its_first_value() -> None:
-    """0.94 of the mean so far and 0.06 of what is new."""
-    assert ewma(np.array([1.0, 2.0])).tolist() == pytest.approx([1.0, 1.06])
 
 
 def test_qlike_is_zero_for_the_truth_and_harsher_on_too_low() -> None:
@@ -182,61 +171,3 @@ def test_what_cannot_be_fitted_says_why(variance: FloatArray, reason: str) -> No
 
     assert isinstance(answer, Unfitted)
     assert answer.reason == reason
-
-
-@pytest.mark.parametrize(
-    ("symbol", "har_qlike"), [("EURUSD", 0.293), ("GBPUSD", 0.338), ("USDJPY", 0.258)]
-)
-def test_har_beats_its_yardsticks_on_recorded_prices(symbol: str, har_qlike: float) -> None:
-    """An hour ahead it reproduces the published loss and beats EWMA and ATR by 10 % or more."""
-    close_ns, variance, high, low = recorded(symbol)
-    test_from = int(0.6 * len(variance))
-    train, test = slice(481, test_from - 4), slice(test_from, len(variance) - 4)
-    season = fit_seasonality(
-        close_ns[: test_from - 4],
-        np.log(variance[: test_from - 4]),
-        M15_NS,
-        weekday_prior_days=np.inf,
-        open_prior_weeks=np.inf,
-    )
-    factors = season.at(close_ns)
-    terms = har_terms(variance / factors)
-    fit = fit_har(
-        variance[:test_from],
-        factors[:test_from],
-        terms[:test_from],
-        season,
-        4,
-        coverage=0.8,
-        veto_quantile=0.95,
-    )
-    outcome = forward_sums(variance, 4)
-
-    def loss(forecast: FloatArray) -> float:
-        levelled = forecast * outcome[train].mean() / forecast[train].mean()
-        return float(qlike(outcome[test], levelled[test]).mean())
-
-    log_ratio = fit.intercept + terms @ np.array(fit.slopes)
-    har = loss(np.exp(log_ratio) * forward_sums(factors, 4))
-    assert har == pytest.approx(har_qlike, rel=0.05)
-    assert har <= 0.9 * loss(ewma(variance))
-    assert har <= 0.9 * loss(volatility.atr_variance(high, low))
-
-
-def recorded(symbol: str) -> tuple[IntArray, FloatArray, FloatArray, FloatArray]:
-    """Return closes, variance from minutes, highs and lows of M15 bars of 2018, or skip."""
-    path = RECORDED / f"{symbol}_M1_2018.parquet"
-    if not path.exists():
-        pytest.skip(f"no recorded minutes at {path}")
-    import pandas as pd
-
-    minutes = pd.read_parquet(path).set_index("time")
-    bars = minutes.resample("15min").agg({"high": "max", "low": "min"}).dropna()
-    five = np.log(minutes["close"].resample("5min").last().dropna())
-    is_neighbour = five.index.to_series().diff() == pd.Timedelta(minutes=5)
-    squares = (five.diff()[is_neighbour] ** 2).resample("15min").sum()
-    realised = squares.reindex(bars.index).fillna(0.0).to_numpy()
-    high, low = bars["high"].to_numpy(), bars["low"].to_numpy()
-    variance = 0.5 * realised + 0.5 * parkinson_variance(high, low)
-    close_ns = bars.index.to_numpy(dtype="datetime64[ns]").astype(np.int64) + M15_NS
-    return close_ns, np.maximum(variance, np.quantile(variance, 0.01)), high, low
