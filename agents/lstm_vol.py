@@ -5,16 +5,19 @@ the week; a network serves in its place only after it has earned that. It says n
 direction: its forecast holds back reversals in a storm and scales stops.
 """
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Final, NamedTuple
 
 from agents.agent import Agent, Outbox
 from agents.bars.history import SymbolWindow, Windows
+from agents.challenger import Challenger
 from agents.requests import Reply
-from agents.served_model import ServedModel, Serving
+from agents.served_model import ServedModel
 from blackboard.entry import Draft, Entry
 from blackboard.facts import (
     Bar,
     BarHistory,
+    CandidateTrained,
     ModelFailed,
     ModelPromoted,
     ModelRolledBack,
@@ -23,7 +26,7 @@ from blackboard.facts import (
 from config.agents import LSTMVolSection
 from config.settings import Settings
 from models.market.sessions import next_bar_close_ns
-from models.opinion import har
+from models.opinion import har, volatility_lstm
 from models.opinion.volatility import (
     HarFit,
     Unfitted,
@@ -34,11 +37,14 @@ from models.opinion.volatility import (
     parkinson_variance,
     random_walk_sigma_frac,
 )
+from models.opinion.volatility_lstm import LSTMFilter, VolatilityLSTM, load_lstm
 
 FALLBACK_BAND: Final = 2.0
 """Factor up and down around the fallback's sigma, which has no record of its errors."""
 FALLBACK_BARS: Final = 96
 """Latest bars whose mean variance the fallback carries forward."""
+BAND_BARS: Final = 480
+"""Bars of the history over which a network's band adapts before the week begins."""
 SIGMA_FRAC_MAX: Final = 0.5
 """Forecasts from here on are nonsense for a currency pair within hours: abstain."""
 
@@ -48,7 +54,7 @@ class LSTMVolAgent(Agent):
 
     name = "lstm_vol"
     posts = (VolatilityForecast, ModelFailed)
-    reads = (Bar, BarHistory, ModelPromoted, ModelRolledBack)
+    reads = (Bar, BarHistory, CandidateTrained, ModelPromoted, ModelRolledBack)
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
@@ -56,36 +62,58 @@ class LSTMVolAgent(Agent):
         self._windows = Windows(settings)
         self._forecasters: dict[str, _Forecaster] = {}
         self._answered_ns: dict[tuple[str, int], int] = {}
-        self._har = ServedModel(har.FAMILY, har.FEATURES, har.load_har, self._check)
+        self._har = ServedModel(har.FAMILY, har.FEATURES, har.load_har, self._check_models)
+        self._lstm = ServedModel(
+            volatility_lstm.FAMILY, volatility_lstm.FEATURES, load_lstm, self._check_lstm
+        )
+        self._challenger = Challenger(
+            volatility_lstm.FAMILY, volatility_lstm.FEATURES, load_lstm, self._check_lstm
+        )
 
     def see(self, entry: Entry) -> None:
         """Follow the windows, and note which closes are answered."""
         if isinstance(entry.fact, VolatilityForecast):
             self._answered_ns[entry.fact.scope, entry.fact.horizon_bars] = entry.ts_event_ns
             if not entry.fact.abstains:
-                self._har.said(entry.ts_event_ns, entry.fact.model)
+                self._note(entry.ts_event_ns, entry.fact.model)
         else:
-            self._har.see(entry)
+            for family in (self._har, self._lstm, self._challenger):
+                family.see(entry)
             self._windows.see(entry)
 
     def hear(self, reply: Reply) -> None:
         """Take a history, or a model."""
-        self._har.hear(reply)
+        for family in (self._har, self._lstm, self._challenger):
+            family.hear(reply)
         self._windows.hear(reply)
 
     def act(self, now_ns: int, outbox: Outbox) -> None:
         """Answer the newest close of each symbol, while a decision can still use it."""
         self._windows.ask(outbox)
-        self._har.act(outbox)
+        for family in (self._har, self._lstm, self._challenger):
+            family.act(outbox)
         for window in self._windows.by_symbol.values():
             horizons = self._unanswered(window)
-            is_ready = window.is_complete and self._har.is_ready(window.close_ns)
-            if not horizons or not is_ready:
+            if not horizons or not self._is_ready(window):
                 continue
             valid_until_ns = next_bar_close_ns(window.close_ns, window.timeframe.length_ns)
             if now_ns < valid_until_ns:
                 forecaster = self._forecaster(window)
-                outbox.drafts += [forecaster.draft(h, valid_until_ns) for h in horizons]
+                drafts = [forecaster.draft(h, valid_until_ns) for h in horizons]
+                outbox.drafts += drafts
+                if forecaster.failure:
+                    self._lstm.fail(forecaster.version, forecaster.failure)
+
+    def _note(self, close_ns: int, model: str) -> None:
+        """Keep to what answered a close; a name of neither family is that of the weekly HAR."""
+        families = [family for family in (self._har, self._lstm) if family.knows(model)]
+        for family in families or (self._har, self._lstm):
+            family.said(close_ns, model)
+
+    def _is_ready(self, window: SymbolWindow) -> bool:
+        close_ns = window.close_ns
+        is_known = self._har.is_ready(close_ns) and self._lstm.is_ready(close_ns)
+        return window.is_complete and is_known
 
     def _unanswered(self, window: SymbolWindow) -> list[int]:
         return [
@@ -95,15 +123,30 @@ class LSTMVolAgent(Agent):
         ]
 
     def _forecaster(self, window: SymbolWindow) -> "_Forecaster":
-        serving = self._har.at(window.close_ns)
+        server = self._server(window)
+        challenger = _Challenging(self._challenger.version, self._challenger.model)
         known = self._forecasters.get(window.symbol)
-        if known is None or not known.stands_on(window, serving):
-            known = _Forecaster(self._section, window, serving)
+        if known is None or not known.stands_on(window, server, challenger):
+            known = _Forecaster(self._section, window, server, challenger)
             self._forecasters[window.symbol] = known
         known.follow()
         return known
 
-    def _check(self, models: dict[str, VolatilityModel]) -> None:
+    def _server(self, window: SymbolWindow) -> "_Server":
+        """Return who answers for a symbol: the network, the trained HAR, or neither."""
+        network, trained = self._lstm.at(window.close_ns), self._har.at(window.close_ns)
+        # With less history the network's windows would not be full.
+        is_long = window.history_rows >= volatility_lstm.FIRST_ROW
+        if network.model is not None and window.symbol in network.model.models and is_long:
+            return _Server(network.version, network.seq, network.model, None)
+        if trained.model is not None and window.symbol in trained.model:
+            return _Server(trained.version, trained.seq, None, trained.model[window.symbol])
+        return _Server("", 0, None, None)
+
+    def _check_lstm(self, lstm: VolatilityLSTM) -> None:
+        self._check_models(lstm.models)
+
+    def _check_models(self, models: Mapping[str, VolatilityModel]) -> None:
         """Refuse a trained model that lacks a horizon, or was trained on another timeframe."""
         length_ns = self.settings.timeframe.length_ns
         for symbol, model in models.items():
@@ -114,6 +157,20 @@ class LSTMVolAgent(Agent):
                 raise ValueError(f"{symbol} was trained on bars of another timeframe")
 
 
+class _Server(NamedTuple):
+    # What answers for one symbol; without a model it is the HAR of the week.
+
+    version: str
+    seq: int
+    network: VolatilityLSTM | None
+    trained: VolatilityModel | None
+
+
+class _Challenging(NamedTuple):
+    version: str
+    model: VolatilityLSTM | None
+
+
 class _Forecaster:
     """One symbol's model on its way through one week."""
 
@@ -121,15 +178,33 @@ class _Forecaster:
         self,
         section: LSTMVolSection,
         window: SymbolWindow,
-        serving: Serving[dict[str, VolatilityModel]],
+        server: _Server,
+        challenger: _Challenging,
     ) -> None:
         self._window = window
-        self._origin = _origin(window, serving)
-        trained = (serving.model or {}).get(window.symbol)
-        self._promotion = (serving.seq,) if trained is not None else ()
-        self._model = trained or self._fitted(section, window)
-        self._filter = None if isinstance(self._model, Unfitted) else VolatilityFilter(self._model)
-        self._version = serving.version if trained is not None else ""
+        self._origin = _origin(window, server, challenger)
+        self._promotion = (server.seq,) if server.version else ()
+        self.version = server.version
+        """Of the trained model that answers; empty for the HAR of the week."""
+        self.failure = ""
+        """What the network said that cannot be; empty while it said nothing of the kind."""
+        self._is_network = server.network is not None
+        self._model: VolatilityModel | Unfitted
+        self._filter: VolatilityFilter | None
+        if server.network is not None:
+            from_row = window.history_rows - BAND_BARS
+            self._filter = LSTMFilter(server.network, window.symbol, from_row)
+            self._model = self._filter.model
+        else:
+            self._model = server.trained or self._fitted(section, window)
+            self._filter = (
+                None if isinstance(self._model, Unfitted) else VolatilityFilter(self._model)
+            )
+        self._challenger = challenger.version
+        self._shadow: LSTMFilter | None = None
+        if challenger.model is not None and window.symbol in challenger.model.models:
+            from_row = len(window.bars) - 1
+            self._shadow = LSTMFilter(challenger.model, window.symbol, from_row)
 
     def _fitted(self, section: LSTMVolSection, window: SymbolWindow) -> VolatilityModel | Unfitted:
         bars, rows = window.bars, window.history_rows
@@ -143,17 +218,18 @@ class _Forecaster:
             rows_min=section.fit_rows_min,
         )
 
-    def stands_on(self, window: SymbolWindow, serving: Serving[dict[str, VolatilityModel]]) -> bool:
-        """Whether the same model still serves, and the window has the history that it began on."""
-        return self._origin == _origin(window, serving)
+    def stands_on(self, window: SymbolWindow, server: _Server, challenger: _Challenging) -> bool:
+        """Whether the same models still serve, and the window has the history they began on."""
+        return self._origin == _origin(window, server, challenger)
 
     def follow(self) -> None:
-        """Carry the model through the bars that are new."""
-        if self._filter is None:
-            return
-        bars, rows = self._window.bars, len(self._filter)
-        variance = parkinson_variance(bars.high[rows:], bars.low[rows:])
-        self._filter.extend(bars.close_ns[rows:], variance)
+        """Carry the models through the bars that are new."""
+        bars = self._window.bars
+        for filtered in (self._filter, self._shadow):
+            if filtered is not None:
+                rows = len(filtered)
+                prices = (bars.open, bars.high, bars.low, bars.close)
+                filtered.extend_prices(bars.close_ns[rows:], *(price[rows:] for price in prices))
 
     def draft(self, horizon_bars: int, valid_until_ns: int) -> Draft:
         """Return the forecast from the newest close, or the abstention."""
@@ -181,7 +257,10 @@ class _Forecaster:
         sigma_frac, vol_ratio = float(row.sigma_frac[-1]), float(row.vol_ratio[-1])
         if not 0.0 < sigma_frac < SIGMA_FRAC_MAX:
             reason = f"forecast out of range: sigma {sigma_frac:g}"
+            if self._is_network:
+                self.failure = reason
             return self._fallback(fit.horizon_bars, valid_until_ns, reason)
+        challenged = self._challenged(fit.horizon_bars)
         return VolatilityForecast(
             scope=self._window.symbol,
             valid_until_ns=valid_until_ns,
@@ -196,8 +275,19 @@ class _Forecaster:
             atr_scale=atr_scale(vol_ratio),
             abstains=False,
             reason="",
-            model=self._version or filtered.model.version,
+            model=self.version or filtered.model.version,
+            challenger=self._challenger if challenged else "",
+            challenger_sigma_frac=challenged,
         )
+
+    def _challenged(self, horizon_bars: int) -> float:
+        """Return what the challenger says, 0 where it says nothing that can be."""
+        if self._shadow is None:
+            return 0.0
+        fits = self._shadow.model.fits
+        fit = next(fit for fit in fits if fit.horizon_bars == horizon_bars)
+        sigma_frac = float(self._shadow.columns(fit, 1).sigma_frac[-1])
+        return sigma_frac if 0.0 < sigma_frac < SIGMA_FRAC_MAX else 0.0
 
     def _fallback(self, horizon_bars: int, valid_until_ns: int, reason: str) -> VolatilityForecast:
         bars = self._window.bars
@@ -231,6 +321,9 @@ class _Forecaster:
 
 
 def _origin(
-    window: SymbolWindow, serving: Serving[dict[str, VolatilityModel]]
-) -> tuple[object, ...]:
-    return window.history_seq, window.has_history, serving.version
+    window: SymbolWindow, server: _Server, challenger: _Challenging
+) -> tuple[int, bool, str, str, bool]:
+    is_read = challenger.model is not None
+    return (
+        window.history_seq, window.has_history, server.version, challenger.version, is_read,
+    )  # fmt: skip

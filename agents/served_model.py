@@ -141,10 +141,13 @@ class ServedModel(Generic[M]):
 
         What is no promoted version of the family is its baseline.
         """
-        is_promoted = any(order.version == model for order in self._orders)
-        self._by_close.setdefault(close_ns, model if is_promoted else BASELINE)
+        self._by_close.setdefault(close_ns, model if self.knows(model) else BASELINE)
         while len(self._by_close) > CLOSES_MAX:
             del self._by_close[min(self._by_close)]
+
+    def knows(self, model: str) -> bool:
+        """Whether a model's name is that of a promoted version of the family."""
+        return any(order.version == model for order in self._orders)
 
     def fail(self, version: str, reason: str) -> None:
         """Note that a model which serves says what cannot be; it is not asked again."""

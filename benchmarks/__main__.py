@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from benchmarks import council, decisions, direction, gates, growth, sma_cross
+from benchmarks import council, decisions, direction, gates, growth, sma_cross, volatility
 from benchmarks.measuring import load, machine
 from benchmarks.sections import Section, write
 from runtime.clock import wall_ns
@@ -16,6 +16,7 @@ BENCHMARKS: dict[str, Callable[[], Section]] = {
     "council": council.run,
     "gates": gates.run,
     "direction": direction.run,
+    "volatility": volatility.run,
 }
 
 

@@ -108,8 +108,13 @@ class VolatilityForecast(Fact, frozen=True, kw_only=True):
     abstains: bool
     reason: str
     model: str
+    challenger: str = ""
+    """Version of the model in shadow that looked at the same close; empty where there is none."""
+    challenger_sigma_frac: float = 0.0
+    """What it would have said; nobody acts upon it. 0 where it says nothing."""
 
     def __post_init__(self) -> None:
+        within("challenger_sigma_frac", self.challenger_sigma_frac, 0.0, 1.0)
         above("sigma_frac", self.sigma_frac, 0.0)
         within("sigma_frac", self.sigma_frac, 0.0, 1.0)
         within("sigma_low_frac", self.sigma_low_frac, 0.0, self.sigma_frac)

@@ -250,6 +250,18 @@ class VolatilityFilter:
             log_ratio = har_log_ratio(track.fit, terms) + self.correction(place, terms, start)
             track.extend(log_ratio, self._positions, self._variance_sums)
 
+    def extend_prices(
+        self,
+        close_ns: IntArray,
+        opened: FloatArray,
+        high: FloatArray,
+        low: FloatArray,
+        close: FloatArray,
+    ) -> None:
+        """Take the bars that follow, whole, for those who look at more than their range."""
+        del opened, close
+        self.extend(close_ns, parkinson_variance(high, low))
+
     def correction(self, place: int, terms: FloatArray, start: int) -> FloatArray | float:
         """Return what is added to a horizon's log forecast in the rows from `start` on."""
         del place, terms, start

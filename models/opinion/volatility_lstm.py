@@ -40,6 +40,8 @@ FEATURES: Final = (
     "cos_time_of_day",
 )
 RETURN_DEVIATIONS_MAX: Final = 3.0
+RECITED_CLOSES: Final = 64
+"""Closes of each symbol in a golden batch."""
 FIRST_ROW: Final = HAR_WINDOWS_BARS[-1] + WINDOW_BARS
 """First row whose window of bars is full of full terms."""
 
@@ -115,14 +117,21 @@ class LSTMFilter(VolatilityFilter):
         self._symbol = list(lstm.models).index(symbol)
         self._scale = lstm.scales[symbol]
         self._from_row = max(from_row, FIRST_ROW)
-        self._log_return: FloatArray = np.empty(0)
+        self._deviations: FloatArray = np.empty(0)
         self._inputs = np.empty((0, len(FEATURES)))
 
-    def extend_bars(self, close_ns: IntArray, log_return: FloatArray, variance: FloatArray) -> None:
-        """Take the bars that follow those taken so far, with the return inside each."""
-        floored = np.maximum(variance, self.model.variance_floor)
-        self._log_return = log_return / np.sqrt(floored)
-        self.extend(close_ns, variance)
+    def extend_prices(
+        self,
+        close_ns: IntArray,
+        opened: FloatArray,
+        high: FloatArray,
+        low: FloatArray,
+        close: FloatArray,
+    ) -> None:
+        """Take the bars that follow those taken so far."""
+        variance = np.maximum(parkinson_variance(high, low), self.model.variance_floor)
+        self._deviations = log_returns(opened, close) / np.sqrt(variance)
+        super().extend_prices(close_ns, opened, high, low, close)
 
     def correction(self, place: int, terms: FloatArray, start: int) -> FloatArray:
         """Return the mean of the networks' corrections of a horizon, NaN before `from_row`."""
@@ -141,7 +150,7 @@ class LSTMFilter(VolatilityFilter):
         # Windows reach back, so the latest rows of the last block stay.
         positions = self._positions[start:]
         new = network_inputs(
-            terms, self._scale, self._log_return, positions, self.model.seasonality.length_ns
+            terms, self._scale, self._deviations, positions, self.model.seasonality.length_ns
         )
         self._inputs = np.concatenate((self._inputs[1 - WINDOW_BARS :], new))
 
@@ -224,15 +233,41 @@ def lstm_forecasts(
     Row t uses bars ≤ t.
     """
     filtered = LSTMFilter(lstm, symbol, from_row)
-    filtered.extend_bars(
+    filtered.extend_prices(
         np.ascontiguousarray(rows["close_ns"]),
-        log_returns(rows["open"], rows["close"]),
-        parkinson_variance(rows["high"], rows["low"]),
+        *(rows[name] for name in ("open", "high", "low", "close")),
     )
     fit = next(fit for fit in filtered.model.fits if fit.horizon_bars == horizon_bars)
     sigma = filtered.columns(fit, len(rows)).sigma_frac
     forecast: FloatArray = sigma * sigma
     return forecast
+
+
+def recite_lstm(
+    files: Mapping[str, bytes], bars: Mapping[str, BarArray], horizon_bars: int
+) -> FloatArray:
+    """Return the standard deviations that a stored model forecasts at the latest closes.
+
+    Parameters
+    ----------
+    files : mapping of str to bytes
+        Of the model.
+    bars : mapping of str to BarArray
+        Bars of each symbol, oldest first; the latest ones are used.
+    horizon_bars : int
+        One of the model's horizons.
+
+    Returns
+    -------
+    ndarray of shape (n_symbols × RECITED_CLOSES,), float64
+    """
+    lstm = load_lstm(files)
+    said = []
+    for symbol in lstm.models:
+        rows = bars[symbol][-(FIRST_ROW + RECITED_CLOSES) :]
+        forecast = lstm_forecasts(lstm, symbol, rows, horizon_bars, FIRST_ROW)
+        said.append(np.sqrt(forecast[FIRST_ROW:]))
+    return np.concatenate(said)
 
 
 def files_of(

@@ -1,17 +1,19 @@
 """The volatility agent before a board."""
 
+import msgspec
 import numpy as np
 import pytest
 
 from agents.lstm_vol import LSTMVolAgent
 from agents.requests import ModelRead, ReadBars, ReadModel, Unanswered
 from blackboard.entry import Draft
-from blackboard.facts import ModelFailed, ModelPromoted, VolatilityForecast
+from blackboard.facts import CandidateTrained, ModelFailed, ModelPromoted, VolatilityForecast
 from config.settings import Settings
 from models.learning.candidate import Candidate
 from models.market.bars import BarArray
 from models.market.sessions import weeks_before_ns
 from models.opinion.har import HarTerms, train_har
+from models.opinion.lstm_training import train_lstm
 from tests.random_bars import M15_NS, SUNDAY_OPEN_NS, random_bars
 from tests.stage import Stage, bar_drafts, history_drafts, history_replies, read_bars
 
@@ -259,3 +261,131 @@ def test_a_model_of_other_horizons_is_a_fact_and_harms_nobody(
     (failed,) = stage.facts(ModelFailed)
     assert failed.version == "har/0"
     assert all(fact.model != "har/0" for fact in stage.facts(VolatilityForecast))
+
+
+@pytest.fixture(scope="module")
+def network_files(market: dict[str, BarArray]) -> tuple[tuple[str, bytes], ...]:
+    """Return the files of a network that had one lesson."""
+    terms = HarTerms(horizons_bars=(4, 16), coverage=0.8, veto_quantile=0.95, rows_min=480)
+    long = {symbol: random_bars(8 * WEEK_BARS, seed + 7) for seed, symbol in enumerate(market)}
+    candidate = train_lstm(long, M15_NS, terms, {}, epochs=1)
+    assert isinstance(candidate, Candidate)
+    return tuple(candidate.files.items())
+
+
+NETWORK = "lstm/0123456789ab"
+
+
+def a_candidate(stage: Stage, now_ns: int) -> ReadModel:
+    """Tell of a trained network and return what the agent asks for."""
+    trained = CandidateTrained(
+        scope="lstm", version=NETWORK, content_hash="0" * 64, rows=1, trained_until_ns=1
+    )
+    stage.post("learner", now_ns, Draft(fact=trained, ts_event_ns=now_ns))
+    (asked,) = [each for each in stage.turn(now_ns).requests if isinstance(each, ReadModel)]
+    return asked
+
+
+def promote(stage: Stage, now_ns: int, effective_from_ns: int) -> None:
+    """Let the network serve from a close on."""
+    promoted = ModelPromoted(
+        scope="lstm",
+        version=NETWORK,
+        content_hash="0" * 64,
+        effective_from_ns=effective_from_ns,
+    )
+    stage.post("learner", now_ns, Draft(fact=promoted, ts_event_ns=now_ns))
+
+
+def test_a_challenger_speaks_beside_the_one_that_serves_and_changes_nothing(
+    market: dict[str, BarArray], network_files: tuple[tuple[str, bytes], ...]
+) -> None:
+    """With its two fields taken away every forecast is what it is without a challenger."""
+    alone, challenged = a_stage(), a_stage()
+    for stage in (alone, challenged):
+        now_ns = begin_week(stage, market)
+        if stage is challenged:
+            asked = a_candidate(stage, now_ns)
+            stage.turn(now_ns, (ModelRead(request=asked, files=network_files),))
+        close_bar(stage, market, 3 * WEEK_BARS + 1)
+        close_bar(stage, market, 3 * WEEK_BARS + 2)
+
+    said = challenged.facts(VolatilityForecast)[-8:]
+    assert {fact.challenger for fact in said} == {NETWORK}
+    assert all(0.0 < fact.challenger_sigma_frac < 0.01 for fact in said)
+    assert all(fact.challenger_sigma_frac != fact.sigma_frac for fact in said)
+    plain = [
+        msgspec.structs.replace(fact, challenger="", challenger_sigma_frac=0.0)
+        for fact in challenged.facts(VolatilityForecast)
+    ]
+    assert plain == alone.facts(VolatilityForecast)
+
+
+def test_a_promoted_network_serves_and_is_no_challenger_any_more(
+    market: dict[str, BarArray], network_files: tuple[tuple[str, bytes], ...]
+) -> None:
+    """From its close on the forecasts name it, and nobody stands beside it."""
+    stage = a_stage()
+    now_ns = begin_week(stage, market)
+    asked = a_candidate(stage, now_ns)
+    stage.turn(now_ns, (ModelRead(request=asked, files=network_files),))
+    row = 3 * WEEK_BARS + 2
+    close_bar(stage, market, row - 1)
+    in_shadow = stage.facts(VolatilityForecast)[-4:]
+    promote(stage, now_ns, int(market["EURUSD"]["close_ns"][row]))
+
+    close_bar(stage, market, row)
+
+    served = stage.facts(VolatilityForecast)[-4:]
+    assert {fact.model for fact in in_shadow} != {NETWORK}
+    assert {(fact.model, fact.challenger) for fact in served} == {(NETWORK, "")}
+    for fact in served:
+        assert fact.sigma_low_frac < fact.sigma_frac < fact.sigma_high_frac
+        assert not fact.abstains
+
+
+def test_a_rebuilt_agent_serves_the_same_network(
+    market: dict[str, BarArray], network_files: tuple[tuple[str, bytes], ...]
+) -> None:
+    """Killed while the network serves, it says the same to the last bit and nothing twice."""
+    steady, killed = a_stage(), a_stage()
+    for stage in (steady, killed):
+        now_ns = begin_week(stage, market)
+        promote(stage, now_ns, now_ns + 1)
+        (asked,) = [each for each in stage.turn(now_ns).requests if isinstance(each, ReadModel)]
+        stage.turn(now_ns, (ModelRead(request=asked, files=network_files),))
+        close_bar(stage, market, 3 * WEEK_BARS + 1)
+
+    now_ns = int(market["EURUSD"]["close_ns"][3 * WEEK_BARS + 1])
+    histories = [
+        ReadBars(
+            symbol=symbol,
+            timeframe=killed.agent.settings.timeframe,
+            from_ns=SUNDAY_OPEN_NS,
+            until_ns=int(market[symbol]["close_ns"][3 * WEEK_BARS - 1]),
+        )
+        for symbol in SYMBOLS
+    ]
+    killed.rebuild(
+        now_ns,
+        [*history_replies(histories, market), ModelRead(request=asked, files=network_files)],
+    )
+    for stage in (steady, killed):
+        close_bar(stage, market, 3 * WEEK_BARS + 2)
+
+    assert steady.facts(VolatilityForecast)[-1].model == NETWORK
+    assert steady.facts(VolatilityForecast) == killed.facts(VolatilityForecast)
+
+
+def test_a_challenger_that_cannot_be_read_is_passed_over(market: dict[str, BarArray]) -> None:
+    """Neither an unreadable file nor a missing one is asked for again, or told of."""
+    stage = a_stage()
+    now_ns = begin_week(stage, market)
+    asked = a_candidate(stage, now_ns)
+
+    outbox = stage.turn(now_ns, (ModelRead(request=asked, files=(("lstm.json", b"{"),)),))
+    close_bar(stage, market, 3 * WEEK_BARS + 1)
+
+    assert not [each for each in outbox.requests if isinstance(each, ReadModel)]
+    assert {fact.challenger for fact in stage.facts(VolatilityForecast)} == {""}
+    assert stage.facts(ModelFailed) == []

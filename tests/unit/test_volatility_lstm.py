@@ -9,7 +9,7 @@ from models.learning.candidate import Candidate, ForecastEvidence, Untrained
 from models.market.bars import BarArray
 from models.opinion.har import HarTerms, train_har
 from models.opinion.lstm_training import train_lstm
-from models.opinion.volatility import VolatilityColumns, parkinson_variance
+from models.opinion.volatility import VolatilityColumns
 from models.opinion.volatility_lstm import (
     FEATURES,
     FIRST_ROW,
@@ -17,7 +17,7 @@ from models.opinion.volatility_lstm import (
     NETWORK_FILE,
     LSTMFilter,
     load_lstm,
-    log_returns,
+    recite_lstm,
 )
 from tests.random_bars import M15_NS, random_bars
 
@@ -51,10 +51,9 @@ def columns(candidate: Candidate, rows: BarArray, blocks: list[int]) -> list[Vol
     start = 0
     for end in blocks:
         part = rows[start:end]
-        filtered.extend_bars(
+        filtered.extend_prices(
             np.ascontiguousarray(part["close_ns"]),
-            log_returns(part["open"], part["close"]),
-            parkinson_variance(part["high"], part["low"]),
+            *(part[name] for name in ("open", "high", "low", "close")),
         )
         start = end
     return [filtered.columns(fit, len(filtered)) for fit in filtered.model.fits]
@@ -117,6 +116,15 @@ def test_files_give_the_same_forecast_again(
     assert list(first.models) == ["EURUSD", "USDJPY"]
     one, two = (columns(candidate, bars["EURUSD"], [ROWS]) for _ in range(2))
     assert (one[0].sigma_frac[-60:] == two[0].sigma_frac[-60:]).all()
+
+
+def test_a_golden_batch_is_recited_alike(bars: dict[str, BarArray], candidate: Candidate) -> None:
+    """The latest 64 closes of both symbols, all usable, and the same each time it is loaded."""
+    said = recite_lstm(candidate.files, bars, 4)
+
+    assert said.shape == (128,)
+    assert ((said > 0.0) & (said < 0.5)).all()
+    assert (said == recite_lstm(candidate.files, bars, 4)).all()
 
 
 def test_the_model_that_serves_is_judged_on_the_same_rows(
