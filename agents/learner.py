@@ -8,9 +8,11 @@ fails it, or cannot be trained, is answered all the same, so that whoever asked 
 from typing import Final
 
 from agents.agent import Agent, Outbox
+from agents.requests import Reply
 from agents.scores.calibrator import Retraining, calibration_of, in_force, refreshed, verdict
 from agents.scores.components import ComponentWatch
 from agents.scores.scorecard import Record, Scorecard, columns
+from agents.training.curriculum import Curriculum
 from agents.voters import CONSTANT, first_weights
 from blackboard.entry import Draft, Entry
 from blackboard.facts import (
@@ -22,6 +24,7 @@ from blackboard.facts import (
     ComponentScores,
     DriftDetected,
     GateReport,
+    ModelFailed,
     ModelPromoted,
     ModelRolledBack,
     ParametersChanged,
@@ -29,15 +32,16 @@ from blackboard.facts import (
     TradeClosed,
     TradeStatistics,
     TrainingSkipped,
+    TrainingStarted,
     TrialRecorded,
     Vote,
     VoterWeights,
 )
 from blackboard.facts.execution import Origin
 from blackboard.facts.learning import VoterWeight
-from config.agents import Mode
+from config.agents import LearnerSection, Mode
 from config.settings import Settings
-from models.learning.performance import WIN_RATE_MIN, TradeRecord
+from models.learning.performance import DeclineTerms, TradeRecord
 from models.learning.scoring import (
     IGNORANCE_BRIER,
     compare,
@@ -49,7 +53,9 @@ from models.market.sessions import bar_open_ns, next_bar_close_ns, trading_day
 ANSWERED_MAX: Final = 64
 """Latest answered requests that are remembered, so that one that is repeated stays answered."""
 WIN_RATE: Final = "win_rate"
-"""Statistic of a DriftDetected about the trades."""
+"""Statistic of a DriftDetected about few winners: a warning."""
+EXPECTANCY: Final = "expectancy"
+"""The same about a mean R below 0 beyond chance as well, which asks for new models."""
 
 
 class LearnerAgent(Agent):
@@ -61,6 +67,7 @@ class LearnerAgent(Agent):
         Calibration,
         TradeStatistics,
         GateReport,
+        TrainingStarted,
         TrainingSkipped,
         TrialRecorded,
         CandidateTrained,
@@ -69,7 +76,15 @@ class LearnerAgent(Agent):
         ParametersChanged,
         DriftDetected,
     )
-    reads = (AccountSnapshot, Bar, ComponentScores, RetrainRequested, TradeClosed, Vote)
+    reads = (
+        AccountSnapshot,
+        Bar,
+        ComponentScores,
+        ModelFailed,
+        RetrainRequested,
+        TradeClosed,
+        Vote,
+    )
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
@@ -77,16 +92,19 @@ class LearnerAgent(Agent):
         self._is_judging_only = settings.mode(self.name) is Mode.SHADOW
         self._scores = Scorecard(settings)
         self._components = ComponentWatch(self._section.component_alarm_errors)
-        self._ledger = _TradeLedger()
+        self._ledger = _TradeLedger(self._section)
+        self._curriculum = Curriculum(self._section.training, may_promote=not self._is_judging_only)
         self._published_ns = 0
         self._open: dict[tuple[str, int], Retraining] = {}
         self._answered: dict[tuple[str, int], None] = {}
 
     def see(self, entry: Entry) -> None:
         """Fold what is scored, what was asked, and what was said already."""
+        self._curriculum.see(entry)
         match entry.fact:
             case Bar() as bar:
                 self._scores.see_bar(entry, bar)
+                self._curriculum.see_close(self._scores.close_ns, entry.seq)
             case Vote() as vote:
                 self._scores.see_vote(entry, vote)
             case ComponentScores() as scores:
@@ -102,6 +120,10 @@ class LearnerAgent(Agent):
             case _:
                 self._ledger.see(entry)
 
+    def hear(self, reply: Reply) -> None:
+        """Take what came of a training, and what the store says."""
+        self._curriculum.hear(reply)
+
     def act(self, now_ns: int, outbox: Outbox) -> None:
         """Post statistics, alarms, weights and verdicts that are due."""
         outbox.drafts += self._ledger.drafts()
@@ -115,10 +137,11 @@ class LearnerAgent(Agent):
                 may_promote=not self._is_judging_only,
                 effective_from_ns=effective_from_ns,
             )
+        self._curriculum.act(now_ns, effective_from_ns, outbox)
 
     def _ask(self, scope: str, entry: Entry) -> None:
         place = (scope, entry.ts_event_ns)
-        if place in self._answered:
+        if place in self._answered or self._curriculum.trains(scope):
             return
         incumbents = {
             voter: in_force(calibrations.at(entry.ts_event_ns))
@@ -211,12 +234,18 @@ class LearnerAgent(Agent):
 class _TradeLedger:
     """The record of our own closed trades, by symbol and for the account."""
 
-    def __init__(self) -> None:
+    def __init__(self, section: LearnerSection) -> None:
+        self._terms = DeclineTerms(
+            trades=section.recent_trades,
+            trades_min=section.recent_trades_min,
+            win_rate_min=section.win_rate_min,
+            loss_level=section.loss_level,
+        )
         self._records: dict[str, TradeRecord] = {}
         self._start_equity = 0.0
         self._posted: dict[str, int] = {}
         self._newest: dict[str, Entry] = {}
-        self._drift_day_ns = 0
+        self._warned_ns: dict[str, int] = {}
 
     def see(self, entry: Entry) -> None:
         """Fold one entry."""
@@ -225,13 +254,15 @@ class _TradeLedger:
                 self._start_equity = balance
             case TradeClosed(origin=Origin.OWN) as trade:
                 for scope in (trade.scope, ACCOUNT):
-                    record = self._records.setdefault(scope, TradeRecord(self._start_equity))
+                    record = self._records.setdefault(
+                        scope, TradeRecord(self._start_equity, self._terms)
+                    )
                     record.add(trade.pnl, trade.r_multiple)
                     self._newest[scope] = entry
             case TradeStatistics(scope=scope, trades=trades):
                 self._posted[scope] = trades
-            case DriftDetected(statistic=statistic) if statistic == WIN_RATE:
-                self._drift_day_ns = entry.ts_event_ns
+            case DriftDetected(statistic=statistic) if statistic in (WIN_RATE, EXPECTANCY):
+                self._warned_ns[statistic] = entry.ts_event_ns
             case _:
                 pass
 
@@ -242,18 +273,28 @@ class _TradeLedger:
             for scope, record in self._records.items()
             if record.trades > self._posted.get(scope, 0)
         ]
-        return due + self._warning() if due else []
+        return due + self._warnings() if due else []
 
-    def _warning(self) -> list[Draft]:
+    def _warnings(self) -> list[Draft]:
         newest = self._newest[ACCOUNT]
         decline = self._records[ACCOUNT].decline()
-        was_today = trading_day(newest.ts_event_ns) == trading_day(self._drift_day_ns)
-        if decline is None or was_today:
+        if decline is None:
             return []
-        fact = DriftDetected(
-            scope=ACCOUNT, statistic=WIN_RATE, value=decline.win_rate, threshold=WIN_RATE_MIN
-        )
-        return [Draft(fact=fact, ts_event_ns=newest.ts_event_ns, causes=(newest.seq,))]
+        found = [(WIN_RATE, decline.win_rate, self._terms.win_rate_min)]
+        if decline.is_proven:
+            found.append((EXPECTANCY, decline.p_value, self._terms.loss_level))
+        return [
+            Draft(
+                fact=DriftDetected(
+                    scope=ACCOUNT, statistic=statistic, value=value, threshold=threshold
+                ),
+                ts_event_ns=newest.ts_event_ns,
+                ordinal=statistic if statistic == EXPECTANCY else "",
+                causes=(newest.seq,),
+            )
+            for statistic, value, threshold in found
+            if trading_day(newest.ts_event_ns) != trading_day(self._warned_ns.get(statistic, 0))
+        ]
 
 
 def _statistics(scope: str, record: TradeRecord, newest: Entry) -> Draft:

@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from blackboard.facts.market import Timeframe
 from config.gates import GatesSection
 from config.section import FROM_TEXT, LIMIT, Section
+from config.training import TrainingSection
 
 
 class Mode(StrEnum):
@@ -326,6 +327,18 @@ class LearnerSection(AgentSection):
     outcomes_per_voter_max: int = Field(3000, ge=100, le=1_000_000)
     """Latest outcomes kept for calibration and skill."""
     gates: GatesSection = GatesSection()
+    training: TrainingSection = TrainingSection()
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where networks are trained; auto takes a graphics card if torch finds one."""
+    recent_trades: int = Field(50, ge=10, le=10_000)
+    """Latest closed trades that the emergency rule looks at."""
+    recent_trades_min: int = Field(30, ge=5, le=10_000)
+    """Fewest of them without which it says nothing."""
+    win_rate_min: float = Field(0.40, ge=0.0, le=1.0)
+    """Share of winners below which it warns; a reward-to-risk of 3 lives at 35 %."""
+    loss_level: float = Field(0.05, gt=0.0, lt=0.5)
+    """One-sided level at which their mean R counts as below 0; together with a low win rate that
+    asks for new models."""
 
 
 class SupervisorSection(AgentSection):

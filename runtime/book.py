@@ -95,11 +95,9 @@ class Book(msgspec.Struct, frozen=True):
         return self.folder / "terminal.connecting"
 
     @property
-    def models(self) -> Path:
-        """Folder of the trained models: shared by all books, a run over history has its own."""
-        if self.folder.parent.name == RUNS:
-            return self.folder / "models"
-        return self.folder.parents[1] / "models"
+    def is_run(self) -> bool:
+        """Whether it is the folder of a run over history, which shares nothing with others."""
+        return self.folder.parent.name == RUNS
 
     @contextmanager
     def held(self) -> Iterator[None]:

@@ -196,7 +196,7 @@ class Cluster:
             terminal_url=self.terminal.url,
             token_path=str(self.plan.book.terminal_token),
             is_virtual=self.plan.is_virtual,
-            models=str(self.plan.book.models),
+            models=str(self.plan.models),
         )
 
     async def _ready(self, handles: list[Any]) -> None:

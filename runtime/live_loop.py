@@ -23,6 +23,7 @@ from agents.requests import (
     Wake,
     Woken,
 )
+from agents.training.requests import Train
 from blackboard.board import Filter
 from blackboard.entry import Entry, Post
 from blackboard.errors import QuorumError, StaleEpoch
@@ -40,6 +41,8 @@ _log = structlog.get_logger()
 _FAULT_PAUSE_S: Final = 1.0
 _PAUSES_MAX: Final = 10
 _REASON_LENGTH_MAX: Final = 500
+TRAINING_GRACE_S: Final = 120.0
+"""Time beyond a training's own, in which its place tells how it ended."""
 
 
 class LiveHost(Protocol):
@@ -215,6 +218,8 @@ class LiveLoop:
         sends = isinstance(request, SendOrder)
         reads_s = terminal.read_timeout_s * terminal.read_tries
         deadline_s = terminal.send_timeout_s if sends else reads_s
+        if isinstance(request, Train):
+            deadline_s += self._host.settings.agents.learner.training.time_s + TRAINING_GRACE_S
         call = asyncio.to_thread(
             self._world.perform, request, now_ns=clock.now_ns(), epoch=self._epoch
         )

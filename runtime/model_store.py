@@ -200,8 +200,7 @@ class ModelStore:
 
     def promote(self, family: str, version: str, now_ns: int) -> ServingRow:
         """Let a stored version serve; raises ModelRefused if it cannot be read."""
-        self.read(family, version, now_ns=now_ns)
-        return self._serve(family, version, "", now_ns)
+        return self.serve(family, version, "", now_ns)
 
     def roll_back(self, family: str, reason: str, now_ns: int) -> ServingRow:
         """Let the version that served before serve again, or the baseline where none can.
@@ -213,9 +212,19 @@ class ModelStore:
             version = self._earlier(registry, family, now_ns)
             return self._add_serving(registry, family, version, reason, now_ns)
 
-    def demote(self, family: str, reason: str, now_ns: int) -> ServingRow:
-        """Let the baseline serve."""
-        return self._serve(family, BASELINE, reason, now_ns)
+    def serve(self, family: str, version: str, reason: str, at_ns: int) -> ServingRow:
+        """Note that a version serves since a moment, or the baseline; the same is noted once.
+
+        Raises ModelRefused if the version cannot be read.
+        """
+        if version:
+            self.read(family, version, now_ns=at_ns)
+        with self._locked():
+            registry = self._registry()
+            for row in registry.served(family):
+                if (row.version, row.at_ns) == (version, at_ns):
+                    return row
+            return self._add_serving(registry, family, version, reason, at_ns)
 
     def note_verdict(self, verdict: JudgedRow) -> None:
         """Note what was decided about a candidate; the same verdict is noted once."""
@@ -303,10 +312,6 @@ class ModelStore:
         MACHINE.sync_folder(beside)
         beside.rename(place)
         MACHINE.sync_folder(place.parent)
-
-    def _serve(self, family: str, version: str, reason: str, now_ns: int) -> ServingRow:
-        with self._locked():
-            return self._add_serving(self._registry(), family, version, reason, now_ns)
 
     def _add_serving(
         self, registry: TrialRegistry, family: str, version: str, reason: str, now_ns: int

@@ -16,9 +16,10 @@ from config.loading import LoadedSettings
 from config.settings import Settings
 from runtime.columns import Columns, export_columns, load_columns
 from runtime.council_run import Advance, run_council
-from runtime.preparation import StartOptions, code_hash, prepare
+from runtime.preparation import StartOptions, prepare
 from runtime.proof.lineage import entries_of
 from runtime.readings import Readings, load_readings, readings_of
+from runtime.source_hash import code_hash
 
 LEFT_OUT: Final = ("risk", "execution", "supervisor")
 """Agents who decide and act."""

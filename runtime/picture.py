@@ -16,6 +16,7 @@ from blackboard.facts import (
     Exposure,
     Fact,
     FeedStatus,
+    GateReport,
     Lock,
     LockReleased,
     ModelFailed,
@@ -29,6 +30,8 @@ from blackboard.facts import (
     Summary,
     TradeClosed,
     TradingStateChanged,
+    TrainingSkipped,
+    TrainingStarted,
     TrialRecorded,
     Vote,
     kind_of,
@@ -47,6 +50,7 @@ SEEN: tuple[type[Fact], ...] = (
     EquityMark,
     Exposure,
     FeedStatus,
+    GateReport,
     Lock,
     LockReleased,
     ModelFailed,
@@ -60,6 +64,8 @@ SEEN: tuple[type[Fact], ...] = (
     Summary,
     TradeClosed,
     TradingStateChanged,
+    TrainingSkipped,
+    TrainingStarted,
     TrialRecorded,
     Vote,
 )
@@ -194,6 +200,15 @@ def _line(fact: Fact) -> str:  # noqa: C901 - one case a kind
             return f"feed       {fact.scope} stale: {fact.reason}"
         case CalendarCoverage(state=state) if state is not Coverage.COVERED:
             return f"calendar   {state.value}: {fact.reason}"
+        case TrainingStarted():
+            return f"training   {fact.scope} has begun: {fact.reason}"
+        case TrainingSkipped():
+            return (
+                f"training   {fact.scope} gave nothing: {fact.reason} ({fact.have} of {fact.need})"
+            )
+        case GateReport():
+            verdict = "promoted" if fact.is_promoted else f"refused by {fact.failed_gate}"
+            return f"verdict    {fact.scope} {fact.version} {verdict}: {fact.detail}"
         case CandidateTrained():
             return f"candidate  {fact.scope} {fact.version}, {fact.rows} rows"
         case ModelFailed():

@@ -3,7 +3,6 @@
 import hashlib
 import sys
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 
 import msgspec
 
@@ -19,6 +18,7 @@ from runtime.clock import start_clock, wall_ns
 from runtime.journals.diskcache import DiskcacheJournal
 from runtime.ray_session import free_port
 from runtime.run_plan import RunPlan
+from runtime.source_hash import code_hash
 from runtime.terminal_process import distant_token
 from runtime.terminals.identity import require_confirmation
 from runtime.terminals.service import require_here
@@ -26,7 +26,6 @@ from runtime.terminals.simulated.market import open_market
 
 MAX_SPEED = "max"
 _PACED_SPEED_FOR_MAX = 1.0
-_SOURCE_FOLDERS = ("agents", "blackboard", "config", "models", "runtime")
 HISTORY_BOOK = "history"
 """Book name of every run over history: it is part of intent ids, which must not differ by run."""
 
@@ -43,6 +42,8 @@ class StartOptions(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the run gets a folder of its own on a synthetic market too, as over history."""
     real_account: int = 0
     """Account number that was typed because it holds real money."""
+    learns: bool = False
+    """Whether models are trained also where time does not follow the clock."""
     arguments: tuple[str, ...] = ()
 
 
@@ -100,6 +101,7 @@ def _on_real_market(settings: Settings, options: StartOptions) -> Start:
     data = {"kind": "metatrader", "fills": fills_of(settings)}
     require_same_market(book, data)
     newest = newest_entry(book)
+    settings = with_training(settings, is_following=True, learns=options.learns)
     now_ns = wall_ns()
     plan = RunPlan(
         run_id=new_run_id(),
@@ -121,6 +123,8 @@ def _on_simulated_market(settings: Settings, options: StartOptions) -> Start:
     if not at_full_speed:
         # Agents turn process time into market time by it, so it must be the clock's.
         settings = settings.model_copy(update={"speed": speed})
+    is_following = not (is_history or at_full_speed or options.is_fresh)
+    settings = with_training(settings, is_following=is_following, learns=options.learns)
     home = settings.home.absolute()
     run_id = new_run_id()
     market = open_market(settings)
@@ -154,6 +158,31 @@ def _on_simulated_market(settings: Settings, options: StartOptions) -> Start:
         warnings=market.notes,
     )
     return Start(plan=plan, data=market.provenance)
+
+
+def with_training(settings: Settings, *, is_following: bool, learns: bool) -> Settings:
+    """Return the settings with `agents.learner.training.when` resolved: always or never.
+
+    Parameters
+    ----------
+    settings : Settings
+        As the operator gave them.
+    is_following : bool
+        Whether the run follows the clock; then auto means always.
+    learns : bool
+        Whether the start says so, whatever the settings say.
+    """
+    learner = settings.agents.learner
+    when = learner.training.when
+    if learns or (when == "auto" and is_following):
+        when = "always"
+    elif when == "auto":
+        when = "never"
+    training = learner.training.model_copy(update={"when": when})
+    agents = settings.agents.model_copy(
+        update={"learner": learner.model_copy(update={"training": training})}
+    )
+    return settings.model_copy(update={"agents": agents})
 
 
 def require_ports(plan: RunPlan, options: StartOptions) -> None:
@@ -200,16 +229,6 @@ def own_version() -> str:
         return version("quorum-fx")
     except PackageNotFoundError:
         return "not installed"
-
-
-def code_hash() -> str:
-    """Return a hash over the sources that decide anything."""
-    root = Path(__file__).resolve().parents[1]
-    digest = hashlib.sha256()
-    for folder in _SOURCE_FOLDERS:
-        for path in sorted((root / folder).rglob("*.py")):
-            digest.update(str(path.relative_to(root)).encode() + b"\0" + path.read_bytes())
-    return digest.hexdigest()
 
 
 def require_same_market(book: Book, provenance: dict[str, str]) -> None:

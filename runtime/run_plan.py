@@ -14,6 +14,7 @@ from runtime.book import Book, write_atomically
 from runtime.clock import ScaledClock
 
 PLAN_FILE = "plan.json"
+MODELS = "models"
 
 
 class RunPlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,11 +49,25 @@ class RunPlan(msgspec.Struct, frozen=True, kw_only=True):
         """The settings."""
         return Settings.model_validate_json(self.settings_json)
 
+    @property
+    def models(self) -> Path:
+        """Folder of the trained models: shared by the books of a market, a run has its own."""
+        return self.book.folder / MODELS if self.book.is_run else models_folder(self.settings)
+
     def write(self) -> Path:
         """Write the plan beside the journal and return its path."""
         path = self.book.folder / PLAN_FILE
         write_atomically(path, msgspec.json.encode(self))
         return path
+
+
+def models_folder(settings: Settings, *, is_real: bool = False) -> Path:
+    """Return the folder of the models that books of a market share.
+
+    What was learned from an invented market never serves where prices are real.
+    """
+    is_real = is_real or settings.terminal.kind != "simulated" or bool(settings.market.history.path)
+    return settings.home.absolute() / MODELS / ("real" if is_real else "synthetic")
 
 
 def read_plan(path: Path) -> RunPlan:

@@ -21,7 +21,7 @@ from blackboard.errors import PostRefused
 from blackboard.facts import FOREVER_NS
 from runtime.step import guarded_step
 from runtime.supersteps import Told, Turn
-from runtime.world import World
+from runtime.world import Due, World
 
 STANDING = (Wake, AwaitBroker)
 """Requests of which an agent has at most one of each type; a new one replaces the old."""
@@ -36,7 +36,7 @@ class Seat:
         self._epoch = 0
         self._asked: list[Request] = []
         self._standing: dict[type[Request], tuple[int, Reply]] = {}
-        self._due: list[tuple[int, int, Reply]] = []
+        self._due: list[tuple[int, int, Due]] = []
         self._count = 0
         self._is_new = True
 
@@ -79,12 +79,12 @@ class Seat:
                 self._standing[type(request)] = due.at_ns, due.reply
             else:
                 self._count += 1
-                heappush(self._due, (due.at_ns, self._count, due.reply))
+                heappush(self._due, (due.at_ns, self._count, due))
 
     def _replies(self, now_ns: int) -> tuple[Reply, ...]:
         replies = []
         while self._due and self._due[0][0] <= now_ns:
-            replies.append(heappop(self._due)[2])
+            replies.append(heappop(self._due)[2].taken())
         due = [kind for kind in STANDING if kind in self._standing]
         due = [kind for kind in due if self._standing[kind][0] <= now_ns]
         return (*replies, *(self._standing.pop(kind)[1] for kind in due))

@@ -47,6 +47,7 @@ from runtime.terminals.sending import refused_before_send, send_order
 from runtime.terminals.server_offset import NotDated
 from runtime.terminals.service import open_terminal
 from runtime.terminals.symbols import resolve_symbols
+from runtime.training.places import Child, RayTasks
 from runtime.world import Due
 
 PAUSE_S: Final = 0.2
@@ -265,7 +266,7 @@ def open_world(plan: WorldPlan) -> LearningWorld:
     # Requests of virtual time come one by one.
     another = None if plan.is_virtual else client
     world = _world(client(), settings, is_virtual=plan.is_virtual, another=another)
-    return LearningWorld(world, Path(plan.models))
+    return LearningWorld(world, Path(plan.models), settings, RayTasks(), is_virtual=plan.is_virtual)
 
 
 def with_broker_names(plan: RunPlan, url: str) -> RunPlan:
@@ -312,7 +313,7 @@ def direct_world(plan: RunPlan) -> LearningWorld:
     settings = plan.settings
     terminal = open_terminal(plan)
     world = _world(terminal, settings, is_virtual=True, is_direct=True)
-    return LearningWorld(world, plan.book.models)
+    return LearningWorld(world, plan.models, settings, Child(), is_virtual=True)
 
 
 def _world(

@@ -3,6 +3,7 @@
 `perform` blocks and is called off an agent's loop.
 """
 
+from collections.abc import Callable
 from typing import Protocol
 
 import msgspec
@@ -15,6 +16,13 @@ class Due(msgspec.Struct, frozen=True):
 
     at_ns: int
     reply: Reply
+    collect: Callable[[], Reply] | None = None
+    """Where given, waits for the reply that takes the other's place when it falls due: work that
+    goes on beside virtual time."""
+
+    def taken(self) -> Reply:
+        """Return the reply; it may have to be waited for."""
+        return self.reply if self.collect is None else self.collect()
 
 
 class World(Protocol):

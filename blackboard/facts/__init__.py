@@ -32,6 +32,7 @@ from blackboard.facts.learning import (
     ParametersChanged,
     TradeStatistics,
     TrainingSkipped,
+    TrainingStarted,
     TrialRecorded,
     VoterWeights,
 )
@@ -105,6 +106,7 @@ AnyFact = (
     | Calibration
     | TradeStatistics
     | ParametersChanged
+    | TrainingStarted
     | TrialRecorded
     | CandidateTrained
     | GateReport
@@ -169,6 +171,7 @@ __all__ = [
     "TradingStateChanged",
     "TrailingStop",
     "TrainingSkipped",
+    "TrainingStarted",
     "TrialRecorded",
     "VolatilityForecast",
     "Vote",

@@ -77,6 +77,13 @@ class ParametersChanged(Fact, frozen=True, kw_only=True):
         within("risk_frac", self.risk_frac, 0.002, 0.01)
 
 
+class TrainingStarted(Fact, frozen=True, kw_only=True):
+    """A training of a family (the scope) has begun; a GateReport or TrainingSkipped ends it."""
+
+    reason: str
+    """first, weekly, daily, drift, requested or emergency."""
+
+
 class TrialRecorded(Fact, frozen=True, kw_only=True):
     """One evaluated configuration of a model family (the scope); all are counted, for ever."""
 

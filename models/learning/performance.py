@@ -12,22 +12,32 @@ from typing import Final
 
 from scipy.special import stdtr
 
-RECENT_TRADES: Final = 50
-"""Latest trades that the win rate is taken over."""
-RECENT_TRADES_MIN: Final = 30
-WIN_RATE_MIN: Final = 0.40
-"""Alone a low win rate means little: a reward-to-risk of 3 lives at 35 %."""
-LOSS_LEVEL: Final = 0.05
-"""One-sided level at which the mean R counts as below 0."""
+
+@dataclass(frozen=True, slots=True)
+class DeclineTerms:
+    """When the latest trades count as bad."""
+
+    trades: int = 50
+    """Latest trades that are looked at."""
+    trades_min: int = 30
+    win_rate_min: float = 0.40
+    """Alone a low win rate means little: a reward-to-risk of 3 lives at 35 %."""
+    loss_level: float = 0.05
+    """One-sided level at which the mean R counts as below 0."""
+
+
+USUAL_TERMS: Final = DeclineTerms()
 
 
 @dataclass(frozen=True, slots=True)
 class Decline:
-    """A record that has turned bad: few wins, and a mean R below 0 beyond chance."""
+    """A record with few winners; it has turned bad where its mean R is below 0 beyond chance."""
 
     win_rate: float
     p_value: float
     trades: int
+    is_proven: bool
+    """Whether the mean R is below 0 beyond chance."""
 
 
 class TradeRecord:
@@ -37,10 +47,13 @@ class TradeRecord:
     ----------
     start_equity : float
         Equity before the first trade, in account currency; 0 if unknown.
+    terms : DeclineTerms
+        When the latest trades count as bad.
     """
 
-    def __init__(self, start_equity: float) -> None:
+    def __init__(self, start_equity: float, terms: DeclineTerms = USUAL_TERMS) -> None:
         self.start_equity = start_equity
+        self._terms = terms
         self.trades = 0
         self.wins = 0
         self.pnl = 0.0
@@ -50,7 +63,7 @@ class TradeRecord:
         self._gross_profit = 0.0
         self._gross_loss = 0.0
         self._sum_r = 0.0
-        self._recent: deque[tuple[float, float]] = deque(maxlen=RECENT_TRADES)
+        self._recent: deque[tuple[float, float]] = deque(maxlen=terms.trades)
 
     def add(self, pnl: float, r_multiple: float) -> None:
         """Take one more closed trade: its profit after costs, and the same in R."""
@@ -80,15 +93,15 @@ class TradeRecord:
         return self._sum_r / self.trades if self.trades else 0.0
 
     def decline(self) -> Decline | None:
-        """Return the evidence that the latest trades are bad, None while there is none."""
+        """Return the evidence that the latest trades are bad, None while few of them lose."""
         count = len(self._recent)
-        if count < RECENT_TRADES_MIN:
+        if count < self._terms.trades_min:
             return None
         rate = sum(pnl > 0.0 for pnl, _ in self._recent) / count
+        if rate >= self._terms.win_rate_min:
+            return None
         p_value = loss_p_value([r_multiple for _, r_multiple in self._recent])
-        if rate < WIN_RATE_MIN and p_value < LOSS_LEVEL:
-            return Decline(rate, p_value, count)
-        return None
+        return Decline(rate, p_value, count, is_proven=p_value < self._terms.loss_level)
 
 
 def loss_p_value(r_multiples: Sequence[float]) -> float:

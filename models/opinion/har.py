@@ -125,6 +125,32 @@ def load_har(files: Mapping[str, bytes]) -> dict[str, VolatilityModel]:
     return models
 
 
+def recite_har(
+    files: Mapping[str, bytes], bars: Mapping[str, BarArray], horizon_bars: int
+) -> FloatArray:
+    """Return the standard deviations that a stored model forecasts at the latest closes.
+
+    Parameters
+    ----------
+    files : mapping of str to bytes
+        Of the model.
+    bars : mapping of str to BarArray
+        Bars of each symbol, oldest first; the latest two weeks are used.
+    horizon_bars : int
+        One of the model's horizons.
+
+    Returns
+    -------
+    ndarray of shape (n_symbols × n_closes,), float64
+    """
+    said = []
+    for symbol, model in sorted(load_har(files).items()):
+        rows = bars[symbol][-2 * HAR_WINDOWS_BARS[-1] :]
+        sigma = np.sqrt(forecast_rows(model, rows, horizon_bars))
+        said.append(sigma[HAR_WINDOWS_BARS[-1] :])
+    return np.concatenate(said)
+
+
 def hash_of_bars(bars: Mapping[str, BarArray]) -> str:
     """Return SHA-256 over the bars of all symbols, 64 hex digits."""
     digest = hashlib.sha256()

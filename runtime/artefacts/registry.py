@@ -46,6 +46,8 @@ class JudgedRow(Row, frozen=True, kw_only=True, tag="judged"):
     detail: str
     effective_trials: float
     """Independent trials that its search amounts to."""
+    is_baseline_due: bool = False
+    """Whether the baseline beat the model that served then."""
 
 
 class ServingRow(Row, frozen=True, kw_only=True, tag="serving"):

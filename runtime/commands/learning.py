@@ -1,5 +1,6 @@
-"""``train``: families of models trained on a market's history, each with what came of it."""
+"""``train``, ``models``, ``learn``: models trained and judged, who serves, and what comes next."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
@@ -7,18 +8,29 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from runtime.commands.options import ConfigOption, JsonOption, SetOption, load
+from runtime.commands.options import BookOption, ConfigOption, JsonOption, SetOption, load
 from runtime.commands.progress import progress
 
 if TYPE_CHECKING:
+    from config.settings import Settings
+    from runtime.model_store import ModelStore
+    from runtime.training.lesson import Lesson
     from runtime.training.outcome import Outcome
 
+models = typer.Typer(help="Trained models: who serves, and since when.", rich_markup_mode=None)
+learn = typer.Typer(help="What the learner of a book does.", rich_markup_mode=None)
 _console = Console(soft_wrap=True, highlight=False, markup=False)
+BY_HAND = "by hand"
+RealOption = Annotated[
+    bool, typer.Option("--real", help="Those of recorded and real prices, whatever is configured.")
+]
 
 
 def mount(app: typer.Typer) -> None:
-    """Add the verb."""
+    """Add the verbs."""
     app.command()(train)
+    app.add_typer(models, name="models")
+    app.add_typer(learn, name="learn")
 
 
 def train(
@@ -29,6 +41,9 @@ def train(
     symbols: Annotated[str, typer.Option(help="Symbols, separated by commas.")] = "",
     from_: Annotated[str, typer.Option("--from", help="First moment to learn from.")] = "",
     to: Annotated[str, typer.Option(help="Last moment; a bare date counts whole.")] = "",
+    promote: Annotated[
+        bool, typer.Option("--promote/--no-promote", help="Let what passes the gates serve.")
+    ] = True,
     seed: Annotated[int, typer.Option(min=0, help="Seed of what is random in a training.")] = 1,
     config: ConfigOption = None,
     set_: SetOption = None,
@@ -36,8 +51,9 @@ def train(
 ) -> None:
     """Train families of models on recorded bars, or on the history of the synthetic market.
 
-    What is trained here is shown beside what serves where no model has earned its place, on days
-    that training has not seen.
+    Each is judged on days that training has not seen, beside what serves now and what serves where
+    no model has earned its place. What passes every gate serves from then on, in a system that is
+    running from its next closes.
     """
     loaded = load(
         config,
@@ -49,18 +65,18 @@ def train(
     )
     from runtime.training.bars import training_bars
     from runtime.training.lesson import Lesson
-    from runtime.training.outcome import outcome_of
-    from runtime.training.trainers import TRAINERS, families_of
+    from runtime.training.trainers import families_of
 
     chosen = families_of(tuple(families or ()))
     lesson = Lesson(
         bars=training_bars(loaded.settings, from_, to).bars, settings=loaded.settings, seed=seed
     )
+    store = _store(loaded.settings)
     outcomes: list[Outcome] = []
     with progress(_console, "families trained", len(chosen), is_quiet=json) as advance:
         for family in chosen:
             advance(len(outcomes), family)
-            outcomes.append(outcome_of(family, TRAINERS[family](lesson), lesson))
+            outcomes.append(_trained(family, lesson, store, may_promote=promote))
         advance(len(outcomes), "")
     if json:
         print(msgspec.json.encode(outcomes).decode())
@@ -68,18 +84,133 @@ def train(
         _tell(outcomes)
 
 
-def _tell(outcomes: "list[Outcome]") -> None:
-    table = Table(
-        "family", "rows", "trials", "trained until", "out of sample", "baseline", "reason"
+def _trained(family: str, lesson: "Lesson", store: "ModelStore", *, may_promote: bool) -> "Outcome":
+    from runtime.training.session import graduate
+
+    now_ns = max(int(rows["close_ns"][-1]) if len(rows) else 0 for rows in lesson.bars.values())
+    graduation = graduate(family, lesson, store, now_ns=now_ns, is_refresh=False)
+    if not (graduation.has_passed and may_promote and graduation.manifest):
+        return graduation.outcome
+    store.promote(family, graduation.manifest.version, now_ns)
+    return msgspec.structs.replace(graduation.outcome, is_promoted=True)
+
+
+@learn.command(hidden=True)
+def job(path: Annotated[Path, typer.Argument(help="Folder of the job.")]) -> None:
+    """Do a training that the learner has asked for."""
+    from runtime.training.worker import work
+
+    work(path)
+
+
+@models.callback(invoke_without_command=True)
+def models_list(
+    context: typer.Context,
+    real: RealOption = False,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """List the families: versions kept, who serves, trials ever made, and the last verdict.
+
+    Models of the synthetic market and of real prices lie apart, so that neither serves the other.
+    """
+    if context.invoked_subcommand is not None:
+        return
+    from runtime.training.overview import overview
+
+    lines = overview(_store(load(config).settings, is_real=real))
+    if json:
+        print(msgspec.json.encode(lines).decode())
+        return
+    table = Table("family", "serves", "kept", "trials", "judged", "last verdict", "failed", "why")
+    for line in lines:
+        verdict = "promoted" if line.is_promoted else "refused" if line.last_version else ""
+        table.add_row(
+            line.family,
+            line.serves or "baseline",
+            str(len(line.versions)),
+            str(line.trials),
+            str(line.judged),
+            f"{line.last_version} {verdict}".strip(),
+            line.failed_gate,
+            line.detail,
+        )
+    _console.print(table)
+
+
+@models.command()
+def rollback(
+    family: Annotated[str, typer.Argument(help="Family of models.")],
+    real: RealOption = False,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Let the version that served before serve again, or the baseline where there is none.
+
+    A system that is running follows from its next closes.
+    """
+    from runtime.training.overview import roll_back
+
+    row = roll_back(_store(load(config).settings, is_real=real), family, BY_HAND)
+    if json:
+        print(msgspec.json.encode(row).decode())
+    else:
+        _console.print(
+            f"{family}: {row.version or 'the baseline'} serves, "
+            f"{row.replaced_version or 'the baseline'} is taken back"
+        )
+
+
+@learn.command()
+def status(book: BookOption = "", config: ConfigOption = None, json: JsonOption = False) -> None:
+    """Tell of each family: version, trainings, verdicts; and how the latest trades went."""
+    from runtime.book import find_book
+    from runtime.training.standing import standing_of
+
+    settings = load(config).settings
+    found = find_book(settings.home.absolute(), book)
+    standing = standing_of(found, settings)
+    if json:
+        print(msgspec.json.encode(standing).decode())
+        return
+    table = Table("family", "serves", "last training", "next", "attempts", "verdict", "failed")
+    for line in standing.families:
+        table.add_row(
+            line.family,
+            line.serves or "baseline",
+            line.last_training,
+            line.next_training,
+            str(line.attempts),
+            line.verdict,
+            line.failed_gate,
+        )
+    _console.print(table)
+    _console.print(
+        f"latest {standing.recent_trades} trades: {standing.win_rate:.0%} won, "
+        f"{standing.expectancy_r:+.2f} R a trade; parameters: {standing.parameters}"
     )
+
+
+def _store(settings: "Settings", *, is_real: bool = False) -> "ModelStore":
+    from runtime.model_store import ModelStore
+    from runtime.run_plan import models_folder
+    from runtime.source_hash import code_hash
+
+    expiry_days = settings.agents.learner.training.expiry_days
+    return ModelStore(models_folder(settings, is_real=is_real), code_hash(), expiry_days)
+
+
+def _tell(outcomes: "list[Outcome]") -> None:
+    table = Table("family", "rows", "trials", "out of sample", "baseline", "verdict", "why")
     for one in outcomes:
+        verdict = "promoted" if one.is_promoted else one.gate or "not promoted"
         table.add_row(
             one.family,
             str(one.rows),
             str(one.trials),
-            one.trained_until,
             one.score,
             one.baseline,
+            verdict if one.version else "not trained",
             one.reason,
         )
     _console.print(table)

@@ -69,6 +69,9 @@ def up(
     set_: SetOption = None,
     book: Annotated[str, typer.Option(help="Name of the account's journal.")] = "",
     in_process: Annotated[bool, typer.Option("--in-process", help="One process, no Ray.")] = False,
+    learn: Annotated[
+        bool, typer.Option("--learn", help="Train models over history and at full speed too.")
+    ] = False,
     address: Annotated[str, typer.Option(help="Join the Ray cluster at this address.")] = "",
     real_account: RealAccountOption = 0,
     json: JsonOption = False,
@@ -91,6 +94,7 @@ def up(
         duration_s=seconds_of(duration),
         in_process=in_process,
         real_account=real_account,
+        learns=learn,
     )
     start = prepare(loaded, options)
     plan, data = start.plan, start.data

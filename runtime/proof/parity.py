@@ -15,12 +15,12 @@ import msgspec
 
 from blackboard.entry import Entry
 from runtime.council import ORDER, agent_order, load_agent
-from runtime.preparation import code_hash
 from runtime.proof.answers import Answers, MarketAnswers, MarketGone
 from runtime.proof.decisions_hash import HASHED_KINDS, decisions_hash
 from runtime.proof.divergence import Divergence, missing, raised
 from runtime.proof.recording import RecordedStart, Recording, Tell, to_nobody
 from runtime.proof.replica import Recorded, Replica, Unrepeatable
+from runtime.source_hash import code_hash
 from runtime.step import AgentFault
 
 BOUNDARY: Final = ("data", "sentiment", "execution")

@@ -28,3 +28,16 @@ class Lesson:
     checkpoints: Path | None = None
     """Folder in which an interrupted training leaves what the next one can go on from."""
     advance: Advance = tell_nobody
+
+    @property
+    def device(self) -> str:
+        """Where a network is trained, as torch names it: auto takes a graphics card if it has one.
+
+        What was trained on one device is loaded on any other.
+        """
+        device = self.settings.agents.learner.device
+        if device != "auto":
+            return device
+        import torch
+
+        return "cuda" if torch.cuda.is_available() else "cpu"

@@ -4,15 +4,15 @@ import msgspec
 import numpy as np
 
 from models.learning.candidate import Candidate, ForecastEvidence, Untrained
+from runtime.artefacts.registry import JudgedRow
 from runtime.instants import iso
-from runtime.training.judgement import judged
-from runtime.training.lesson import Lesson
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """One family's training."""
 
     family: str
+    version: str = ""
     rows: int = 0
     trials: int = 0
     trained_until: str = ""
@@ -21,27 +21,31 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     baseline: str = ""
     """The same of what serves where no model has earned its place."""
     gate: str = ""
-    """The test of the gates that it would fail, empty where there is no candidate."""
+    """The test of the gates that it failed, empty where it passed or there is no candidate."""
     reason: str = ""
-    """Why there is no candidate, or by how much it fails."""
+    """Why there is no candidate, by how much it failed, or what it passed."""
+    is_promoted: bool = False
+    """Whether it serves from now on."""
 
 
-def outcome_of(family: str, result: Candidate | Untrained, lesson: Lesson) -> Outcome:
-    """Return what a training came to."""
+def outcome_of(
+    family: str, result: Candidate | Untrained, verdict: JudgedRow | None = None
+) -> Outcome:
+    """Return what a training came to, with the verdict on its candidate."""
     if isinstance(result, Untrained):
         reason = f"{result.reason}: {result.have} of {result.need}"
         return Outcome(family=family, reason=reason)
     score, baseline = _figures(result)
-    verdict = judged(result, lesson)
     return Outcome(
         family=family,
+        version=verdict.version if verdict else "",
         rows=result.rows,
         trials=len(result.trials),
         trained_until=iso(result.trained_until_ns),
         score=score,
         baseline=baseline,
-        gate=verdict.failed_gate,
-        reason=verdict.detail,
+        gate=verdict.failed_gate if verdict else "",
+        reason=verdict.detail if verdict else "",
     )
 
 

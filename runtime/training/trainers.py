@@ -7,7 +7,10 @@ that nobody asks for costs nothing.
 from collections.abc import Callable, Mapping
 from functools import partial
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from blackboard.errors import ConfigError
 from config.settings import Settings
@@ -15,12 +18,32 @@ from models.learning.candidate import Candidate, Untrained
 from runtime.training.lesson import Lesson
 
 if TYPE_CHECKING:
+    from models.opinion.direction_rows import DirectionTerms
     from models.opinion.har import HarTerms
 
 Trainer = Callable[[Lesson], Candidate | Untrained]
 """Trains one family; what it cannot do is `Untrained`, never an exception."""
 
+
+class Recital(NamedTuple):
+    """What a model says to a golden batch, and what those who serve it can give and bear."""
+
+    features: tuple[str, ...]
+    """Columns that whoever serves the family can give, in their order."""
+    said: NDArray[np.float64]
+    low: float
+    high: float
+    """Bounds of what an output can mean."""
+
+
+Recite = Callable[[Mapping[str, bytes], Lesson], Recital]
+"""Loads a model of its files and asks it for some rows of the lesson."""
+
 ALL: Final = "all"
+SIGMA_FRAC_MAX: Final = 0.5
+"""Forecasts of volatility from here on are nonsense for a currency pair within hours."""
+RECITED_BARS: Final = 1500
+"""Latest bars of each symbol whose signals a direction model recites: three weeks of M15."""
 
 
 def _har(lesson: Lesson) -> Candidate | Untrained:
@@ -40,6 +63,7 @@ def _lstm(lesson: Lesson) -> Candidate | Untrained:
         _har_terms(lesson.settings),
         lesson.champion,
         seed=lesson.seed,
+        device=lesson.device,
         checkpoints=CheckpointFolder(lesson.checkpoints) if lesson.checkpoints else None,
     )
 
@@ -57,19 +81,23 @@ def _har_terms(settings: Settings) -> "HarTerms":
 
 
 def _direction(family: str, lesson: Lesson) -> Candidate | Untrained:
-    from agents.technical import rule_settings
-    from models.opinion.direction_rows import DirectionTerms
     from models.opinion.direction_training import train_direction
 
-    settings, agents = lesson.settings, lesson.settings.agents
-    terms = DirectionTerms(
+    length_ns, terms = lesson.settings.timeframe.length_ns, _direction_terms(lesson.settings)
+    return train_direction(family, lesson.bars, length_ns, terms, lesson.seed, lesson.champion)
+
+
+def _direction_terms(settings: Settings) -> "DirectionTerms":
+    from agents.technical import rule_settings
+    from models.opinion.direction_rows import DirectionTerms
+
+    agents = settings.agents
+    return DirectionTerms(
         rules=rule_settings(settings.timeframe, agents.technical),
         signal_min=agents.technical.signal_score_min,
         rows_min=agents.learner.direction_signals_min,
         leak_auc_max=agents.learner.leak_auc_max,
     )
-    length_ns = settings.timeframe.length_ns
-    return train_direction(family, lesson.bars, length_ns, terms, lesson.seed, lesson.champion)
 
 
 TRAINERS: Final[Mapping[str, Trainer]] = MappingProxyType(
@@ -83,6 +111,43 @@ TRAINERS: Final[Mapping[str, Trainer]] = MappingProxyType(
     }
 )
 """Family to what trains it, in the order in which `all` trains them."""
+
+
+def _recite_har(files: Mapping[str, bytes], lesson: Lesson) -> Recital:
+    from models.opinion.har import FEATURES, recite_har
+
+    horizon_bars = min(lesson.settings.agents.lstm_vol.horizons_bars)
+    return Recital(FEATURES, recite_har(files, lesson.bars, horizon_bars), 0.0, SIGMA_FRAC_MAX)
+
+
+def _recite_lstm(files: Mapping[str, bytes], lesson: Lesson) -> Recital:
+    from models.opinion.volatility_lstm import FEATURES, recite_lstm
+
+    horizon_bars = min(lesson.settings.agents.lstm_vol.horizons_bars)
+    return Recital(FEATURES, recite_lstm(files, lesson.bars, horizon_bars), 0.0, SIGMA_FRAC_MAX)
+
+
+def _recite_direction(files: Mapping[str, bytes], lesson: Lesson) -> Recital:
+    from models.opinion.direction import load_direction
+    from models.opinion.direction_rows import direction_rows
+
+    terms = _direction_terms(lesson.settings)
+    latest = {symbol: rows[-RECITED_BARS:] for symbol, rows in lesson.bars.items()}
+    rows = direction_rows(latest, lesson.settings.timeframe.length_ns, terms)
+    return Recital(terms.schema, load_direction(files).calibrated(rows.inputs), 0.0, 1.0)
+
+
+RECITALS: Final[Mapping[str, Recite]] = MappingProxyType(
+    {
+        "har": _recite_har,
+        "lstm": _recite_lstm,
+        "rf": _recite_direction,
+        "xgboost": _recite_direction,
+        "logistic": _recite_direction,
+        "direction_lstm": _recite_direction,
+    }
+)
+"""Family to how it is rehearsed; one without a rehearsal is judged and never promoted."""
 
 
 def families_of(names: tuple[str, ...]) -> tuple[str, ...]:

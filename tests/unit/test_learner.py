@@ -409,16 +409,28 @@ def test_each_closed_trade_renews_the_statistics_of_symbol_and_account() -> None
 
 
 def test_a_run_of_losses_is_reported_once_a_day() -> None:
-    """From the thirtieth loss on the win rate is drift, until the next trading day only once."""
+    """From the thirtieth loss on win rate and expectancy are drift, each once a trading day."""
     stage = a_stage()
 
     for ticket in range(1, 36):
         close_trade(stage, SUNDAY_OPEN_NS + ticket, a_trade(ticket, -10.0, -1.0))
-    (drift,) = stage.facts(DriftDetected)
+    drifts = stage.facts(DriftDetected)
     close_trade(stage, SUNDAY_OPEN_NS + 25 * HOUR_NS, a_trade(99, -10.0, -1.0))
 
-    assert (drift.statistic, drift.value, drift.threshold) == ("win_rate", 0.0, 0.4)
-    assert len(stage.facts(DriftDetected)) == 2
+    found = [(drift.statistic, drift.value, drift.threshold) for drift in drifts]
+    assert found == [("win_rate", 0.0, 0.4), ("expectancy", 0.0, 0.05)]
+    assert len(stage.facts(DriftDetected)) == 4
+
+
+def test_few_wins_that_pay_are_a_warning_only() -> None:
+    """One win of 5 R in four trades is a low win rate, and no reason for new models."""
+    stage = a_stage()
+
+    for ticket in range(1, 36):
+        pnl, r_multiple = (50.0, 5.0) if ticket % 4 == 0 else (-10.0, -1.0)
+        close_trade(stage, SUNDAY_OPEN_NS + ticket, a_trade(ticket, pnl, r_multiple))
+
+    assert [drift.statistic for drift in stage.facts(DriftDetected)] == ["win_rate"]
 
 
 def component_draft(symbol: str, day_edge: float, night_ns: int) -> Draft:

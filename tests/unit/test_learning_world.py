@@ -3,8 +3,10 @@
 from pathlib import Path
 
 from agents.requests import ModelRead, ReadModel, Reply, Request, Unanswered, Wake, Woken
+from config.settings import Settings
 from runtime.learning_world import LearningWorld
 from runtime.model_store import ModelStore
+from runtime.training.places import Child
 from runtime.world import Due
 from tests.unit.test_model_store import NOW_NS, SCHEMA, a_candidate
 
@@ -26,6 +28,11 @@ class Behind:
         """Do nothing."""
 
 
+def a_world(models: Path) -> LearningWorld:
+    """Return a world in virtual time whose trainings are children of this process."""
+    return LearningWorld(Behind(), models, Settings(), Child(), is_virtual=True)
+
+
 def asked(world: LearningWorld, version: str, schema: tuple[str, ...] = SCHEMA) -> Reply:
     """Ask for a model."""
     request = ReadModel(family="har", version=version, feature_schema=schema)
@@ -36,7 +43,7 @@ def test_a_stored_model_is_read(tmp_path: Path) -> None:
     """The reply holds every file of the version."""
     manifest = ModelStore(tmp_path).put(a_candidate(), NOW_NS)
 
-    reply = asked(LearningWorld(Behind(), tmp_path), manifest.version)
+    reply = asked(a_world(tmp_path), manifest.version)
 
     assert isinstance(reply, ModelRead)
     assert dict(reply.files) == dict(a_candidate().files)
@@ -45,7 +52,7 @@ def test_a_stored_model_is_read(tmp_path: Path) -> None:
 def test_a_refused_model_is_unanswered_with_its_reason(tmp_path: Path) -> None:
     """The reason begins with the word by which the store refuses."""
     version = ModelStore(tmp_path).put(a_candidate(), NOW_NS).version
-    world = LearningWorld(Behind(), tmp_path)
+    world = a_world(tmp_path)
 
     replies = [asked(world, "har/0"), asked(world, version, ("other",))]
 
@@ -55,7 +62,7 @@ def test_a_refused_model_is_unanswered_with_its_reason(tmp_path: Path) -> None:
 
 def test_other_questions_go_on_and_make_no_folder(tmp_path: Path) -> None:
     """A run that serves no model leaves no trace of a store."""
-    world = LearningWorld(Behind(), tmp_path / "models")
+    world = a_world(tmp_path / "models")
 
     due = world.perform(Wake(at_ns=5), now_ns=5, epoch=1)
 

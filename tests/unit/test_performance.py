@@ -44,8 +44,8 @@ def test_a_loss_without_evidence() -> None:
     assert loss_p_value([1.0, 1.0]) == 1.0
 
 
-def test_decline_needs_few_wins_and_a_negative_mean() -> None:
-    """Three wins in ten warn if they do not pay for the losses, and not if they do."""
+def test_few_wins_are_a_proven_decline_with_a_negative_mean_alone() -> None:
+    """Three wins in ten warn; they prove a decline if they do not pay for the losses."""
     poor, rich = TradeRecord(1000.0), TradeRecord(1000.0)
     for trade in range(50):
         is_win = trade % 10 < 3
@@ -55,7 +55,10 @@ def test_decline_needs_few_wins_and_a_negative_mean() -> None:
     decline = poor.decline()
     assert decline is not None
     assert decline.win_rate == pytest.approx(0.3)
-    assert rich.decline() is None
+    assert decline.is_proven
+    unproven = rich.decline()
+    assert unproven is not None
+    assert not unproven.is_proven
 
 
 def test_decline_waits_for_thirty_trades_and_looks_at_fifty() -> None:

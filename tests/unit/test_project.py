@@ -150,12 +150,18 @@ def test_every_command_in_the_texts_exists(app: typer.Typer) -> None:
 
 
 def _is_known(group: TyperGroup, words: list[str]) -> bool:
+    if group.invoke_without_command and (not words or words[0].startswith("--")):
+        return all(word in {name for each in group.params for name in each.opts} for word in words)
     command = group.commands.get(words[0].rstrip(".,;:"))
     if isinstance(command, TyperGroup):
         return _is_known(command, words[1:])
     if command is None:
         return False
-    options = {name for parameter in command.params for name in parameter.opts}
+    options = {
+        name
+        for parameter in command.params
+        for name in (*parameter.opts, *parameter.secondary_opts)
+    }
     return all(word in options for word in words if word.startswith("--"))
 
 

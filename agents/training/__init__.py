@@ -1,0 +1,1 @@
+"""When models are trained, what comes of it, and who serves."""
