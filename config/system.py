@@ -35,7 +35,7 @@ class ExitsSection(Section):
 
 
 class TradingSection(Section):
-    """What a decision needs; the first four are adaptive parameters within their bounds."""
+    """What a decision needs; the first six are parameters that the learner may set."""
 
     min_confidence: float = Field(0.51, ge=0.5, le=0.65, json_schema_extra=LIMIT)
     """Least pooled chance of the symmetric barrier on the chosen side; 0.5 is ignorance. The pool
@@ -47,6 +47,12 @@ class TradingSection(Section):
     Closer stops lose to costs: at 1.5 ranges of M15 a round trip costs a quarter of the risk."""
     risk_frac: float = Field(0.005, ge=0.002, le=0.01)
     """Share of equity at the stop before the sizing chain."""
+    target_atr_multiplier: float = Field(0.0, ge=0.0, le=16.0)
+    """Distance of the target in average true ranges, scaled as the stop is, where that is more than
+    min_rr_ratio asks for; 0 leaves the target to min_rr_ratio."""
+    confluence_min: float = Field(0.0, ge=0.0, le=1.0)
+    """Least share of its timeframes that must point to a vote's side; a vote with less counts as an
+    abstention. Votes that are not made of readings have no such share and always count."""
     expected_value_margin_r: float = Field(0.02, ge=0.0, le=1.0, json_schema_extra=LIMIT)
     """Least expected value after costs, in units of the risk at the stop."""
     families_min: int = Field(2, ge=1, le=10, json_schema_extra=LIMIT)

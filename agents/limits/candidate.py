@@ -15,6 +15,7 @@ from agents.limits.locks import LockView
 from agents.limits.reservations import Commitment, OrderView, notional_of, reserved
 from agents.limits.view import AdviceView, ControlView, MarketView, Seen
 from blackboard.facts import EquityMark, OrderIntent, PortfolioBudget, Quote, SymbolSpec
+from blackboard.facts.control import TradingState
 from blackboard.facts.news import Coverage
 from config.agents import RiskSection
 from config.settings import Settings
@@ -170,11 +171,13 @@ class Candidate:
     @cached_property
     def factors(self) -> tuple[tuple[str, float], ...]:
         """The sizing chain, factor by factor."""
-        views, base = self.views, self.views.advice.base_risk_frac(self.seen.ts_ns)
+        views = self.views
         drawdown = views.account.sizing_drawdown_frac(views.control)
         coverage = views.advice.coverage(self.now_ns)
         state = views.control.state
         is_half = state is not None and state.fact.halves_risk
+        is_safe = state is not None and state.fact.state is TradingState.SAFE
+        base = views.advice.base_risk_frac(self.seen.ts_ns, is_safe=is_safe)
         shared = (("shared", self.shared_frac),) if self.shared_frac < inf else ()
         return (
             ("base", base),

@@ -198,9 +198,9 @@ class AdviceView:
                 return seen
         return None
 
-    def base_risk_frac(self, close_ns: int) -> float:
-        """Return the share of equity at the stop before the sizing chain."""
-        learned = self.parameters(close_ns)
+    def base_risk_frac(self, close_ns: int, *, is_safe: bool = False) -> float:
+        """Return the share of equity at the stop before the sizing chain; SAFE has learned none."""
+        learned = None if is_safe else self.parameters(close_ns)
         return self._settings.trading.risk_frac if learned is None else learned.fact.risk_frac
 
     def causes(self, symbol: str, close_ns: int) -> tuple[int, ...]:

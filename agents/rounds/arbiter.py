@@ -15,11 +15,11 @@ import msgspec
 import numpy as np
 
 from agents.known import InForce, Known, known
+from agents.rounds.parameters import Parameters, confluence_of, rr_ratio_of
 from agents.rounds.round import Round
 from agents.voters import CONSTANT, first_weights, is_heard, live_voters
 from blackboard.entry import Entry
 from blackboard.facts import (
-    ACCOUNT,
     CalendarCoverage,
     Calibration,
     Decision,
@@ -92,8 +92,7 @@ class Arbiter:
         self._voters = live_voters(settings)
         self._first_weights = first_weights(settings)
         self._weights: InForce[VoterWeights] = InForce()
-        self._parameters: InForce[ParametersChanged] = InForce()
-        self._parameters.add(0, Known(_configured(settings), 0, 0))
+        self._parameters = Parameters(settings)
         self._calibrations: dict[str, InForce[Calibration]] = {}
         self._blackouts: dict[str, deque[Known[EntryBlackout]]] = {}
         self._coverage: Known[CalendarCoverage] | None = None
@@ -106,7 +105,7 @@ class Arbiter:
             case VoterWeights() as weights:
                 self._weights.add(weights.effective_from_ns, known(weights, entry))
             case ParametersChanged() as parameters:
-                self._parameters.add(parameters.effective_from_ns, known(parameters, entry))
+                self._parameters.add(known(parameters, entry))
             case Calibration() as calibration:
                 kept = self._calibrations.setdefault(calibration.scope, InForce())
                 kept.add(calibration.effective_from_ns, known(calibration, entry))
@@ -122,11 +121,11 @@ class Arbiter:
             case _:
                 pass
 
-    def parameters(self, ts_ns: int) -> Known[ParametersChanged]:
+    def parameters(
+        self, ts_ns: int, state: TradingState = TradingState.ACTIVE
+    ) -> Known[ParametersChanged]:
         """Return the parameters in force at an instant; seq 0 stands for the settings."""
-        found = self._parameters.at(ts_ns)
-        assert found is not None, "the settings are in force from the beginning"
-        return found
+        return self._parameters.at(ts_ns, state)
 
     def weights(self, ts_ns: int) -> Known[VoterWeights] | None:
         """Return the weights in force at an instant, None before the first: all weigh the same."""
@@ -163,13 +162,13 @@ class Arbiter:
         """Decide one symbol of a round with the answers that are there and still valid."""
         votes = self._votes(place, symbol, now_ns)
         forecast = self.forecast(place, symbol)
-        parameters = self.parameters(place.close_ns)
+        parameters = self.parameters(place.close_ns, standing.state)
         weights = self.weights(place.close_ns)
         calibrations = self._in_force(votes, place.close_ns)
         plan = self._plan(place, symbol, forecast, parameters.fact)
         blackout, news = self._news(symbol, place.close_ns)
 
-        ballot = self._ballot(votes, calibrations, weights, standing.state)
+        ballot = self._ballot(votes, calibrations, weights, standing.state, parameters.fact)
         storm = None if forecast is None else forecast.fact
         circumstances = Circumstances(
             reversal_voter=self._place_of(REVERSAL_VOTER),
@@ -187,7 +186,7 @@ class Arbiter:
         side = {1: Side.BUY, -1: Side.SELL}.get(ruling.side)
         details = {
             "volatility": "" if storm or not self._forecasts() else "no forecast",
-            "expected_value": _odds(ruling, plan, parameters.fact.min_rr_ratio),
+            "expected_value": _odds(ruling, plan, rr_ratio_of(parameters.fact)),
             "blackout": blackout,
             "position": standing.blocks_buy if side is Side.BUY else standing.blocks_sell,
             "trading_state": standing.state.value,
@@ -242,7 +241,7 @@ class Arbiter:
         if forecast is not None and not forecast.fact.abstains:
             scale = forecast.fact.atr_scale
         stop_distance = parameters.atr_multiplier * stop.fact.atr * scale
-        target_distance = parameters.min_rr_ratio * stop_distance
+        target_distance = rr_ratio_of(parameters) * stop_distance
         if not (0.0 < stop_distance < inf and 0.0 < target_distance < inf):
             return None
         cost = arbitration.round_trip_cost(
@@ -279,6 +278,7 @@ class Arbiter:
         calibrations: dict[str, Known[Calibration]],
         weights: Known[VoterWeights] | None,
         state: TradingState,
+        parameters: ParametersChanged,
     ) -> Ballot:
         records = {} if weights is None else {each.scope: each for each in weights.fact.weights}
         return Ballot(
@@ -289,7 +289,10 @@ class Arbiter:
             answers=np.array([each in votes for each in self._voters], dtype=np.bool_),
             abstains=np.array(
                 [
-                    each not in votes or votes[each].fact.abstains or not is_heard(each, state)
+                    each not in votes
+                    or votes[each].fact.abstains
+                    or not is_heard(each, state)
+                    or confluence_of(votes[each].fact) < parameters.confluence_min
                     for each in self._voters
                 ],
                 dtype=np.bool_,
@@ -313,7 +316,7 @@ class Arbiter:
             quorum=self._settings.agents.supervisor.quorum,
             min_confidence=parameters.min_confidence,
             families_min=self._settings.trading.families_min,
-            min_rr_ratio=parameters.min_rr_ratio,
+            rr_ratio=rr_ratio_of(parameters),
             margin_r=self._settings.trading.expected_value_margin_r,
         )
 
@@ -362,19 +365,6 @@ class Arbiter:
             scope=CONSTANT, probability_up=0.5, weight=float(weights[-1]), abstains=False
         )
         return (*voters, constant)
-
-
-def _configured(settings: Settings) -> ParametersChanged:
-    trading = settings.trading
-    return ParametersChanged(
-        scope=ACCOUNT,
-        min_confidence=trading.min_confidence,
-        min_rr_ratio=trading.min_rr_ratio,
-        atr_multiplier=trading.atr_multiplier,
-        risk_frac=trading.risk_frac,
-        origin="settings",
-        effective_from_ns=0,
-    )
 
 
 def _probability(vote: Known[Vote] | None, calibration: Known[Calibration] | None) -> float:

@@ -61,20 +61,26 @@ class TradeStatistics(Fact, frozen=True, kw_only=True):
 
 
 class ParametersChanged(Fact, frozen=True, kw_only=True):
-    """Values of the four adaptive parameters, within the settings' bounds."""
+    """Values of the learned parameters, within the settings' bounds; SAFE does not use them."""
 
     min_confidence: float
     min_rr_ratio: float
     atr_multiplier: float
     risk_frac: float
     origin: str
+    """Who set them: a version of `walkforward`, of `ppo`, or the settings."""
     effective_from_ns: int
+    target_atr_multiplier: float = 0.0
+    """Target in average true ranges where that is more than the ratio asks for."""
+    confluence_min: float = 0.0
 
     def __post_init__(self) -> None:
         within("min_confidence", self.min_confidence, 0.5, 1.0)
         above("min_rr_ratio", self.min_rr_ratio, 0.0)
         above("atr_multiplier", self.atr_multiplier, 0.0)
         within("risk_frac", self.risk_frac, 0.002, 0.01)
+        within("target_atr_multiplier", self.target_atr_multiplier, 0.0, 100.0)
+        within("confluence_min", self.confluence_min, 0.0, 1.0)
 
 
 class TrainingStarted(Fact, frozen=True, kw_only=True):

@@ -73,7 +73,8 @@ class Terms(NamedTuple):
     quorum: int
     min_confidence: float
     families_min: int
-    min_rr_ratio: float
+    rr_ratio: float
+    """Target over stop, see `reward_ratio`."""
     margin_r: float
 
 
@@ -209,6 +210,15 @@ def break_even(rr_ratio: float, cost_r: float) -> float:
 
 
 @njit(cache=True)
+def reward_ratio(min_rr_ratio: float, atr_multiplier: float, target_atr_multiplier: float) -> float:
+    """Return the target over the stop: as asked for, or as far as its own multiple lies.
+
+    Both multiples are > 0, or the target's is 0 where the ratio alone decides.
+    """
+    return max(min_rr_ratio, target_atr_multiplier / atr_multiplier)
+
+
+@njit(cache=True)
 def round_trip_cost(
     spread: float, commission_per_lot: float, contract_size: float, account_per_quote: float
 ) -> float:
@@ -276,7 +286,7 @@ def arbitrate(ballot: Ballot, terms: Terms, circumstances: Circumstances) -> Rul
     confidence = max(probability_up, 1.0 - probability_up)
     value_r = UNPRICED_VALUE_R
     if circumstances.is_priced:
-        value_r = expected_value_r(confidence, terms.min_rr_ratio, circumstances.cost_r)
+        value_r = expected_value_r(confidence, terms.rr_ratio, circumstances.cost_r)
     lead = loudest(ballot, side)
     is_vetoed = circumstances.vetoes_reversal and lead >= 0 and lead == circumstances.reversal_voter
     is_occupied = circumstances.blocks_buy if side > 0 else circumstances.blocks_sell

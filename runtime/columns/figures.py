@@ -41,6 +41,8 @@ def _of_decisions(settings: Settings, voters: tuple[str, ...]) -> dict[str, floa
         "min_rr_ratio": trading.min_rr_ratio,
         "atr_multiplier": trading.atr_multiplier,
         "risk_frac": trading.risk_frac,
+        "target_atr_multiplier": trading.target_atr_multiplier,
+        "confluence_min": trading.confluence_min,
         "reversal_voter": voters.index(REVERSAL_VOTER) if REVERSAL_VOTER in voters else -1,
         "is_forecast_awaited": settings.mode("lstm_vol") is Mode.ENABLED,
         "friday_flat": supervisor.friday_flat,

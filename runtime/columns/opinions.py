@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from agents.known import InForce, known
 from agents.limits.view import AdviceView, MarketView
 from agents.rounds.arbiter import BLACKOUTS_MAX
+from agents.rounds.parameters import confluence_of
 from agents.rounds.restrictions import STATE_OF_AGENT
 from agents.rounds.round import Round, Rounds
 from agents.supervisor import ADVISERS
@@ -171,6 +172,8 @@ class OpinionReader:
             np.nan if learned is None else learned.min_rr_ratio,
             np.nan if learned is None else learned.atr_multiplier,
             np.nan if sized is None else sized.fact.risk_frac,
+            np.nan if learned is None else learned.target_atr_multiplier,
+            np.nan if learned is None else learned.confluence_min,
             COVERAGES[self._advice.coverage(close_ns)],
             self._imposed,
             *hours_of(close_ns),
@@ -189,13 +192,17 @@ class OpinionReader:
             np.nan if found is None else found.fact.slope,
         )
 
-    def _votes(self, place: Round, symbol: str, now_ns: int) -> list[tuple[float, bool, bool]]:
+    def _votes(
+        self, place: Round, symbol: str, now_ns: int
+    ) -> list[tuple[float, bool, bool, float]]:
         found = [place.votes.get((symbol, voter)) for voter in self.voters]
         votes = [
             None if one is None or one.fact.valid_until_ns < now_ns else one.fact for one in found
         ]
         return [
-            (0.5, False, True) if one is None else (one.probability_up, True, one.abstains)
+            (0.5, False, True, 1.0)
+            if one is None
+            else (one.probability_up, True, one.abstains, confluence_of(one))
             for one in votes
         ]
 

@@ -101,6 +101,13 @@ def _without_portfolio(columns: Columns) -> Columns:
     return msgspec.structs.replace(columns, views=views, correlation=correlation)
 
 
+LEARNED_PARAMETERS: Final = (
+    *("min_confidence", "min_rr_ratio", "atr_multiplier", "risk_frac"),
+    *("target_atr_multiplier", "confluence_min"),
+)
+"""Columns of a close that ParametersChanged fills."""
+
+
 def _without_learner(columns: Columns) -> Columns:
     closes, voters_at = columns.closes.copy(), columns.voters_at.copy()
     weights = first_weights(columns.settings)
@@ -108,7 +115,7 @@ def _without_learner(columns: Columns) -> Columns:
     voters_at["weight"] = [weights[voter] for voter in columns.voters]
     voters_at["is_proven"] = False
     voters_at["intercept"] = voters_at["slope"] = np.nan
-    for name in ("min_confidence", "min_rr_ratio", "atr_multiplier", "risk_frac"):
+    for name in LEARNED_PARAMETERS:
         closes[name] = np.nan
     return msgspec.structs.replace(columns, closes=closes, voters_at=voters_at)
 

@@ -32,6 +32,8 @@ OTHER: dict[str, Any] = {
         "risk_frac": 0.008,
         "expected_value_margin_r": 0.0,
         "families_min": 1,
+        "target_atr_multiplier": 5.4,
+        "confluence_min": 0.6,
         "exits": {
             "break_even_r": 0.8,
             "trail_from_r": 0.0,

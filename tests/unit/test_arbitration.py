@@ -30,7 +30,7 @@ def rule(ballot: Ballot, terms: dict[str, Any] | None = None, **changes: Any) ->
         "quorum": 2,
         "min_confidence": 0.515,
         "families_min": 2,
-        "min_rr_ratio": 3.0,
+        "rr_ratio": 3.0,
         "margin_r": 0.02,
     }
     circumstances: dict[str, Any] = {

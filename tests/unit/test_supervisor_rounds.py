@@ -21,6 +21,7 @@ from blackboard.facts.decision import Action, Side
 from blackboard.facts.execution import Origin, Outcome
 from blackboard.facts.learning import VoterWeight
 from blackboard.facts.news import Coverage
+from blackboard.facts.opinion import Evidence
 from config.settings import Settings
 from config.system import TerminalSection
 from models.market.sessions import SECOND_NS
@@ -36,7 +37,7 @@ from tests.builders import (
     an_outcome,
     some_parameters,
 )
-from tests.chamber import PATIENT, Chamber, a_bar, a_forecast, a_vote
+from tests.chamber import PATIENT, SETTINGS, Chamber, a_bar, a_forecast, a_stop, a_vote
 
 DEADLINE_NS = 3 * 60 * SECOND_NS
 """Three seconds of process time at a speed of 60."""
@@ -349,6 +350,30 @@ def test_parameters_count_from_their_time_on() -> None:
     intent = chamber.last(OrderIntent)
     assert intent.stop_distance == pytest.approx(0.004)
     assert intent.target_distance == pytest.approx(0.01)
+
+
+def test_votes_below_the_confluence_count_as_abstentions() -> None:
+    """A vote whose timeframes mostly disagree with it is an answer without an opinion."""
+    reading = Evidence(scope="M15", name="macd", value=0.5, weight=1.0)
+    blocked_by = []
+    for share in (0.5, 0.25):
+        settings = SETTINGS.model_copy(
+            update={"trading": SETTINGS.trading.model_copy(update={"confluence_min": share})}
+        )
+        chamber = Chamber(settings)
+        chamber.say("data", a_bar(), a_quote())
+        chamber.say(
+            "technical",
+            a_vote("technical.trend", 0.8, evidence=(reading,), confluence=0.25),
+            a_vote("technical.reversion", 0.8, evidence=(reading,), confluence=0.25),
+            a_stop(),
+        )
+        chamber.say("lstm_vol", *(a_forecast(bars) for bars in (4, 16)))
+        chamber.say("sentiment", chamber.sentiment("EURUSD", None))
+        chamber.settle()
+        blocked_by.append(chamber.decision().blocked_by)
+
+    assert blocked_by == ["opinion", ""]
 
 
 def test_a_storm_vetoes_reversals() -> None:

@@ -73,6 +73,8 @@ CLOSE_DTYPE: Final = row_type(
         ("min_rr_ratio", np.float64),
         ("atr_multiplier", np.float64),
         ("risk_frac", np.float64),
+        ("target_atr_multiplier", np.float64),
+        ("confluence_min", np.float64),
         ("coverage", np.int64),
         ("restriction", np.int64),  # strictness of what operator and health impose
         ("is_open", np.bool_),  # whether the market trades at the close
@@ -117,6 +119,7 @@ VOTE_DTYPE: Final = row_type(
         ("probability_up", np.float64),  # as voted; 0.5 where there is no answer
         ("answers", np.bool_),
         ("abstains", np.bool_),  # true also where there is no answer
+        ("confluence", np.float64),  # share of its timeframes on its side, 1 without readings
     ]
 )
 """One voter on one symbol at a close."""
@@ -160,6 +163,8 @@ FIGURES_DTYPE: Final = row_type(
         ("min_rr_ratio", np.float64),
         ("atr_multiplier", np.float64),
         ("risk_frac", np.float64),
+        ("target_atr_multiplier", np.float64),
+        ("confluence_min", np.float64),
         ("reversal_voter", np.int64),  # place of the voter whom a storm vetoes, −1 without one
         ("is_forecast_awaited", np.bool_),  # whether silence of the forecaster vetoes
         ("friday_flat", np.bool_),

@@ -57,9 +57,20 @@ def no_rulings(symbols: int) -> Rulings:
 
 
 @part
-def learned(column: float, configured: float) -> float:
-    """Return a learned parameter where one is in force, else the configured one."""
-    return configured if math.isnan(column) else column
+def learned(column: float, configured: float, state: int) -> float:
+    """Return a learned parameter where one is in force and used, else the configured one."""
+    return configured if math.isnan(column) or state == SAFE else column
+
+
+@part
+def rr_ratio_of(world: World, row: int, state: int) -> float:
+    """Return the target over the stop at a close."""
+    close, figures = world.closes[row], world.figures[0]
+    return arbitration.reward_ratio(
+        learned(close.min_rr_ratio, figures.min_rr_ratio, state),
+        learned(close.atr_multiplier, figures.atr_multiplier, state),
+        learned(close.target_atr_multiplier, figures.target_atr_multiplier, state),
+    )
 
 
 @part
@@ -71,14 +82,14 @@ def has_quote(world: World, row: int, symbol: int) -> bool:
 
 
 @part
-def plan_of(world: World, row: int, symbol: int) -> Plan:
+def plan_of(world: World, row: int, symbol: int, state: int) -> Plan:
     """Return how a position would be opened at a close, and what that costs."""
     view, close, figures = world.views[row, symbol], world.closes[row], world.figures[0]
     if not (has_quote(world, row, symbol) and view.has_levels):
         return Plan(False, 0.0, 0.0, 0.0)
-    atr_multiplier = learned(close.atr_multiplier, figures.atr_multiplier)
+    atr_multiplier = learned(close.atr_multiplier, figures.atr_multiplier, state)
     stop_distance = atr_multiplier * view.atr * view.atr_scale
-    target_distance = learned(close.min_rr_ratio, figures.min_rr_ratio) * stop_distance
+    target_distance = rr_ratio_of(world, row, state) * stop_distance
     if not (0.0 < stop_distance < math.inf and 0.0 < target_distance < math.inf):
         return Plan(False, 0.0, 0.0, 0.0)
     cost = arbitration.round_trip_cost(
@@ -105,6 +116,8 @@ def no_ballot(voters: int) -> Ballot:
 
 @part
 def _fill(ballot: Ballot, world: World, row: int, symbol: int, state: int) -> None:
+    close, figures = world.closes[row], world.figures[0]
+    confluence_min = learned(close.confluence_min, figures.confluence_min, state)
     for voter in range(ballot.weights.shape[0]):
         vote, record = world.votes[row, symbol, voter], world.voters[row, voter]
         probability_up = vote.probability_up
@@ -113,7 +126,8 @@ def _fill(ballot: Ballot, world: World, row: int, symbol: int, state: int) -> No
         ballot.probabilities_up[voter] = probability_up
         ballot.weights[voter] = record.weight
         is_heard = state != SAFE or not record.is_learned
-        ballot.answers[voter], ballot.abstains[voter] = vote.answers, vote.abstains or not is_heard
+        is_silent = vote.abstains or not is_heard or vote.confluence < confluence_min
+        ballot.answers[voter], ballot.abstains[voter] = vote.answers, is_silent
         ballot.is_proven[voter] = record.is_proven and is_heard
 
 
@@ -142,9 +156,9 @@ def ruling_of(
         ballot,
         Terms(
             figures.quorum,
-            learned(close.min_confidence, figures.min_confidence),
+            learned(close.min_confidence, figures.min_confidence, state),
             figures.families_min,
-            learned(close.min_rr_ratio, figures.min_rr_ratio),
+            rr_ratio_of(world, row, state),
             figures.margin_r,
         ),
         Circumstances(
@@ -169,7 +183,7 @@ def decide(world: World, book: Book, row: int, state: int, room: Ballot, found: 
         if not world.views[row, symbol].has_bar:
             continue
         ballot = ballot_of(room, world, row, symbol, state)
-        plan = plan_of(world, row, symbol)
+        plan = plan_of(world, row, symbol, state)
         ruling = ruling_of(world, book, row, symbol, ballot, plan, state)
         found.side[symbol] = ruling.side
         found.probability_up[symbol] = ruling.probability_up

@@ -50,6 +50,7 @@ from models.decision.simulated.record import (
     WEEKLY_LOSS,
 )
 from models.decision.simulated.restrictions import PROBATION, REDUCING, SAFE, stage_at
+from models.decision.simulated.rounds import learned
 from models.decision.simulated.stakes import (
     NO_SIZE,
     Commitments,
@@ -209,7 +210,7 @@ def _kelly(wish: Wish) -> float:
 @part
 def _budget_frac(world: World, book: Book, wish: Wish, kelly: float) -> float:
     account, figures, close = book.account[0], world.figures[0], world.closes[wish.row]
-    base = figures.risk_frac if math.isnan(close.risk_frac) else close.risk_frac
+    base = learned(close.risk_frac, figures.risk_frac, wish.state)
     is_probation = stage_at(world, book, wish.now_ns) == PROBATION
     drawdown = account.drawdown_frac
     if is_probation and account.probation_mark > 0.0:

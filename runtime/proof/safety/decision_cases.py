@@ -171,7 +171,8 @@ def _valued(scene: DecisionScene, value_r: float) -> Answer:
 
 def _value_r(settings: Settings, confidence: float) -> float:
     """Return P·R − (1 − P) − c by the formula as it is published."""
-    ratio = settings.trading.min_rr_ratio
+    trading = settings.trading
+    ratio = max(trading.min_rr_ratio, trading.target_atr_multiplier / trading.atr_multiplier)
     drift = log(confidence / (1.0 - confidence))
     hit = expm1(drift) / (expm1(drift) - expm1(-drift * ratio))
     commissions = 2.0 * settings.terminal.commission_per_lot / CONTRACT
