@@ -65,6 +65,9 @@ class StrategyEvidence:
     """Scores of the cells next to the chosen one; empty where the family has no grid."""
     score: float
     """Of the chosen cell, on the scale of `neighbour_scores`."""
+    paired_gains: FloatArray = field(default_factory=_no_values)
+    """Score over the best rule that adapts nothing, shape (n_windows, n_seeds); empty where the
+    family is not judged beside one."""
 
 
 @dataclass(frozen=True, slots=True)

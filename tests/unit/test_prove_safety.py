@@ -129,6 +129,7 @@ BOUNDS_OF_WORK = {
     "log.files_max",
     "agents.data.read_attempts_max",
     "agents.data.catch_up_bars_max",
+    "trading.confluence_min",
     "agents.technical.calibration_rows_min",
     "agents.technical.component_weight_min",
     "agents.technical.skill_errors_min",

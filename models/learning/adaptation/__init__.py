@@ -1,0 +1,1 @@
+"""Parameters that follow the market: PPO on outcomes that were simulated once, and its rivals."""

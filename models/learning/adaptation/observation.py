@@ -1,0 +1,80 @@
+"""What a policy sees: one function for training and for live facts, so that both mean the same.
+
+Everything is clipped and stationary, and nothing tells the date, so no session can be memorised.
+"""
+
+from typing import Final
+
+import numpy as np
+
+from models.learning.adaptation.lattice import PARAMETERS, Space
+from models.market.bars import FloatArray
+
+FEATURES: Final = (
+    "rsi_distance",  # mean over symbols of |RSI − 50| / 50
+    "vol_ratio_log",  # mean logarithm of forecast over seasonal norm
+    "lean",  # mean distance of the votes from ½, tenfold
+    "correlation_abs",  # mean absolute correlation of the symbols
+    "sentiment",  # mean distance of the sentiment's votes from ½, fivefold
+    "spread_ratio_log",  # mean logarithm of spread over its usual size
+    "week_sin",
+    "week_cos",
+)
+"""Features of the market, in the order of a lattice's context."""
+STATE: Final = (*(f"at_{name}" for name in PARAMETERS), "drawdown", "recent_trades")
+"""What follows them: where the parameters stand, without which the future would depend on more than
+is seen, and how the account fares."""
+NAMES: Final = (*FEATURES, *STATE)
+CONTEXT_MAX: Final = 3.0
+DRAWDOWN_UNIT: Final = 0.1
+TRADES_UNIT: Final = 10.0
+RSI_BARS: Final = 14
+
+
+def observe(
+    context: FloatArray,
+    parameters: FloatArray,
+    drawdown_frac: FloatArray,
+    recent_trades: FloatArray,
+    space: Space,
+) -> FloatArray:
+    """Return observations in the order of `NAMES`, shape (n, n_names).
+
+    Parameters
+    ----------
+    context : ndarray of shape (n, n_features)
+        In the order of `FEATURES`; NaN, which is not known, becomes 0.
+    parameters : ndarray of shape (n, 4)
+        As they stand.
+    drawdown_frac, recent_trades : ndarray of shape (n,)
+        Of the account, and the trades entered in the latest session.
+    space : Space
+        Bounds.
+    """
+    seen = np.nan_to_num(np.clip(context, -CONTEXT_MAX, CONTEXT_MAX), nan=0.0)
+    account = np.stack(
+        [
+            np.minimum(drawdown_frac / DRAWDOWN_UNIT, CONTEXT_MAX),
+            np.minimum(recent_trades / TRADES_UNIT, CONTEXT_MAX),
+        ],
+        axis=1,
+    )  # (n, 2)
+    return np.concatenate([seen, space.scaled(parameters), account], axis=1)
+
+
+def rsi_distance(closes: FloatArray) -> float:
+    """Return |RSI − 50| / 50 of the latest `RSI_BARS` moves, simple means; NaN if there are fewer.
+
+    Simple and not smoothed for ever, so that it is the same whoever started when.
+    """
+    moves = np.diff(closes[-RSI_BARS - 1 :])
+    if len(moves) < RSI_BARS:
+        return float("nan")
+    gains, total = float(moves[moves > 0.0].sum()), float(np.abs(moves).sum())
+    return abs(2.0 * gains / total - 1.0) if total > 0.0 else 0.0
+
+
+def week_place(of_week_frac: float) -> tuple[float, float]:
+    """Return sine and cosine of a place in the trading week, given as a share of it."""
+    angle = 2.0 * np.pi * of_week_frac
+    return float(np.sin(angle)), float(np.cos(angle))

@@ -1,0 +1,84 @@
+"""One seed of PPO over the sessions of a lattice, by stable-baselines3.
+
+Source: Schulman et al., *Proximal Policy Optimization Algorithms* (2017). The figures are those
+that were measured to be quick on one thread; prices do not react to actions, so little is worth
+looking ahead for but the way that parameters have to go.
+"""
+
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from models.learning.adaptation.lattice import Lattice, Space
+from models.learning.adaptation.policy import Policy
+from models.learning.adaptation.sessions import Sessions, Terms
+
+ACCOUNTS: Final = 64
+"""Accounts that are stepped together."""
+STEPS: Final = 64
+"""Sessions of each between two updates."""
+
+
+class PPOTerms(NamedTuple):
+    """How long and how PPO learns."""
+
+    steps: int = 300_000
+    discount: float = 0.9
+    learning_rate: float = 3e-4
+    hidden: int = 32
+
+
+def train_policy(
+    lattice: Lattice, space: Space, terms: Terms, learning: PPOTerms, seed: int
+) -> Policy:
+    """Return the policy that one seed learns on all sessions of a lattice.
+
+    The same arguments give the same policy on one machine; torch runs on one thread.
+    """
+    import torch
+    from stable_baselines3 import PPO
+    from stable_baselines3.common.vec_env import VecNormalize
+
+    from models.learning.adaptation.environments import LatticeVecEnv
+
+    torch.set_num_threads(1)  # the network is so small that threads only wait for each other
+    sessions = Sessions(lattice, space, terms, ACCOUNTS, np.random.default_rng(seed))
+    env = VecNormalize(LatticeVecEnv(sessions), gamma=learning.discount)
+    model = PPO(
+        "MlpPolicy",
+        env,
+        n_steps=STEPS,
+        batch_size=1024,
+        n_epochs=5,
+        learning_rate=learning.learning_rate,
+        gamma=learning.discount,
+        gae_lambda=0.9,
+        ent_coef=0.005,
+        target_kl=0.02,
+        policy_kwargs={"net_arch": [learning.hidden, learning.hidden]},
+        device="cpu",
+        seed=seed,
+    )
+    model.learn(learning.steps)
+    return policy_of(model, env)
+
+
+def policy_of(model: "object", env: "object") -> Policy:
+    """Return network and statistics of a trained model as plain numbers."""
+    from stable_baselines3 import PPO
+    from stable_baselines3.common.vec_env import VecNormalize
+
+    assert isinstance(model, PPO)
+    assert isinstance(env, VecNormalize)
+    state = {name: value.double().numpy() for name, value in model.policy.state_dict().items()}
+    statistics = env.obs_rms
+    return Policy(
+        seen_mean=np.array(statistics.mean, np.float64),
+        seen_variance=np.array(statistics.var, np.float64),
+        w0=state["mlp_extractor.policy_net.0.weight"],
+        b0=state["mlp_extractor.policy_net.0.bias"],
+        w1=state["mlp_extractor.policy_net.2.weight"],
+        b1=state["mlp_extractor.policy_net.2.bias"],
+        w2=state["action_net.weight"],
+        b2=state["action_net.bias"],
+    )
