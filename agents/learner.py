@@ -9,6 +9,7 @@ from typing import Final
 
 from agents.agent import Agent, Outbox
 from agents.requests import Reply
+from agents.scores.adaptor import Adaptor
 from agents.scores.calibrator import Retraining, calibration_of, in_force, refreshed, verdict
 from agents.scores.components import ComponentWatch
 from agents.scores.scorecard import Record, Scorecard, columns
@@ -23,6 +24,8 @@ from blackboard.facts import (
     CandidateTrained,
     ComponentScores,
     DriftDetected,
+    EquityMark,
+    Fill,
     GateReport,
     ModelFailed,
     ModelPromoted,
@@ -75,12 +78,17 @@ class LearnerAgent(Agent):
         ModelRolledBack,
         ParametersChanged,
         DriftDetected,
+        ModelFailed,
     )
     reads = (
         AccountSnapshot,
         Bar,
         ComponentScores,
+        EquityMark,
+        Fill,
         ModelFailed,
+        ModelPromoted,
+        ModelRolledBack,
         RetrainRequested,
         TradeClosed,
         Vote,
@@ -91,6 +99,7 @@ class LearnerAgent(Agent):
         self._section = settings.agents.learner
         self._is_judging_only = settings.mode(self.name) is Mode.SHADOW
         self._scores = Scorecard(settings)
+        self._adaptor = Adaptor(settings)
         self._components = ComponentWatch(self._section.component_alarm_errors)
         self._ledger = _TradeLedger(self._section)
         self._curriculum = Curriculum(self._section.training, may_promote=not self._is_judging_only)
@@ -101,6 +110,7 @@ class LearnerAgent(Agent):
     def see(self, entry: Entry) -> None:
         """Fold what is scored, what was asked, and what was said already."""
         self._curriculum.see(entry)
+        self._adaptor.see(entry)
         match entry.fact:
             case Bar() as bar:
                 self._scores.see_bar(entry, bar)
@@ -123,12 +133,15 @@ class LearnerAgent(Agent):
     def hear(self, reply: Reply) -> None:
         """Take what came of a training, and what the store says."""
         self._curriculum.hear(reply)
+        self._adaptor.hear(reply)
 
     def act(self, now_ns: int, outbox: Outbox) -> None:
         """Post statistics, alarms, weights and verdicts that are due."""
         outbox.drafts += self._ledger.drafts()
         outbox.drafts += self._components.drafts()
         self._publish(now_ns, outbox)
+        if not self._is_judging_only:
+            self._adaptor.act(outbox)
         effective_from_ns = next_bar_close_ns(now_ns, self.settings.timeframe.length_ns)
         for request in self._open.values():
             outbox.drafts += verdict(

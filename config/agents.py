@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from blackboard.facts.market import Timeframe
+from config.adaptation import AdaptationSection
 from config.gates import GatesSection
 from config.section import FROM_TEXT, LIMIT, Section
 from config.training import TrainingSection
@@ -339,6 +340,7 @@ class LearnerSection(AgentSection):
     loss_level: float = Field(0.05, gt=0.0, lt=0.5)
     """One-sided level at which their mean R counts as below 0; together with a low win rate that
     asks for new models."""
+    adaptation: AdaptationSection = AdaptationSection()
 
 
 class SupervisorSection(AgentSection):

@@ -14,7 +14,7 @@ SPACE = Space(
 )
 CALM, STORM = np.array([0.525, 2.875, 1.75]), np.array([0.575, 3.625, 3.25])
 """Best parameters of the two regimes, each a cell."""
-VOLATILITY = FEATURES.index("vol_ratio_log")
+VOLATILITY = FEATURES.index("range_ratio_log")
 
 
 def regimes(sessions: int, generator: np.random.Generator, length: int = 40) -> np.ndarray:

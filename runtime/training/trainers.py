@@ -100,6 +100,12 @@ def _direction_terms(settings: Settings) -> "DirectionTerms":
     )
 
 
+def _ppo(lesson: Lesson) -> Candidate | Untrained:
+    from runtime.training.adaptation import train_adaptation
+
+    return train_adaptation(lesson)
+
+
 TRAINERS: Final[Mapping[str, Trainer]] = MappingProxyType(
     {
         "har": _har,
@@ -108,6 +114,7 @@ TRAINERS: Final[Mapping[str, Trainer]] = MappingProxyType(
         "xgboost": partial(_direction, "xgboost"),
         "logistic": partial(_direction, "logistic"),
         "direction_lstm": partial(_direction, "direction_lstm"),
+        "ppo": _ppo,
     }
 )
 """Family to what trains it, in the order in which `all` trains them."""

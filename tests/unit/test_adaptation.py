@@ -6,6 +6,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from models.learning.adaptation.context import SymbolTail, market_context, rsi_distance
 from models.learning.adaptation.evaluation import (
     deployment,
     follow,
@@ -14,7 +15,7 @@ from models.learning.adaptation.evaluation import (
     stand,
 )
 from models.learning.adaptation.lattice import Lattice, Space
-from models.learning.adaptation.observation import FEATURES, NAMES, observe, rsi_distance
+from models.learning.adaptation.observation import FEATURES, NAMES, observe
 from models.learning.adaptation.policy import Council, Policy, files_of, load_ppo
 from models.learning.adaptation.ppo import PPOTerms, train_policy
 from models.learning.adaptation.rivals import best_static, rivals_of
@@ -105,7 +106,7 @@ def test_observations_are_bounded_and_do_not_tell_the_date() -> None:
 
     assert dict(zip(NAMES, seen, strict=True)) == {
         **dict.fromkeys(FEATURES, 0.0),
-        "vol_ratio_log": 3.0,
+        "range_ratio_log": 3.0,
         **{name: 1.0 for name in NAMES if name.startswith("at_")},
         "drawdown": 3.0,
         "recent_trades": 3.0,
@@ -118,6 +119,22 @@ def test_distance_of_the_rsi_counts_moves() -> None:
 
     assert rsi_distance(np.concatenate([[5.0], 5.0 + np.cumsum(moves)])) == pytest.approx(6 / 14)
     assert np.isnan(rsi_distance(np.arange(14.0)))
+
+
+def test_the_market_is_told_in_a_few_stationary_numbers() -> None:
+    """Two symbols that move as one, twice their usual range, votes a tenth from a coin, midweek."""
+    close = 1.0 + 0.001 * (np.arange(240) % 2)
+    usual, wide = np.full(224, 0.001), np.full(16, 0.002)
+    tail = SymbolTail(close, np.concatenate([usual, wide]), np.full(240, 10.0))
+
+    found = dict(zip(FEATURES, market_context((tail, tail), 0.6, 0.55, 0.25), strict=True))
+
+    assert found["range_ratio_log"] == pytest.approx(np.log(0.002 / (0.256 / 240)))
+    assert found["lean"] == pytest.approx(1.0)  # |0.6 − ½| · 10
+    assert found["correlation_abs"] == pytest.approx(1.0)
+    assert found["sentiment"] == pytest.approx(0.25)  # (0.55 − ½) · 5
+    assert found["spread_ratio_log"] == pytest.approx(0.0)
+    assert (found["week_sin"], found["week_cos"]) == pytest.approx((1.0, 0.0))
 
 
 def test_gymnasium_accepts_the_environment() -> None:

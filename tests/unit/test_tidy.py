@@ -51,7 +51,7 @@ READS_ENVIRONMENT = {
 CATCHES_EVERYTHING = ["runtime/step.py"]
 ROOTS = {"launch", *(f"agents.{name}" for name in ORDER)}
 """Modules that are started or loaded by name."""
-NEVER_BUILT = dict.fromkeys(("ParametersChanged",), "comes with adaptive parameters")
+NEVER_BUILT: dict[str, str] = {}
 """Facts that readers understand and no poster makes yet, and why."""
 SECTION_ALIASES = {"settings", "section", "limits", "own"}
 """What the code calls the settings, or a section of them, when it holds one."""

@@ -12,7 +12,7 @@ from models.market.bars import FloatArray
 
 FEATURES: Final = (
     "rsi_distance",  # mean over symbols of |RSI − 50| / 50
-    "vol_ratio_log",  # mean logarithm of forecast over seasonal norm
+    "range_ratio_log",  # mean logarithm of the latest ranges over usual ones
     "lean",  # mean distance of the votes from ½, tenfold
     "correlation_abs",  # mean absolute correlation of the symbols
     "sentiment",  # mean distance of the sentiment's votes from ½, fivefold
@@ -28,7 +28,6 @@ NAMES: Final = (*FEATURES, *STATE)
 CONTEXT_MAX: Final = 3.0
 DRAWDOWN_UNIT: Final = 0.1
 TRADES_UNIT: Final = 10.0
-RSI_BARS: Final = 14
 
 
 def observe(
@@ -60,21 +59,3 @@ def observe(
         axis=1,
     )  # (n, 2)
     return np.concatenate([seen, space.scaled(parameters), account], axis=1)
-
-
-def rsi_distance(closes: FloatArray) -> float:
-    """Return |RSI − 50| / 50 of the latest `RSI_BARS` moves, simple means; NaN if there are fewer.
-
-    Simple and not smoothed for ever, so that it is the same whoever started when.
-    """
-    moves = np.diff(closes[-RSI_BARS - 1 :])
-    if len(moves) < RSI_BARS:
-        return float("nan")
-    gains, total = float(moves[moves > 0.0].sum()), float(np.abs(moves).sum())
-    return abs(2.0 * gains / total - 1.0) if total > 0.0 else 0.0
-
-
-def week_place(of_week_frac: float) -> tuple[float, float]:
-    """Return sine and cosine of a place in the trading week, given as a share of it."""
-    angle = 2.0 * np.pi * of_week_frac
-    return float(np.sin(angle)), float(np.cos(angle))

@@ -59,7 +59,8 @@ class Council:
 
     def act(self, seen: FloatArray) -> FloatArray:
         """Return the mean of what the policies would do."""
-        return np.mean([policy.act(seen) for policy in self.policies], axis=0)
+        mean: FloatArray = np.mean([policy.act(seen) for policy in self.policies], axis=0)
+        return mean
 
 
 def files_of(council: Council) -> dict[str, bytes]:

@@ -17,7 +17,7 @@ from models.market.bars import FloatArray
 Wants = Callable[[FloatArray], FloatArray]
 """Takes the context of sessions, shape (n, n_features); returns parameters, shape (n, 4)."""
 
-VOLATILITY: Final = FEATURES.index("vol_ratio_log")
+VOLATILITY: Final = FEATURES.index("range_ratio_log")
 RIDGE: Final = 10.0
 """Pull of the linear bandit's weights to the mean of a cell, in sessions."""
 DOUBT: Final = 0.5
