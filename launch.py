@@ -35,6 +35,7 @@ from runtime.commands import (  # noqa: E402
     start,
     terminal,
     truth,
+    walkforward,
 )
 
 EXIT_FAILURE, EXIT_CONFIGURATION, EXIT_INTERRUPTED = 1, 3, 130
@@ -51,8 +52,10 @@ for _group in (
     running,
     kill_switch,
     learning,
+    walkforward,
     explain,
     truth,
+    walkforward,
     lookahead,
     ablation,
     prove_safety,

@@ -24,6 +24,9 @@ LEARNED: Final[frozenset[str]] = frozenset({"technical.learned"})
 They weigh nothing either before their first outcome: until a model has been promoted they abstain,
 and the others share the weight as if they were not there."""
 
+RULES: Final = ("technical.trend", "technical.reversion")
+"""Voters who are rules alone."""
+
 CONSTANT: Final = "constant"
 """The expert who always says 0.5; it has a weight like a voter, and no votes."""
 

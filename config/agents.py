@@ -10,6 +10,7 @@ from config.adaptation import AdaptationSection
 from config.gates import GatesSection
 from config.section import FROM_TEXT, LIMIT, Section
 from config.training import TrainingSection
+from config.walkforward import WalkforwardSection
 
 
 class Mode(StrEnum):
@@ -341,6 +342,7 @@ class LearnerSection(AgentSection):
     """One-sided level at which their mean R counts as below 0; together with a low win rate that
     asks for new models."""
     adaptation: AdaptationSection = AdaptationSection()
+    walkforward: WalkforwardSection = WalkforwardSection()
 
 
 class SupervisorSection(AgentSection):

@@ -128,7 +128,10 @@ class Adaptor:
             return None
         return ParametersChanged(
             scope=ACCOUNT,
-            **{name: float(each) for name, each in zip(PARAMETERS, values, strict=True)},
+            min_confidence=float(values[0]),
+            min_rr_ratio=float(values[1]),
+            atr_multiplier=float(values[2]),
+            risk_frac=float(values[3]),
             target_atr_multiplier=base["target_atr_multiplier"],
             confluence_min=base["confluence_min"],
             origin=origin,

@@ -5,7 +5,7 @@ from typing import Final
 
 import numpy as np
 
-from agents.voters import live_voters
+from agents.voters import RULES, live_voters
 from blackboard.entry import Entry
 from blackboard.facts import Bar, EquityMark, Fill, Vote
 from blackboard.facts.execution import DealEntry
@@ -31,7 +31,7 @@ class SessionView:
 
     def __init__(self, settings: Settings) -> None:
         self._timeframe = settings.timeframe
-        self._voters = live_voters(settings)
+        self._voters = [each for each in live_voters(settings) if each in (*RULES, SENTIMENT)]
         self._bars: dict[str, deque[tuple[float, float, float]]] = {}
         self._at_close: set[str] = set()
         self._votes: dict[tuple[str, str], Vote] = {}
@@ -69,7 +69,7 @@ class SessionView:
 
     @property
     def is_complete(self) -> bool:
-        """Whether everybody who votes has voted on every symbol of the latest close."""
+        """Whether rules and texts have been heard on every symbol of the latest close."""
         return bool(self._at_close) and all(
             (symbol, voter) in self._votes for symbol in self._at_close for voter in self._voters
         )
@@ -77,7 +77,7 @@ class SessionView:
     def context(self) -> FloatArray:
         """Return the market's part of the observation, as a training computes it from columns."""
         symbols = sorted(self._at_close)
-        rules = [vote for vote in self._votes.values() if vote.voter != SENTIMENT]
+        rules = [vote for vote in self._votes.values() if vote.voter in RULES]
         texts = [
             vote.probability_up
             for vote in self._votes.values()

@@ -25,7 +25,7 @@ def load_best_params(files: Mapping[str, bytes]) -> dict[str, float]:
     try:
         content = json.loads(files[FILE])
         if content["format"] != FORMAT:
-            raise ValueError(f"format must be {FORMAT}, was {content['format']}")
+            raise ValueError(f"{FILE}: format must be {FORMAT}, was {content['format']}")
         values = {name: float(content["values"][name]) for name in NAMES}
     except (KeyError, TypeError, json.JSONDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"{FILE} is missing, incomplete or broken: {error!r}") from error

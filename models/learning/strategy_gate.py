@@ -89,9 +89,9 @@ def findings(
     yield holds(GATE, "returns", is_true=is_whole)
     yield at_least(GATE, "trades", evidence.trades, terms.trades_min)
     if evidence.paired_gains.size:
-        beside = deployment(evidence.paired_gains, seed)
-        yield holds(GATE, "gain_over_static", is_true=beside.gain_low > 0.0)
-        yield at_least(GATE, "windows_won", beside.won / beside.windows, WON_MIN)
+        found = deployment(evidence.paired_gains, seed)
+        yield holds(GATE, "gain_over_static", is_true=found.gain_low > 0.0)
+        yield at_least(GATE, "windows_won", found.won / found.windows, WON_MIN)
     folds = evidence.fold_scores
     positive = float(np.mean(folds > 0.0)) if len(folds) else 0.0
     yield at_least(GATE, "folds_positive", positive, FOLDS_POSITIVE_MIN)

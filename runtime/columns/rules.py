@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.technical import rule_settings
-from agents.voters import CONSTANT, first_weights, live_voters
+from agents.voters import CONSTANT, RULES, first_weights, live_voters
 from blackboard.facts import SymbolSpec
 from config.settings import AUTO_SYMBOLS, Settings
 from models.decision.jump import sigma_from_range
@@ -98,7 +98,8 @@ def rule_columns(
     for place, each in enumerate(said):
         rows = np.searchsorted(close_ns, each.close_ns)
         views[rows, place] = each.views
-        votes[rows, place] = each.votes
+        for family, voter in enumerate(RULES):
+            votes[rows, place, voters.index(voter)] = each.votes[:, family]
     _value(views, close_ns, source, [traits[each] for each in symbols], settings)
     first, minutes, spread_points = minutes_of(source, symbols, start_ns, end_ns)
     correlation = np.full((len(close_ns), len(symbols), len(symbols)), np.nan)

@@ -5,6 +5,7 @@ from typing import Final
 
 import numpy as np
 
+from agents.voters import RULES
 from config.parameters import PARAMETERS, bounds_of
 from config.settings import Settings
 from models.learning.adaptation.context import (
@@ -95,10 +96,11 @@ def _context(columns: Columns, bars: Mapping[str, BarArray], row: int) -> FloatA
     close_ns = int(columns.closes["close_ns"][row])
     tails = [_tail(bars[symbol], close_ns) for symbol in columns.symbols]
     votes = columns.votes[row]
+    is_rule = np.array([voter in RULES for voter in columns.voters])
     is_text = np.array([voter == SENTIMENT for voter in columns.voters])
     return market_context(
         tails,
-        lean=lean_of(votes["probability_up"][:, ~is_text], votes["abstains"][:, ~is_text]),
+        lean=lean_of(votes["probability_up"][:, is_rule], votes["abstains"][:, is_rule]),
         sentiment=_mean_up(votes[:, is_text]),
         week_frac=week_frac(close_ns),
     )

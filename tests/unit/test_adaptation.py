@@ -124,8 +124,8 @@ def test_distance_of_the_rsi_counts_moves() -> None:
 def test_the_market_is_told_in_a_few_stationary_numbers() -> None:
     """Two symbols that move as one, twice their usual range, votes a tenth from a coin, midweek."""
     close = 1.0 + 0.001 * (np.arange(240) % 2)
-    usual, wide = np.full(224, 0.001), np.full(16, 0.002)
-    tail = SymbolTail(close, np.concatenate([usual, wide]), np.full(240, 10.0))
+    spans = np.where(np.arange(240) < 224, 0.001, 0.002)
+    tail = SymbolTail(close.astype(np.float64), spans.astype(np.float64), np.full(240, 10.0))
 
     found = dict(zip(FEATURES, market_context((tail, tail), 0.6, 0.55, 0.25), strict=True))
 
@@ -210,6 +210,8 @@ def test_a_broken_policy_is_refused(broken: str) -> None:
             del files["policy.json"]
         case "names":
             files["policy.json"] = files["policy.json"].replace(b"lean", b"mean")
+        case _:
+            pass
 
     with pytest.raises(ValueError, match="policy"):
         load_ppo(files)

@@ -140,6 +140,7 @@ BOUNDS_OF_WORK = {
     "agents.sentiment.headlines_per_read_max",
     "agents.sentiment.score_weight_min",
     "agents.learner.calibration_outcomes_min",
+    "agents.learner.walkforward.trades_min",
     "agents.learner.proof_outcomes_min",
     "agents.learner.outcomes_per_voter_max",
     "agents.learner.direction_signals_min",

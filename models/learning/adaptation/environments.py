@@ -114,4 +114,5 @@ class LatticeEnv(gymnasium.Env[np.ndarray, np.ndarray]):
         return self._seen(), float(step.reward[0]), False, bool(step.is_cut[0]), {}
 
     def _seen(self) -> np.ndarray:
-        return self._sessions.observe()[0].astype(np.float32)
+        seen: np.ndarray = self._sessions.observe()[0].astype(np.float32)
+        return seen

@@ -52,7 +52,8 @@ def stand(lattice: Lattice, parameters: FloatArray) -> FloatArray:
     """Return the same for parameters that stood there from the beginning, as a setting does."""
     cell = lattice.cells(parameters[None, :])[0]
     outcomes = lattice.r_multiple.reshape(len(lattice), -1)[:, cell]
-    return np.log1p(np.maximum(parameters[-1] * outcomes, -0.5))
+    growth: FloatArray = np.log1p(np.maximum(parameters[-1] * outcomes, -0.5))
+    return growth
 
 
 class Deployment(NamedTuple):

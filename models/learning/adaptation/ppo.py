@@ -72,6 +72,9 @@ def policy_of(model: "object", env: "object") -> Policy:
     assert isinstance(env, VecNormalize)
     state = {name: value.double().numpy() for name, value in model.policy.state_dict().items()}
     statistics = env.obs_rms
+    assert not isinstance(
+        statistics, dict
+    )  # one statistic a name only where observations are dicts
     return Policy(
         seen_mean=np.array(statistics.mean, np.float64),
         seen_variance=np.array(statistics.var, np.float64),

@@ -1,0 +1,83 @@
+"""``walkforward``: parameters searched window by window, with an honest verdict."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from runtime.commands.options import ConfigOption, JsonOption, SetOption, load
+from runtime.commands.progress import progress
+
+if TYPE_CHECKING:
+    from runtime.training.search_report import SearchReport
+
+_console = Console(soft_wrap=True, highlight=False, markup=False)
+
+
+def mount(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command()(walkforward)
+
+
+def walkforward(
+    history: Annotated[str, typer.Option(help="Folder with recorded bars.")] = "",
+    symbols: Annotated[str, typer.Option(help="Symbols, separated by commas.")] = "",
+    from_: Annotated[str, typer.Option("--from", help="First moment to search.")] = "",
+    to: Annotated[str, typer.Option(help="Last moment; a bare date counts whole.")] = "",
+    jobs: Annotated[int, typer.Option(min=1, help="Cores; more than one starts Ray.")] = 1,
+    config: ConfigOption = None,
+    set_: SetOption = None,
+    out: Annotated[Path | None, typer.Option(help="Folder of the results.")] = None,
+    json: JsonOption = False,
+) -> None:
+    """Search confluence, threshold, stop, target and reward for risk on rolling windows.
+
+    Each window chooses on its past and is scored on what follows. The winner is written as
+    best_params.json; it serves only if it passes the gates, which is seldom and is said.
+    """
+    loaded = load(
+        config,
+        set_,
+        **{
+            "market.history.path": history or None,
+            "market.history.start": from_ or None,
+            "market.history.end": to or None,
+            "symbols": [name.strip() for name in symbols.split(",")] if symbols else None,
+        },
+    )
+    from blackboard.errors import ConfigError
+    from runtime.training.walkforward import found_by
+
+    with progress(_console, "windows searched", 1, is_quiet=json) as advance:
+        try:
+            report, written = found_by(loaded.settings, jobs, out, advance)
+        except ValueError as error:
+            raise ConfigError(str(error)) from error
+    if json:
+        print(msgspec.json.encode(report).decode())
+    else:
+        _tell(report, written)
+
+
+def _tell(report: "SearchReport", folder: Path) -> None:
+    table = Table("out of sample", "Sharpe", "R", "trades", "settings' Sharpe", "values")
+    for one in report.windows:
+        table.add_row(
+            f"{one.out_from[:10]} to {one.out_until[:10]}",
+            _plain(one.sharpe),
+            f"{one.expectancy_r:+.3f}",
+            str(one.trades),
+            _plain(one.settings_sharpe),
+            " ".join(f"{name} {value:g}" for name, value in one.values.items()),
+        )
+    _console.print(table)
+    _console.print(f"{report.trials} trials; Sharpe of all windows {_plain(report.sharpe)}")
+    _console.print(f"verdict  {'passed' if report.passed else 'nothing passed'}; {report.verdict}")
+    _console.print(f"written  {folder}")
+
+
+def _plain(value: float | None) -> str:
+    return "" if value is None else f"{value:+.2f}"
