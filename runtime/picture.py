@@ -207,8 +207,9 @@ def _line(fact: Fact) -> str:  # noqa: C901 - one case a kind
                 f"training   {fact.scope} gave nothing: {fact.reason} ({fact.have} of {fact.need})"
             )
         case GateReport():
-            verdict = "promoted" if fact.is_promoted else f"refused by {fact.failed_gate}"
-            return f"verdict    {fact.scope} {fact.version} {verdict}: {fact.detail}"
+            verdict = "promoted" if fact.is_promoted else "refused"
+            gate = "" if fact.failed_gate in fact.detail else f"{fact.failed_gate}, "
+            return f"verdict    {fact.scope} {fact.version} {verdict}: {gate}{fact.detail}"
         case CandidateTrained():
             return f"candidate  {fact.scope} {fact.version}, {fact.rows} rows"
         case ModelFailed():

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from blackboard.facts import GateReport, TrainingStarted
+from models.market.sessions import SECOND_NS
 from runtime.training.checkpoint_folder import CheckpointFolder
 from tests.command_line import CommandLine, bars_folder
 
@@ -84,3 +86,28 @@ def test_checkpoints_are_files_of_a_folder(tmp_path: Path) -> None:
     assert "a.safetensors" not in folder
     with pytest.raises(KeyError):
         del folder["a.safetensors"]
+
+
+def test_a_run_trains_only_if_it_says_so(quorum: CommandLine) -> None:
+    """At full speed nothing is trained; with --learn a child of the run trains, and is judged."""
+    short = ("--duration", "2h", *ONE, "--set", "agents.learner.training.families=har")
+    due = ("--set", "agents.learner.training.duration_s=1800")
+    assert quorum.trade(*short, *due).code == 0
+    assert not any(isinstance(entry.fact, TrainingStarted) for entry in quorum.entries())
+
+    said = quorum.trade(*short, *due, "--learn", "--book", "pupil")
+
+    assert said.code == 0, said.error
+    learned = [entry for entry in quorum.entries("pupil") if entry.author == "learner"]
+    (begun,) = [each for each in learned if isinstance(each.fact, TrainingStarted)]
+    (report,) = [each for each in learned if isinstance(each.fact, GateReport)]
+    assert report.now_ns - begun.now_ns == 1800 * SECOND_NS
+    assert begun.seq in report.causes
+    (line,) = json.loads(quorum("models", "--json").out)
+    assert (line["family"], line["judged"]) == ("har", 1)
+    (family,) = [
+        one
+        for one in json.loads(quorum("learn", "status", "--json").out)["families"]
+        if one["family"] == "har"
+    ]
+    assert family["attempts"] == 1
