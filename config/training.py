@@ -13,7 +13,7 @@ class TrainingSection(Section):
     when: Literal["auto", "always", "never"] = "auto"
     """Whether models are trained while the system runs; auto trains where it follows the clock and
     not over history or at full speed, unless the start says --learn."""
-    families: Annotated[tuple[str, ...], FROM_TEXT] = ("har", "lstm", "rf", "xgboost")
+    families: Annotated[tuple[str, ...], FROM_TEXT] = ("har", "lstm", "rf", "xgboost", "ppo")
     """Families of models that are trained, in this order."""
     daily_families: Annotated[tuple[str, ...], FROM_TEXT] = ("har",)
     """Families that are trained after every trading day; the others are trained on weekends."""
