@@ -4,7 +4,16 @@ import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from benchmarks import council, decisions, direction, gates, growth, sma_cross, volatility
+from benchmarks import (
+    adaptation,
+    council,
+    decisions,
+    direction,
+    gates,
+    growth,
+    sma_cross,
+    volatility,
+)
 from benchmarks.measuring import load, machine
 from benchmarks.sections import Section, write
 from runtime.clock import wall_ns
@@ -13,6 +22,7 @@ BENCHMARKS: dict[str, Callable[[], Section]] = {
     "sma_cross": sma_cross.run,
     "growth": growth.run,
     "decisions": decisions.run,
+    "adaptation": adaptation.run,
     "council": council.run,
     "gates": gates.run,
     "direction": direction.run,

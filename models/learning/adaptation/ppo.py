@@ -5,13 +5,17 @@ that were measured to be quick on one thread; prices do not react to actions, so
 looking ahead for but the way that parameters have to go.
 """
 
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
 from models.learning.adaptation.lattice import Lattice, Space
 from models.learning.adaptation.policy import Policy
 from models.learning.adaptation.sessions import Sessions, Terms
+
+if TYPE_CHECKING:
+    from stable_baselines3 import PPO
+    from stable_baselines3.common.vec_env import VecEnv
 
 ACCOUNTS: Final = 64
 """Accounts that are stepped together."""
@@ -35,18 +39,24 @@ def train_policy(
 
     The same arguments give the same policy on one machine; torch runs on one thread.
     """
+    from models.learning.adaptation.environments import LatticeVecEnv
+
+    sessions = Sessions(lattice, space, terms, ACCOUNTS, np.random.default_rng(seed))
+    model = model_of(LatticeVecEnv(sessions), learning, seed)
+    model.learn(learning.steps)
+    return policy_of(model, model.get_env())
+
+
+def model_of(venv: "VecEnv", learning: PPOTerms, seed: int) -> "PPO":
+    """Return an untrained PPO over environments whose observations and rewards are normalised."""
     import torch
     from stable_baselines3 import PPO
     from stable_baselines3.common.vec_env import VecNormalize
 
-    from models.learning.adaptation.environments import LatticeVecEnv
-
     torch.set_num_threads(1)  # the network is so small that threads only wait for each other
-    sessions = Sessions(lattice, space, terms, ACCOUNTS, np.random.default_rng(seed))
-    env = VecNormalize(LatticeVecEnv(sessions), gamma=learning.discount)
-    model = PPO(
+    return PPO(
         "MlpPolicy",
-        env,
+        VecNormalize(venv, gamma=learning.discount),
         n_steps=STEPS,
         batch_size=1024,
         n_epochs=5,
@@ -59,8 +69,6 @@ def train_policy(
         device="cpu",
         seed=seed,
     )
-    model.learn(learning.steps)
-    return policy_of(model, env)
 
 
 def policy_of(model: "object", env: "object") -> Policy:
