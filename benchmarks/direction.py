@@ -222,7 +222,8 @@ def _bars(symbol: str, timeframe: str) -> Bars:
         quarters = resample(minutes, 15 * MINUTE_NS)
         times = pd.Series(pd.to_datetime(quarters["close_ns"] - 15 * MINUTE_NS, utc=True))
         prices = [quarters[name] for name in ("open", "high", "low", "close")]
-    return Bars(*prices, times.dt.hour.to_numpy(), times.dt.weekday.to_numpy())
+    opened, high, low, close = prices
+    return Bars(opened, high, low, close, times.dt.hour.to_numpy(), times.dt.weekday.to_numpy())
 
 
 def _before(values: FloatArray, steps: int) -> FloatArray:

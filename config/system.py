@@ -65,7 +65,7 @@ class SyntheticSection(Section):
 
     start: str = "2025-03-03T12:00:00+00:00"
     """First moment of a new market, ISO 8601 with offset; its history reaches back from here."""
-    history_weeks: int = Field(8, ge=1, le=104)
+    history_weeks: int = Field(20, ge=1, le=104)
     """Weeks of history before the start."""
     seed: int = Field(20250303, ge=0, le=2**31)
     """Seed of the market; the same seed gives the same prices and events."""

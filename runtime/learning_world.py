@@ -82,7 +82,8 @@ class LearningWorld:
         return self._world.broker_mark()
 
     def close(self) -> None:
-        """Release the world behind."""
+        """End trainings on their way, and release the world behind."""
+        self._place.close()
         self._world.close()
 
     def _models(self) -> ModelStore:

@@ -7,7 +7,16 @@ from config.settings import Settings
 from runtime.book import Manifest
 from runtime.reports.record import ChangedSetting, RunIdentity
 
-_OF_THE_RUN: Final = frozenset({"home", "book", "symbols", "market.history", "market.synthetic"})
+_OF_THE_RUN: Final = frozenset(
+    {
+        "home",
+        "book",
+        "symbols",
+        "market.history",
+        "market.synthetic",
+        "agents.learner.training.when",  # resolved at every start
+    }
+)
 """Settings that say what was run, where; the identity tells them by themselves."""
 
 

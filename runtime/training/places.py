@@ -27,9 +27,15 @@ class Place(Protocol):
     def start(self, path: Path, time_s: float) -> Wait:
         """Start the job of a folder; it ends itself after its time."""
 
+    def close(self) -> None:
+        """End what still runs: its checkpoints stay, and the next run goes on from them."""
+
 
 class Child:
     """Runs each job as a process of its own on this machine."""
+
+    def __init__(self) -> None:
+        self._running: list[subprocess.Popen[bytes]] = []
 
     def start(self, path: Path, time_s: float) -> Wait:
         """Start the job of a folder; it ends itself after its time."""
@@ -42,6 +48,7 @@ class Child:
                 stderr=file,
                 **MACHINE.child_options(),
             )
+        self._running = [one for one in self._running if one.poll() is None] + [process]
 
         def wait() -> str:
             try:
@@ -53,6 +60,12 @@ class Child:
             return "" if code == 0 else _last_line(log) or f"its process ended with {code}"
 
         return wait
+
+    def close(self) -> None:
+        """End what still runs."""
+        for process in self._running:
+            process.kill()
+            process.wait()
 
 
 class RayTasks:
@@ -80,6 +93,9 @@ class RayTasks:
             return ""
 
         return wait
+
+    def close(self) -> None:
+        """Leave what still runs to the cluster, which ends its workers when it ends."""
 
 
 def _last_line(log: Path) -> str:

@@ -13,6 +13,7 @@ from agents.agent import Agent
 from agents.lstm_vol import LSTMVolAgent
 from agents.requests import BarsRead
 from agents.technical import TechnicalAgent
+from agents.voters import LEARNED
 from blackboard.facts import TrailingStop, VolatilityForecast, Vote
 from config.settings import Settings
 from models.market.bars import BarArray
@@ -45,8 +46,8 @@ def after_a_close(agent: type[Agent], answer: Answer, bar_count: int | None = No
 
 
 def abstentions(stage: Stage) -> list[bool]:
-    """Return of each answer of the close whether it is an abstention."""
-    votes = [fact.abstains for fact in stage.facts(Vote)]
+    """Return of each answer of the close whether it is one; no model is there to speak."""
+    votes = [fact.abstains for fact in stage.facts(Vote) if fact.voter not in LEARNED]
     return votes + [fact.abstains for fact in stage.facts(VolatilityForecast)]
 
 
