@@ -14,6 +14,7 @@ from agents.scores.calibrator import Retraining, calibration_of, in_force, refre
 from agents.scores.components import ComponentWatch
 from agents.scores.scorecard import Record, Scorecard, columns
 from agents.training.curriculum import Curriculum
+from agents.training.forecast_watch import ForecastWatch
 from agents.voters import CONSTANT, first_weights
 from blackboard.entry import Draft, Entry
 from blackboard.facts import (
@@ -37,6 +38,7 @@ from blackboard.facts import (
     TrainingSkipped,
     TrainingStarted,
     TrialRecorded,
+    VolatilityForecast,
     Vote,
     VoterWeights,
 )
@@ -91,6 +93,7 @@ class LearnerAgent(Agent):
         ModelRolledBack,
         RetrainRequested,
         TradeClosed,
+        VolatilityForecast,
         Vote,
     )
 
@@ -103,6 +106,7 @@ class LearnerAgent(Agent):
         self._components = ComponentWatch(self._section.component_alarm_errors)
         self._ledger = _TradeLedger(self._section)
         self._curriculum = Curriculum(self._section.training, may_promote=not self._is_judging_only)
+        self._forecasts = ForecastWatch(settings)
         self._published_ns = 0
         self._open: dict[tuple[str, int], Retraining] = {}
         self._answered: dict[tuple[str, int], None] = {}
@@ -111,6 +115,7 @@ class LearnerAgent(Agent):
         """Fold what is scored, what was asked, and what was said already."""
         self._curriculum.see(entry)
         self._adaptor.see(entry)
+        self._forecasts.see(entry)
         match entry.fact:
             case Bar() as bar:
                 self._scores.see_bar(entry, bar)
@@ -139,6 +144,8 @@ class LearnerAgent(Agent):
         """Post statistics, alarms, weights and verdicts that are due."""
         outbox.drafts += self._ledger.drafts()
         outbox.drafts += self._components.drafts()
+        if self._curriculum.is_on:
+            outbox.drafts += self._forecasts.drafts()
         self._publish(now_ns, outbox)
         if not self._is_judging_only:
             self._adaptor.act(outbox)

@@ -121,7 +121,8 @@ class Summaries:
                 text = f"{breach.value:g} against {breach.threshold:g}: {breach.consequence}"
                 self.note(entry, "limit", f"Limit {breach.limit}", text)
             case DriftDetected() as drift:
-                text = f"{drift.statistic} {drift.value:.3f}, alarm below {drift.threshold:.3f}"
+                side = "above" if drift.value > drift.threshold else "below"
+                text = f"{drift.statistic} {drift.value:.3f}, alarm {side} {drift.threshold:.3f}"
                 self.note(entry, "drift", f"{drift.scope} fell short", text)
             case _:
                 pass

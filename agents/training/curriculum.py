@@ -67,7 +67,7 @@ class Curriculum:
         self._section = section
         self._may_promote = may_promote
         self._table = timetable_of(section)
-        self._is_on = section.when == "always"
+        self.is_on = section.when == "always"
         self._attempt: Attempt | None = None
         self._asked: tuple[str, int] | None = None
         self._result: Trained | Unanswered | None = None
@@ -126,7 +126,7 @@ class Curriculum:
 
     def act(self, now_ns: int, effective_from_ns: int, outbox: Outbox) -> None:
         """Begin what is due, end what has come back, and let the right versions serve."""
-        if not self._is_on:
+        if not self.is_on:
             return
         self._tell_result(effective_from_ns, outbox)
         self._begin(now_ns, outbox)
@@ -137,7 +137,7 @@ class Curriculum:
 
     def trains(self, family: str) -> bool:
         """Whether a family is trained here."""
-        return self._is_on and family in self._table.families
+        return self.is_on and family in self._table.families
 
     def serving(self, family: str) -> str:
         """Return the version that was promoted last, empty for the baseline."""
