@@ -52,13 +52,18 @@ class RunPlan(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def models(self) -> Path:
         """Folder of the trained models: shared by the books of a market, a run has its own."""
-        return self.book.folder / MODELS if self.book.is_run else models_folder(self.settings)
+        return models_of(self.book, self.settings)
 
     def write(self) -> Path:
         """Write the plan beside the journal and return its path."""
         path = self.book.folder / PLAN_FILE
         write_atomically(path, msgspec.json.encode(self))
         return path
+
+
+def models_of(book: Book, settings: Settings) -> Path:
+    """Return the folder of the models of a book: shared by the books of a market, or a run's."""
+    return book.folder / MODELS if book.is_run else models_folder(settings)
 
 
 def models_folder(settings: Settings, *, is_real: bool = False) -> Path:

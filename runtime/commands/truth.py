@@ -44,10 +44,15 @@ def parity(name: NameArgument = "", config: ConfigOption = None, json: JsonOptio
     from runtime.book import find_book
     from runtime.proof.parity import certify
     from runtime.proof.recording import open_recording
+    from runtime.run_plan import models_of
 
-    found = find_book(load(config).settings.home.absolute(), name)
+    home = load(config).settings.home.absolute()
+    found = find_book(home, name)
     with open_recording(found) as recording, _told("parity", recording, json=json) as tell:
-        certificate = certify(recording, found.name, tell=tell)
+        # The whole state may have been moved since.
+        recorded = recording.starts[-1].settings.model_copy(update={"home": home})
+        models = models_of(found, recorded)
+        certificate = certify(recording, found.name, models=models, tell=tell)
     if json:
         print(msgspec.json.encode(certificate).decode())
     else:

@@ -102,6 +102,11 @@ def raised(author: str, seq: int, now_ns: int, error: Exception) -> Divergence:
     )
 
 
+def stored_otherwise(entry: Entry, field: str, recorded: str, stored: str) -> Divergence:
+    """Return that a recorded fact tells of something that is stored otherwise."""
+    return _at(entry, field, recorded, stored)
+
+
 def _are_alike(draft: Draft, entry: Entry) -> bool:
     return kind_of(draft.fact) == entry.kind and draft.fact.scope == entry.fact.scope
 

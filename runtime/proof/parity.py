@@ -1,14 +1,16 @@
 """The parity certificate: a recorded run's six deciding agents say again exactly what they said.
 
 What stands at the border of the world (data, sentiment, execution, the driver and the operator) is
-played back from the journal. The other six are made anew of the recorded settings and stepped with
-the recorded prefixes and clocks, and every fact they want is compared with the one on the board:
-value, key, time and causes. Each agent sees the recorded entries, never what was said again, so one
-difference does not hide another behind it, and the first is named by its place in the one order.
+played back from the journal, and so is what came of a training. The other six are made anew of the
+recorded settings and stepped with the recorded prefixes and clocks, and every fact they want is
+compared with the one on the board: value, key, time and causes. Each agent sees the recorded
+entries, never what was said again, so one difference does not hide another behind it, and the first
+is named by its place in the one order.
 """
 
 from collections.abc import Callable, Iterator
 from itertools import groupby
+from pathlib import Path
 from typing import Final
 
 import msgspec
@@ -20,6 +22,7 @@ from runtime.proof.decisions_hash import HASHED_KINDS, decisions_hash
 from runtime.proof.divergence import Divergence, missing, raised
 from runtime.proof.recording import RecordedStart, Recording, Tell, to_nobody
 from runtime.proof.replica import Recorded, Replica, Unrepeatable
+from runtime.proof.stored_models import ModelGone, StoredModels
 from runtime.source_hash import code_hash
 from runtime.step import AgentFault
 
@@ -62,10 +65,14 @@ def certify(
     run: str,
     *,
     answers_of: AnswersOf = MarketAnswers,
+    models: Path | None = None,
     tell: Tell = to_nobody,
 ) -> Certificate:
-    """Run the six agents again over a recording and return the certificate."""
-    rerun = _Rerun(recording, answers_of)
+    """Run the six agents again over a recording and return the certificate.
+
+    `models` is the folder of what was trained; without it whoever serves a model is not shown.
+    """
+    rerun = _Rerun(recording, answers_of, StoredModels(models))
     divergence: Divergence | None = None
     hashed: list[Entry] = []
     count = 0
@@ -97,8 +104,9 @@ def certify(
 class _Rerun:
     """The replicas of all agents on their way through the journal."""
 
-    def __init__(self, recording: Recording, answers_of: AnswersOf) -> None:
+    def __init__(self, recording: Recording, answers_of: AnswersOf, models: StoredModels) -> None:
         self._recording = recording
+        self._models = models
         self._answers_of = answers_of
         self._keys: dict[str, int] = {}
         self._start: RecordedStart | None = None
@@ -125,6 +133,8 @@ class _Rerun:
             for name in self._names()
             if (divergence := self._compare(name, posts, commit[0].known_at_ns)) is not None
         ]
+        checks = (self._models.check(entry) for entry in commit)
+        found += [divergence for divergence in checks if divergence is not None]
         if found:
             return min(found, key=lambda each: each.seq)
         for entry in commit:
@@ -154,7 +164,8 @@ class _Rerun:
     def _made(self, name: str) -> Replica:
         assert self._start is not None, "a replica belongs to a start"
         assert self._answers is not None, "a start has its answers"
-        return Replica(load_agent(name, self._start.settings), self._answers, self._keys)
+        agent = load_agent(name, self._start.settings)
+        return Replica(agent, self._answers, self._models, self._keys)
 
     def _compare(self, name: str, posts: list[Recorded], now_ns: int) -> Divergence | None:
         mine = [post for post in posts if post.first.author == name]
@@ -163,7 +174,7 @@ class _Rerun:
             return missing(mine[0].first) if mine else None
         try:
             return self._repeat(name, mine, now_ns)
-        except (MarketGone, Unrepeatable) as error:
+        except (MarketGone, ModelGone, Unrepeatable) as error:
             self.unproven[name] = f"from seq {self._head + 1} on: {error}"
         except AgentFault as error:
             return raised(name, self._head + 1, now_ns, error)

@@ -23,7 +23,7 @@ def certificate_lines(certificate: Certificate) -> Iterator[str]:
         yield f"not shown: {line}"
     if certificate.answers_from_record:
         count = certificate.answers_from_record
-        yield f"{count} histories could not be read in the run; taken as the agents told of them"
+        yield f"{count} readings failed in the run; taken as the agents told of them"
     if not certificate.is_same_code:
         yield "recorded by other sources than these: a difference may be a change of the code"
     if certificate.holds:

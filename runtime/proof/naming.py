@@ -1,0 +1,26 @@
+"""Which trained models a post speaks by: whoever says what a model says names its version."""
+
+from collections.abc import Iterable, Iterator, Set
+
+from blackboard.entry import Entry
+from blackboard.facts import Fact, ModelFailed, ParametersChanged, VolatilityForecast, Vote
+
+
+def models_named(entries: Iterable[Entry], versions: Set[str]) -> tuple[str, ...]:
+    """Return those of some versions that the facts of a post name, in order of their names."""
+    words = {word for entry in entries for word in _words(entry.fact)}
+    return tuple(sorted(versions & words))
+
+
+def _words(fact: Fact) -> Iterator[str]:
+    match fact:
+        case Vote(model=model):
+            yield from model.split("+")  # several families speak as one
+        case VolatilityForecast(model=model, challenger=challenger):
+            yield from (model, challenger)
+        case ParametersChanged(origin=origin):
+            yield from origin.split()  # a policy over what it moves from
+        case ModelFailed(version=version):
+            yield version
+        case _:
+            pass
