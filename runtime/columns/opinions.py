@@ -15,7 +15,7 @@ from agents.known import InForce, known
 from agents.limits.view import AdviceView, MarketView
 from agents.rounds.arbiter import BLACKOUTS_MAX
 from agents.rounds.parameters import confluence_of
-from agents.rounds.restrictions import STATE_OF_AGENT
+from agents.rounds.restrictions import MODEL_PREFIX, STATE_OF_AGENT
 from agents.rounds.round import Round, Rounds
 from agents.supervisor import ADVISERS
 from agents.voters import CONSTANT, LEARNED, first_weights, live_voters
@@ -55,7 +55,8 @@ IMPOSED: Final = frozenset(
     {"identity", "high_water_mark", "terminal", "flatten", "pause", "reconciliation"}
     | {f"agent.{name}" for name in STATE_OF_AGENT}
 )
-"""Causes of restrictions that the simulator takes as they were; the others it finds itself."""
+"""Causes of restrictions that the simulator takes as they were, with those of models that failed;
+the others it finds itself."""
 
 Row = tuple[Any, ...]
 """What `Opinions` has of one close."""
@@ -129,7 +130,7 @@ class OpinionReader:
                 kept = self._calibrations.setdefault(calibration.scope, InForce())
                 kept.add(calibration.effective_from_ns, known(calibration, entry))
             case TradingStateChanged() as changed:
-                imposed = (one for one in changed.restrictions if one.scope in IMPOSED)
+                imposed = (one for one in changed.restrictions if _is_imposed(one.scope))
                 self._imposed = max((one.state.strictness for one in imposed), default=0)
             case EntryBlackout() as blackout if is_heard:
                 latest = self._blackouts.setdefault(blackout.scope, deque(maxlen=BLACKOUTS_MAX))
@@ -269,3 +270,7 @@ class OpinionReader:
             1.0 if other == symbol else self._advice.correlation(symbol, other, close_ns)
             for other in self.symbols
         ]
+
+
+def _is_imposed(cause: str) -> bool:
+    return cause in IMPOSED or cause.startswith(MODEL_PREFIX)

@@ -2,9 +2,12 @@
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from blackboard.errors import ConfigError
+from blackboard.facts import TradingStateChanged
+from blackboard.facts.control import Restriction, TradingState
 from runtime.columns import columns_of, export_columns, load_columns, simulate_columns
 from runtime.terminals.simulated.market import open_market
 from tests.decided_run import columns, entries, settings, span_ns
@@ -38,6 +41,33 @@ def test_a_row_holds_nothing_that_was_said_after_its_close() -> None:
     assert len(cut.closes) == row + 1
     for name in ("closes", "views", "votes", "voters_at", "correlation"):
         assert getattr(cut, name).tobytes() == getattr(whole, name)[: row + 1].tobytes()
+
+
+def test_a_model_that_failed_restricts_in_the_columns() -> None:
+    """SAFE stands at every close from then on; the simulator knows nothing of models."""
+    row = len(columns().closes) // 2
+    close_ns = int(columns().closes["close_ns"][row])
+    place = next(n for n, entry in enumerate(entries()) if entry.now_ns > close_ns)
+    failed = Restriction(
+        scope="model.har", state=TradingState.SAFE, since_ns=0, evidence="nan", way_out="another"
+    )
+    changed = TradingStateChanged(
+        scope="account",
+        state=TradingState.SAFE,
+        previous=TradingState.ACTIVE,
+        reason="model.har",
+        restrictions=(failed,),
+    )
+    before = entries()[place]
+    told = msgspec.structs.replace(before, author="supervisor", fact=changed)
+    later = [e for e in entries()[place:] if not isinstance(e.fact, TradingStateChanged)]
+    source = open_market(settings()).source
+
+    found = columns_of([*entries()[:place], told, *later], settings(), source, *span_ns())
+
+    restriction = found.closes["restriction"]
+    assert restriction[: row + 1].tolist() == columns().closes["restriction"][: row + 1].tolist()
+    assert set(restriction[row + 1 :].tolist()) == {TradingState.SAFE.strictness}
 
 
 def test_a_folder_without_a_plan_is_no_run(tmp_path: Path) -> None:
