@@ -53,6 +53,9 @@ class Inline:
         run_job(path)
         return lambda: ""
 
+    def close(self) -> None:
+        """Nothing runs any more."""
+
 
 def planted_bars(until_ns: int, storm_ns: int, seed: int) -> BarArray:
     """Return M15 bars whose volatility reverts within hours, and rages from a moment on."""
@@ -98,7 +101,11 @@ def learning_settings(home: Path, **training: Any) -> Settings:
 
 
 def learning_host(
-    settings: Settings, bars: dict[str, BarArray], models: Path, end_ns: int
+    settings: Settings,
+    bars: dict[str, BarArray],
+    models: Path,
+    end_ns: int,
+    journal: MemoryJournal | None = None,
 ) -> InProcessHost:
     """Return the council before such a market, not yet run."""
     clock = VirtualClock(START_NS)
@@ -116,7 +123,7 @@ def learning_host(
     declared: dict[str, Declaration] = declarations(settings)
     agents: dict[str, Agent] = {name: load_agent(name, settings) for name in agent_order(settings)}
     return InProcessHost(
-        Board(Access(declared), MemoryJournal()),
+        Board(Access(declared), journal or MemoryJournal()),
         agents,
         LearningWorld(behind, models, settings, Inline(), is_virtual=True),
         start_ns=START_NS,
