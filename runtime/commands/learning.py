@@ -185,10 +185,13 @@ def status(book: BookOption = "", config: ConfigOption = None, json: JsonOption 
             line.failed_gate,
         )
     _console.print(table)
-    _console.print(
-        f"latest {standing.recent_trades} trades: {standing.win_rate:.0%} won, "
-        f"{standing.expectancy_r:+.2f} R a trade; parameters: {standing.parameters}"
-    )
+    record = "no trade has closed yet"
+    if standing.recent_trades:
+        record = (
+            f"latest {standing.recent_trades} trades: {standing.win_rate:.0%} won, "
+            f"{standing.expectancy_r:+.2f} R a trade"
+        )
+    _console.print(f"{record}; parameters: {standing.parameters}")
 
 
 def _store(settings: "Settings", *, is_real: bool = False) -> "ModelStore":

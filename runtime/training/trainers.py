@@ -44,6 +44,7 @@ SIGMA_FRAC_MAX: Final = 0.5
 """Forecasts of volatility from here on are nonsense for a currency pair within hours."""
 RECITED_BARS: Final = 1500
 """Latest bars of each symbol whose signals a direction model recites: three weeks of M15."""
+RECITED_OBSERVATIONS: Final = 256
 
 
 def _har(lesson: Lesson) -> Candidate | Untrained:
@@ -144,6 +145,15 @@ def _recite_direction(files: Mapping[str, bytes], lesson: Lesson) -> Recital:
     return Recital(terms.schema, load_direction(files).calibrated(rows.inputs), 0.0, 1.0)
 
 
+def _recite_ppo(files: Mapping[str, bytes], lesson: Lesson) -> Recital:
+    from models.learning.adaptation.observation import NAMES
+    from models.learning.adaptation.policy import load_ppo
+
+    # Observations of a policy come from a live session; any that lie in their range will do here.
+    drawn = np.random.default_rng(lesson.seed).normal(size=(RECITED_OBSERVATIONS, len(NAMES)))
+    return Recital(NAMES, load_ppo(files).act(drawn).ravel(), -1.0, 1.0)
+
+
 RECITALS: Final[Mapping[str, Recite]] = MappingProxyType(
     {
         "har": _recite_har,
@@ -152,6 +162,7 @@ RECITALS: Final[Mapping[str, Recite]] = MappingProxyType(
         "xgboost": _recite_direction,
         "logistic": _recite_direction,
         "direction_lstm": _recite_direction,
+        "ppo": _recite_ppo,
     }
 )
 """Family to how it is rehearsed; one without a rehearsal is judged and never promoted."""

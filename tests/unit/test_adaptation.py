@@ -6,6 +6,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from config.settings import Settings
 from models.learning.adaptation.context import SymbolTail, market_context, rsi_distance
 from models.learning.adaptation.evaluation import (
     deployment,
@@ -29,6 +30,8 @@ from models.learning.adaptation.training import (
 )
 from models.learning.candidate import Candidate, StrategyEvidence, Untrained
 from models.market.bars import FloatArray
+from runtime.training.lesson import Lesson
+from runtime.training.trainers import RECITALS
 from tests.lattices import CALM, SPACE, STORM, identity, noise, planted
 
 JUMPS = Terms(move_frac=1.0)
@@ -194,6 +197,19 @@ def test_a_policy_survives_its_files() -> None:
     np.testing.assert_allclose(
         council.act(seen), (a_policy(0).act(seen) + a_policy(1).act(seen)) / 2
     )
+
+
+def test_a_policy_recites_what_it_would_do() -> None:
+    """The golden batch goes through the files, the same each time, within the actions' bounds."""
+    files = files_of(Council((a_policy(0), a_policy(1)), SPACE, 0.1))
+    lesson = Lesson(bars={}, settings=Settings(), seed=1)
+
+    first, again = (RECITALS["ppo"](files, lesson) for _ in range(2))
+
+    assert first.features == NAMES
+    assert np.array_equal(first.said, again.said)
+    assert np.abs(first.said).max() <= 1.0 == first.high == -first.low
+    assert np.unique(first.said).size > 1
 
 
 @pytest.mark.parametrize("broken", ["truncated", "missing", "names", "nan"])

@@ -8,6 +8,7 @@ import pytest
 from blackboard.facts import GateReport, TrainingStarted
 from models.market.sessions import SECOND_NS
 from runtime.training.checkpoint_folder import CheckpointFolder
+from runtime.training.trainers import RECITALS, TRAINERS
 from tests.command_line import CommandLine, bars_folder
 
 ONE = ("--symbols", "EURUSD")
@@ -111,3 +112,8 @@ def test_a_run_trains_only_if_it_says_so(quorum: CommandLine) -> None:
         if one["family"] == "har"
     ]
     assert family["attempts"] == 1
+
+
+def test_every_family_that_is_trained_can_be_promoted() -> None:
+    """What has no rehearsal would be judged for ever and serve never."""
+    assert RECITALS.keys() == TRAINERS.keys()
