@@ -71,7 +71,7 @@ def train(
     lesson = Lesson(
         bars=training_bars(loaded.settings, from_, to).bars, settings=loaded.settings, seed=seed
     )
-    store = _store(loaded.settings)
+    store = store_of(loaded.settings)
     outcomes: list[Outcome] = []
     with progress(_console, "families trained", len(chosen), is_quiet=json) as advance:
         for family in chosen:
@@ -118,7 +118,7 @@ def models_list(
         return
     from runtime.training.overview import overview
 
-    lines = overview(_store(load(config).settings, is_real=real))
+    lines = overview(store_of(load(config).settings, is_real=real))
     if json:
         print(msgspec.json.encode(lines).decode())
         return
@@ -151,7 +151,7 @@ def rollback(
     """
     from runtime.training.overview import roll_back
 
-    row = roll_back(_store(load(config).settings, is_real=real), family, BY_HAND)
+    row = roll_back(store_of(load(config).settings, is_real=real), family, BY_HAND)
     if json:
         print(msgspec.json.encode(row).decode())
     else:
@@ -194,7 +194,8 @@ def status(book: BookOption = "", config: ConfigOption = None, json: JsonOption 
     _console.print(f"{record}; parameters: {standing.parameters}")
 
 
-def _store(settings: "Settings", *, is_real: bool = False) -> "ModelStore":
+def store_of(settings: "Settings", *, is_real: bool = False) -> "ModelStore":
+    """Return the store that a run with these settings serves from."""
     from runtime.model_store import ModelStore
     from runtime.run_plan import models_folder
     from runtime.source_hash import code_hash

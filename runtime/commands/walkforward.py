@@ -8,8 +8,10 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from runtime.commands.learning import store_of
 from runtime.commands.options import ConfigOption, JsonOption, SetOption, load
 from runtime.commands.progress import progress
+from runtime.instants import instant_ns
 
 if TYPE_CHECKING:
     from runtime.training.search_report import SearchReport
@@ -31,6 +33,9 @@ def walkforward(
     config: ConfigOption = None,
     set_: SetOption = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the results.")] = None,
+    promote: Annotated[
+        bool, typer.Option("--promote/--no-promote", help="Let a winner that passes serve.")
+    ] = True,
     json: JsonOption = False,
 ) -> None:
     """Search confluence, threshold, stop, target and reward for risk on rolling windows.
@@ -51,11 +56,16 @@ def walkforward(
     from blackboard.errors import ConfigError
     from runtime.training.walkforward import found_by
 
-    with progress(_console, "windows searched", 1, is_quiet=json) as advance:
+    store = store_of(loaded.settings)
+    with progress(_console, "percent searched", 100, is_quiet=json) as advance:
         try:
-            report, written = found_by(loaded.settings, jobs, out, advance)
+            report, written, passed = found_by(
+                loaded.settings, jobs, out, store, lambda share, word: advance(100 * share, word)
+            )
         except ValueError as error:
             raise ConfigError(str(error)) from error
+    if passed and promote:
+        store.promote("walkforward", passed, instant_ns(report.windows[-1].out_until))
     if json:
         print(msgspec.json.encode(report).decode())
     else:

@@ -72,7 +72,7 @@ def search(
     jobs : int
         Cores.
     advance : callable
-        Takes how many windows are done, and a word.
+        Takes the share that is done, and a word about it.
     """
     start_ns, end_ns = int(columns.readings_ns[0]), columns.end_ns
     cut = windows(start_ns, end_ns, terms)
@@ -125,7 +125,7 @@ def _carried_out(
     if jobs == 1:
         for number, window in enumerate(cut):
             yield window_of(columns, trials, terms, window)
-            advance(number + 1, "windows")
+            advance((number + 1) / len(cut), f"{number + 1} of {len(cut)} windows")
         return
     import ray
 
@@ -134,7 +134,7 @@ def _carried_out(
     waiting = [task.remote(shared, trials, terms, window) for window in cut]
     for number, each in enumerate(waiting):
         yield ray.get(each)
-        advance(number + 1, "windows")
+        advance((number + 1) / len(cut), f"{number + 1} of {len(cut)} windows")
 
 
 def window_of(

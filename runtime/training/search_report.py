@@ -5,11 +5,10 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from models.learning.candidate import Candidate
 from models.learning.returns import sharpe_ratio
-from models.learning.verdict import Verdict
 from models.learning.walkforward import Judged
 from runtime.instants import iso
+from runtime.training.session import Graduation
 
 
 class WindowReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,22 +35,19 @@ class SearchReport(msgspec.Struct, frozen=True, kw_only=True):
     """That would serve now."""
     passed: bool
     verdict: str
-    """The first test that failed, or that all passed."""
+    """The first test that failed, or those that were passed."""
     search_s: float
     jobs: int
 
 
 def report_of(
     judged: Judged,
-    candidate: Candidate,
-    verdict: Verdict,
+    graduation: Graduation,
     symbols: tuple[str, ...],
     search_s: float,
     jobs: int,
 ) -> SearchReport:
     """Return the figures of a judged search."""
-    last = verdict.findings[-1]
-    text = f"{last.gate}: {last.name} {last.value:.4g}, asked for {last.threshold:.4g}"
     return SearchReport(
         symbols=symbols,
         trials=len(judged.trials),
@@ -69,8 +65,8 @@ def report_of(
         ),
         sharpe=_sharpe(np.concatenate([one.out[one.chosen].day_returns for one in judged.results])),
         values=dict(judged.trials[judged.latest]),
-        passed=last.is_passed,
-        verdict="all gates passed" if last.is_passed else text,
+        passed=graduation.has_passed,
+        verdict=graduation.detail or graduation.reason,
         search_s=round(search_s, 1),
         jobs=jobs,
     )

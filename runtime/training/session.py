@@ -68,6 +68,14 @@ def graduate(
     trained = TRAINERS[family](lesson)
     if isinstance(trained, Untrained):
         return _untrained(family, trained)
+    return present(trained, lesson, store, now_ns=now_ns, is_refresh=is_refresh)
+
+
+def present(
+    trained: Candidate, lesson: Lesson, store: ModelStore, *, now_ns: int, is_refresh: bool
+) -> Graduation:
+    """Store, rehearse and judge a candidate, and note the verdict; for the rest see `graduate`."""
+    family = trained.family
     earlier = store.registry()
     try:
         manifest = store.put(trained, now_ns)

@@ -107,6 +107,12 @@ def _ppo(lesson: Lesson) -> Candidate | Untrained:
     return train_adaptation(lesson)
 
 
+def _walkforward(lesson: Lesson) -> Candidate | Untrained:
+    from runtime.training.walkforward import train_walkforward
+
+    return train_walkforward(lesson)
+
+
 TRAINERS: Final[Mapping[str, Trainer]] = MappingProxyType(
     {
         "har": _har,
@@ -116,6 +122,7 @@ TRAINERS: Final[Mapping[str, Trainer]] = MappingProxyType(
         "logistic": partial(_direction, "logistic"),
         "direction_lstm": partial(_direction, "direction_lstm"),
         "ppo": _ppo,
+        "walkforward": _walkforward,
     }
 )
 """Family to what trains it, in the order in which `all` trains them."""
@@ -154,6 +161,16 @@ def _recite_ppo(files: Mapping[str, bytes], lesson: Lesson) -> Recital:
     return Recital(NAMES, load_ppo(files).act(drawn).ravel(), -1.0, 1.0)
 
 
+def _recite_best_params(files: Mapping[str, bytes], _lesson: Lesson) -> Recital:
+    from config.parameters import bounds_of
+    from models.learning.best_params import NAMES, load_best_params
+
+    values = load_best_params(files)
+    low, high = np.array([bounds_of(name) for name in NAMES]).T
+    said = (np.array([values[name] for name in NAMES]) - low) / (high - low)
+    return Recital(NAMES, said, 0.0, 1.0)
+
+
 RECITALS: Final[Mapping[str, Recite]] = MappingProxyType(
     {
         "har": _recite_har,
@@ -163,6 +180,7 @@ RECITALS: Final[Mapping[str, Recite]] = MappingProxyType(
         "logistic": _recite_direction,
         "direction_lstm": _recite_direction,
         "ppo": _recite_ppo,
+        "walkforward": _recite_best_params,
     }
 )
 """Family to how it is rehearsed; one without a rehearsal is judged and never promoted."""

@@ -1,6 +1,7 @@
 """Walk-forward search: windows, scores, plateaus and what is handed to the judges."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -23,6 +24,9 @@ from models.learning.walkforward import (
     windows,
 )
 from models.market.sessions import DAY_NS
+from runtime.model_store import ModelStore
+from tests.bar_writers import some_bars, write_parquet
+from tests.command_line import MONDAY_NS, CommandLine
 
 TERMS = SearchTerms(in_days=20, out_days=10, step_days=10, trades_min=3)
 AXES = {"atr_multiplier": (1.0, 2.0, 3.0), "min_rr_ratio": (2.5, 3.5)}
@@ -125,3 +129,28 @@ def test_a_broken_winner_is_refused(content: bytes) -> None:
     """Values that are not all there set nothing."""
     with pytest.raises(ValueError, match="best_params"):
         load_best_params({FILE: content})
+
+
+def test_a_search_is_stored_judged_and_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The verb leaves winner, report and picture; store and registry know verdict and trials."""
+    quorum = CommandLine(tmp_path / "var", monkeypatch, capsys)
+    write_parquet(tmp_path / "bars/EURUSD_H1.parquet", some_bars(MONDAY_NS, 2200, minutes=60))
+    shape = {"in_days": 30, "out_days": 20, "step_days": 20, "trades_min": 2}
+    settings = [f"--set=agents.learner.walkforward.{name}={days}" for name, days in shape.items()]
+    here = ("--history", tmp_path / "bars", "--symbols", "EURUSD", "--set", "timeframe=H1")
+
+    said = quorum("walkforward", *here, *settings, "--json")
+
+    report = json.loads(said.out)
+    assert len(report["windows"]) >= 2
+    assert not report["passed"]
+    folder = quorum.home / "walkforward"
+    assert load_best_params({FILE: (folder / FILE).read_bytes()}).keys() == set(NAMES)
+    assert (folder / "out_of_sample.html").stat().st_size > 10_000
+    store = ModelStore(quorum.home / "models" / "real")
+    (verdict,) = store.registry().judged("walkforward")
+    assert not verdict.is_promoted
+    assert store.registry().champion("walkforward") == ""
+    assert len(store.registry().trial_ids("walkforward")) == report["trials"] == 108
