@@ -12,7 +12,7 @@ from runtime.simulation.run import plan_of
 
 SEEDS = range(1000)
 ONLY_PROCESSES_SHOW = {"F35", "F36"}
-"""Families of learned models: nothing is trained in a week under faults. F44 is the liveness mode."""
+"""Families of models: nothing is trained in a week under faults. F44 is the liveness mode."""
 
 
 def test_every_family_is_planned_over_a_thousand_seeds() -> None:
