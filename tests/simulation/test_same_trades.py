@@ -125,5 +125,5 @@ def test_six_recorded_months_give_the_same_trades(tmp_path: Path, other: dict[st
     """The same over half a year, with changes of daylight saving, breaches and many nights."""
     require_same_run(
         over_history(tmp_path, DATA / "m1", SYMBOLS, "2018-01-15", "2018-07-15", other),
-        trades_min=80,
+        trades_min=60,
     )
