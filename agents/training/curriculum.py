@@ -214,31 +214,7 @@ class Curriculum:
         if isinstance(result, Unanswered) or not result.version:
             outbox.drafts.append(_skipped(attempt, result))
             return
-        trials = sorted(result.trials, key=lambda one: (-one.score, one.trial_id))
-        drafts = [
-            _draft(
-                attempt,
-                TrialRecorded(
-                    scope=attempt.family,
-                    trial_id=one.trial_id,
-                    parameters=one.parameters,
-                    score=one.score,
-                    data_hash=result.data_hash,
-                ),
-                ordinal=one.trial_id,
-            )
-            for one in trials[:TRIALS_TOLD_MAX]
-        ]
-        candidate = _draft(
-            attempt,
-            CandidateTrained(
-                scope=attempt.family,
-                version=result.version,
-                content_hash=result.content_hash,
-                rows=result.rows,
-                trained_until_ns=result.trained_until_ns,
-            ),
-        )
+        candidate = _candidate(attempt, result)
         serves = result.has_passed and self._may_promote
         report = _draft(
             attempt,
@@ -251,7 +227,7 @@ class Curriculum:
             ),
             causes=(candidate.slot,),
         )
-        outbox.drafts += [*drafts, candidate, report]
+        outbox.drafts += [*_trials(attempt, result), candidate, report]
         if serves and result.version != self.serving(attempt.family):
             promoted = ModelPromoted(
                 scope=attempt.family,
@@ -343,6 +319,38 @@ class Curriculum:
             if (family, request.at_ns) not in self._sent:
                 self._sent.add((family, request.at_ns))
                 outbox.requests.append(request)
+
+
+def _trials(attempt: Attempt, result: Trained) -> list[Draft]:
+    # The best of them; the store's record holds all.
+    trials = sorted(result.trials, key=lambda one: (-one.score, one.trial_id))
+    return [
+        _draft(
+            attempt,
+            TrialRecorded(
+                scope=attempt.family,
+                trial_id=one.trial_id,
+                parameters=one.parameters,
+                score=one.score,
+                data_hash=result.data_hash,
+            ),
+            ordinal=one.trial_id,
+        )
+        for one in trials[:TRIALS_TOLD_MAX]
+    ]
+
+
+def _candidate(attempt: Attempt, result: Trained) -> Draft:
+    return _draft(
+        attempt,
+        CandidateTrained(
+            scope=attempt.family,
+            version=result.version,
+            content_hash=result.content_hash,
+            rows=result.rows,
+            trained_until_ns=result.trained_until_ns,
+        ),
+    )
 
 
 def _skipped(attempt: Attempt, result: Trained | Unanswered) -> Draft:

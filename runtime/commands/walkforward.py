@@ -54,6 +54,7 @@ def walkforward(
         },
     )
     from blackboard.errors import ConfigError
+    from models.learning.best_params import FAMILY
     from runtime.training.walkforward import found_by
 
     store = store_of(loaded.settings)
@@ -65,7 +66,7 @@ def walkforward(
         except ValueError as error:
             raise ConfigError(str(error)) from error
     if passed and promote:
-        store.promote("walkforward", passed, instant_ns(report.windows[-1].out_until))
+        store.promote(FAMILY, passed, instant_ns(report.windows[-1].out_until))
     if json:
         print(msgspec.json.encode(report).decode())
     else:
