@@ -161,6 +161,7 @@ class LearningWorld:
             seed=request.seed,
             settings=self._settings.model_dump_json(),
             models=str(self._folder),
+            is_timed=not self._is_virtual,
             code_hash=code_hash(),
         )
 

@@ -35,6 +35,9 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     """The settings as JSON."""
     models: str
     """Folder of the store."""
+    is_timed: bool = True
+    """Whether a model that answers too slowly is refused; not in virtual time, where the same run
+    must have the same verdict on every machine."""
     code_hash: str
 
 
@@ -91,7 +94,12 @@ def run_job(path: Path) -> None:
         checkpoints=folder.checkpoints,
     )
     graduation = graduate(
-        job.family, lesson, store, now_ns=job.attempt_ns, is_refresh=job.is_refresh
+        job.family,
+        lesson,
+        store,
+        now_ns=job.attempt_ns,
+        is_refresh=job.is_refresh,
+        is_timed=job.is_timed,
     )
     write_atomically(path / RESULT_FILE, msgspec.json.encode(graduation))
     shutil.rmtree(folder.checkpoints, ignore_errors=True)  # they are of no use to the next one

@@ -41,7 +41,13 @@ class Graduation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def graduate(
-    family: str, lesson: Lesson, store: ModelStore, *, now_ns: int, is_refresh: bool
+    family: str,
+    lesson: Lesson,
+    store: ModelStore,
+    *,
+    now_ns: int,
+    is_refresh: bool,
+    is_timed: bool = True,
 ) -> Graduation:
     """Train a family on a lesson and judge what comes of it; nothing serves by it yet.
 
@@ -57,6 +63,8 @@ def graduate(
         Market time of the attempt.
     is_refresh : bool
         Whether a schedule or an alarm of drift asked for it.
+    is_timed : bool
+        Whether the time that the model takes to answer counts; a clock is not the same twice.
     """
     short = shortest(lesson)
     if short < lesson.settings.agents.learner.training.bars_min:
@@ -68,18 +76,24 @@ def graduate(
     trained = TRAINERS[family](lesson)
     if isinstance(trained, Untrained):
         return _untrained(family, trained)
-    return present(trained, lesson, store, now_ns=now_ns, is_refresh=is_refresh)
+    return present(trained, lesson, store, now_ns=now_ns, is_refresh=is_refresh, is_timed=is_timed)
 
 
 def present(
-    trained: Candidate, lesson: Lesson, store: ModelStore, *, now_ns: int, is_refresh: bool
+    trained: Candidate,
+    lesson: Lesson,
+    store: ModelStore,
+    *,
+    now_ns: int,
+    is_refresh: bool,
+    is_timed: bool = True,
 ) -> Graduation:
     """Store, rehearse and judge a candidate, and note the verdict; for the rest see `graduate`."""
     family = trained.family
     earlier = store.registry()
     try:
         manifest = store.put(trained, now_ns)
-        rehearsal = _rehearsed(family, trained, lesson, store, manifest)
+        rehearsal = _rehearsed(trained, lesson, store, manifest, is_timed=is_timed)
     except ModelRefused as error:
         return _untrained(family, Untrained(str(error), 0, 1))
     known = _known(earlier, family, manifest, now_ns)
@@ -148,12 +162,14 @@ def _champion(store: ModelStore, family: str, now_ns: int) -> Mapping[str, bytes
 
 
 def _rehearsed(
-    family: str,
     candidate: Candidate,
     lesson: Lesson,
     store: ModelStore,
     manifest: ModelManifest,
+    *,
+    is_timed: bool,
 ) -> Rehearsal | None:
+    family = candidate.family
     recite = RECITALS.get(family)
     if recite is None:
         return None
@@ -168,7 +184,7 @@ def _rehearsed(
         loaded=loaded.said,
         low=loaded.low,
         high=loaded.high,
-        latency_ms=np.array([elapsed_ms / max(len(loaded.said), 1)]),
+        latency_ms=np.array([elapsed_ms / max(len(loaded.said), 1)] if is_timed else []),
     )
 
 
