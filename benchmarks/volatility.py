@@ -15,10 +15,12 @@ from numpy.typing import NDArray
 
 from benchmarks.bars_picture import Bars, draw_bars
 from benchmarks.confidence import confidence_set
+from benchmarks.losses import Losses, cell
 from benchmarks.sections import PICTURES, Section, table
-from models.learning.loss_difference import diebold_mariano, superior_predictive_ability
+from benchmarks.volatility_hours import told_of_hours
+from models.learning.loss_difference import superior_predictive_ability
 from models.market.seasonality import Seasonality, fit_seasonality, week_positions
-from models.market.sessions import DAY_NS, MINUTE_NS
+from models.market.sessions import MINUTE_NS
 from models.opinion.lstm_training import SEEDS
 from models.opinion.network_training import EPOCHS, Lesson, train_network
 from models.opinion.volatility import (
@@ -64,17 +66,6 @@ class Pair(NamedTuple):
     season: Seasonality
     test_from: int
     forecasts: dict[str, FloatArray]
-
-
-class Losses(NamedTuple):
-    """QLIKE of every forecast on the test rows of one symbol and horizon."""
-
-    close_ns: IntArray
-    by_name: dict[str, FloatArray]
-
-    def mean(self, name: str) -> float:
-        """Return the mean over all test rows."""
-        return float(self.by_name[name].mean())
 
 
 def recorded_series(symbol: str) -> VarianceSeries:
@@ -188,6 +179,7 @@ def run() -> Section:
         _bars(found[HORIZONS[0]]),
     )
     tables = [_table(horizon, losses) for horizon, losses in found.items()]
+    hours = told_of_hours(lambda block: CheckpointFolder(STATE / f"hours_{block}"))
     return Section(
         name="volatility",
         title="Volatility forecasts",
@@ -197,12 +189,13 @@ def run() -> Section:
             "stands in the 10 % confidence set of every k-th row, blocks of 24 and 96.\n\n"
             "![QLIKE of all forecasts](pictures/volatility.svg)"
         ),
-        tables=tuple(tables),
+        tables=(*tables, *hours.tables),
         notes=(
             *(_spa_note(horizon, losses) for horizon, losses in found.items()),
             _worst_day(found[HORIZONS[0]]),
             "Three networks, one for all pairs each, averaged; every forecast but the random walk "
             "is scaled to the mean of the training rows.",
+            *hours.notes,
         ),
     )
 
@@ -226,16 +219,7 @@ def surviving(losses: Losses, horizon_bars: int) -> frozenset[str]:
 
 def _cell(losses: Losses, name: str, horizon_bars: int, kept: frozenset[str]) -> str:
     star = " *" if name in kept else ""
-    if name == HAR_DESEASONALISED:
-        return f"{losses.mean(name):.3f}{star}"
-    share = losses.mean(name) / losses.mean(HAR_DESEASONALISED) - 1.0
-    test = diebold_mariano(
-        losses.by_name[name],
-        losses.by_name[HAR_DESEASONALISED],
-        horizon=horizon_bars,
-        lags=LAG_ROWS,
-    )
-    return f"{losses.mean(name):.3f} {share:+.1%} ({test.mean / test.error:.1f}){star}"
+    return cell(losses, name, horizon_bars, LAG_ROWS) + star
 
 
 def _spa_note(horizon_bars: int, losses: Mapping[str, Losses]) -> str:
@@ -254,22 +238,16 @@ def _spa_note(horizon_bars: int, losses: Mapping[str, Losses]) -> str:
 def _worst_day(losses: Mapping[str, Losses]) -> str:
     said = []
     for symbol, each in losses.items():
-        har = each.by_name[HAR_DESEASONALISED]
-        days, places = np.unique(each.close_ns // DAY_NS, return_inverse=True)
-        worst = int(np.argmax(np.bincount(places, weights=har)))
-        others = places != worst
-        ratio = each.by_name[NETWORK][others].mean() / har[others].mean() - 1.0
-        day = np.datetime64(int(days[worst]), "D")
-        said.append(f"{symbol} {day}: HAR {har[others].mean():.3f}, network {ratio:+.1%}")
+        day = each.worst_day()
+        rest = each.without(day)
+        har, ratio = rest.mean(HAR_DESEASONALISED), rest.ratio(NETWORK) - 1.0
+        said.append(f"{symbol} {day}: HAR {har:.3f}, network {ratio:+.1%}")
     return f"Without the day on which HAR lost most, an hour ahead: {'; '.join(said)}."
 
 
 def _bars(losses: Mapping[str, Losses]) -> list[Bars]:
     names = next(iter(losses.values())).by_name
     ratios = {
-        name: float(
-            np.mean([each.mean(name) / each.mean(HAR_DESEASONALISED) for each in losses.values()])
-        )
-        for name in names
+        name: float(np.mean([each.ratio(name) for each in losses.values()])) for name in names
     }
     return [Bars(name, ratio) for name, ratio in sorted(ratios.items(), key=lambda one: one[1])]

@@ -21,11 +21,16 @@ IntArray = NDArray[np.int64]
 
 SMOOTHING_SLOTS: Final = 2
 """Neighbours on either side that a slot of the day is averaged with."""
+SMOOTHING_NS: Final = HOUR_NS // 2
+"""How far a neighbour may be away: an hour earlier is another market."""
 WEEKDAY_PRIOR_DAYS: Final = 10.0
 """Days of data at which a weekday's own factor gets half its say: weekdays differ by much less than
 one day differs from the next."""
 OPEN_PRIOR_WEEKS: Final = 4.0
 """Weeks of data at which the week's opening bar gets half of its own factor."""
+HOUR_PRIOR_WEEKS: Final = 4.0
+"""Weeks of data at which a bar of the week gets half of its own factor, where bars are an hour or
+longer. Shorter ones are too many for that."""
 _EPOCH_WEEKDAY: Final = 3  # 1970-01-01 was a Thursday, Monday is 0
 _WEEK_DAYS: Final = 7
 
@@ -86,8 +91,11 @@ def fit_seasonality(
     *,
     weekday_prior_days: float = WEEKDAY_PRIOR_DAYS,
     open_prior_weeks: float = OPEN_PRIOR_WEEKS,
+    hour_prior_weeks: float = HOUR_PRIOR_WEEKS,
 ) -> Seasonality:
     """Fit the season: time of day, times a shrunk weekday, times the week's opening bar.
+
+    Bars of an hour or longer have a factor of their own each, shrunk towards that product.
 
     Every row is used, so pass training rows only.
 
@@ -99,14 +107,15 @@ def fit_seasonality(
         Log of each bar's variance; finite, at least one bar.
     length_ns : int
         Length of a bar; it divides a day.
-    weekday_prior_days, open_prior_weeks : float
+    weekday_prior_days, open_prior_weeks, hour_prior_weeks : float
         Strength of the pull towards no such effect; infinity leaves the effect out.
     """
     if not len(log_variance) or not np.isfinite(log_variance).all():
         raise ValueError("log_variance must hold at least one bar and be finite: floor it first")
     slots = DAY_NS // length_ns
     positions = week_positions(close_ns, length_ns)
-    table = np.tile(_time_of_day(positions % slots, log_variance, slots), TRADING_WEEK_DAYS)
+    reach = min(SMOOTHING_SLOTS, SMOOTHING_NS // length_ns, (slots - 1) // 2)
+    table = np.tile(_time_of_day(positions % slots, log_variance, slots, reach), TRADING_WEEK_DAYS)
     day_effects = _shrunk_means(
         positions // slots,
         log_variance - table[positions],
@@ -119,15 +128,17 @@ def fit_seasonality(
         positions[is_open], (log_variance - table[positions])[is_open], 1, open_prior_weeks
     )
     table[0] += opening[0]
+    if length_ns >= HOUR_NS:
+        rest = log_variance - table[positions]
+        table += _shrunk_means(positions, rest, len(table), hour_prior_weeks)
     return Seasonality(length_ns=length_ns, factors=np.exp(table))
 
 
-def _time_of_day(slot: IntArray, log_variance: FloatArray, slots: int) -> FloatArray:
+def _time_of_day(slot: IntArray, log_variance: FloatArray, slots: int, reach: int) -> FloatArray:
     counts = np.bincount(slot, minlength=slots)
     sums = np.bincount(slot, weights=log_variance, minlength=slots)
     means = np.full(slots, log_variance.mean())  # what a slot without a bar is taken to be
     np.divide(sums, counts, out=means, where=counts > 0)
-    reach = min(SMOOTHING_SLOTS, (slots - 1) // 2)
     rolled = [np.roll(means, step) for step in range(-reach, reach + 1)]
     smooth: FloatArray = np.mean(rolled, axis=0)
     return smooth

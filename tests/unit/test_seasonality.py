@@ -71,6 +71,24 @@ def test_the_opening_bar_has_a_factor_of_its_own() -> None:
     assert np.log(season.factors[96]) == pytest.approx(0.08)
 
 
+def test_a_bar_of_the_week_has_a_factor_of_its_own_from_an_hour_on() -> None:
+    """Four busy Wednesday hours count 4 / (4 + 4) of what day and hour leave; none on M15."""
+    hour_ns = SUNDAY_OPEN_NS + HOUR_NS * np.array(
+        [168 * week + hour + 1 for week in range(4) for hour in range(120)]
+    )
+    busy = np.where(week_positions(hour_ns, HOUR_NS) == 58, 2.4, 0.0)
+    quarters = random_bars(4 * WEEK_BARS)["close_ns"]
+    busy_quarters = np.where(week_positions(quarters, M15_NS) == 232, 2.4, 0.0)
+
+    season = fit_seasonality(hour_ns, busy, HOUR_NS, weekday_prior_days=np.inf)
+    fine = fit_seasonality(quarters, busy_quarters, M15_NS, weekday_prior_days=np.inf)
+
+    # The hour of the day takes 2.4 / 5 = 0.48 of it, so 1.92 is left; the other days lose 0.48 / 2.
+    assert np.log(season.factors[58]) == pytest.approx(0.48 + 1.92 * 4 / 8)
+    assert np.log(season.factors[82]) == pytest.approx(0.48 - 0.48 * 4 / 8)
+    assert fine.factors[232] == fine.factors[328]
+
+
 def test_the_sum_ahead_goes_on_into_the_next_week() -> None:
     """After Friday's last bar comes the opening bar."""
     close_ns = random_bars(2 * WEEK_BARS)["close_ns"]
