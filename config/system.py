@@ -75,7 +75,11 @@ class HistorySection(Section):
     """Recorded bars instead of the synthetic market."""
 
     path: str = ""
-    """Folder of Parquet or MT5 export CSV files, one a symbol; empty means the synthetic market."""
+    """Folder of bars as Parquet, MT5 export, HistData, Dukascopy, Twelve Data or FMP, a symbol a
+    file; empty means the synthetic market."""
+    zone: str = "auto"
+    """Zone of files whose times do not state theirs, such as UTC-05:00 or America/New_York; auto
+    finds it by the weeks in each file, and refuses a file in which they do not tell."""
     start: str = ""
     """First moment to trade, ISO 8601; empty means when the warm-up is complete."""
     end: str = ""

@@ -1,7 +1,8 @@
 """Writers of recorded bars, for tests: the same bars as Parquet and as a MetaTrader 5 export."""
 
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -73,3 +74,75 @@ def _cells(columns: Mapping[str, Any], row: int, clock: str) -> Sequence[str]:
     prices = [f"{columns[name][row]:.5f}" for name in ("open", "high", "low", "close")]
     ends = [str(columns["tick_volume"][row]), "0", str(columns["spread_points"][row])]
     return [f"{shown:%Y.%m.%d}", shown.strftime(clock), *prices, *ends]
+
+
+def write_histdata(
+    path: Path, columns: Mapping[str, Any], zone: str, *, form: str = "ascii"
+) -> Path:
+    """Write columns as HistData does, on a zone's wall clock; `form` is ascii or metatrader."""
+    lines = []
+    for row, moment in enumerate(_walls(columns, zone)):
+        prices = [f"{columns[name][row]:.6f}" for name in ("open", "high", "low", "close")]
+        if form == "ascii":
+            lines.append(";".join([f"{moment:%Y%m%d %H%M%S}", *prices, "0"]))
+        else:
+            lines.append(",".join([f"{moment:%Y.%m.%d,%H:%M}", *prices, "0"]))
+    return _written(path, lines)
+
+
+def write_dukascopy(path: Path, columns: Mapping[str, Any], header: str, zone: str = "UTC") -> Path:
+    """Write columns as Dukascopy does, under the header of their times."""
+    lines = [f"{header},Open,High,Low,Close,Volume"]
+    for row, moment in enumerate(_walls(columns, zone)):
+        shown = f"{moment:%d.%m.%Y %H:%M:%S}.000"
+        if header == "Local time":
+            shown += f" GMT{moment:%z}"
+        elif header.startswith("Time ("):
+            shown = f"{moment:%Y.%m.%d %H:%M:%S}"
+        prices = [f"{columns[name][row]:.5f}" for name in ("open", "high", "low", "close")]
+        lines.append(",".join([shown, *prices, "97.43"]))
+    return _written(path, lines)
+
+
+def write_node(path: Path, columns: Mapping[str, Any]) -> Path:
+    """Write columns as dukascopy-node does."""
+    lines = ["timestamp,open,high,low,close"]
+    for row, open_ns in enumerate(columns["time"].tolist()):
+        prices = [f"{columns[name][row]:.5f}" for name in ("open", "high", "low", "close")]
+        lines.append(",".join([str(open_ns // 1_000_000), *prices]))
+    return _written(path, lines)
+
+
+def write_twelvedata(
+    path: Path, columns: Mapping[str, Any], zone: str, *, meta: Mapping[str, str]
+) -> Path:
+    """Write columns as Twelve Data answers, newest first, figures as text."""
+    values = [
+        {"datetime": f"{moment:%Y-%m-%d %H:%M:%S}"}
+        | {name: f"{columns[name][row]:.5f}" for name in ("open", "high", "low", "close")}
+        for row, moment in enumerate(_walls(columns, zone))
+    ]
+    answer = {"meta": dict(meta), "values": values[::-1], "status": "ok"}
+    return _written(path, [json.dumps(answer)])
+
+
+def write_fmp(path: Path, columns: Mapping[str, Any], zone: str) -> Path:
+    """Write columns as FMP's charts answer, newest first."""
+    rows = [
+        {"date": f"{moment:%Y-%m-%d %H:%M:%S}", "volume": 12}
+        | {name: float(columns[name][row]) for name in ("open", "low", "high", "close")}
+        for row, moment in enumerate(_walls(columns, zone))
+    ]
+    return _written(path, [json.dumps(rows[::-1])])
+
+
+def _walls(columns: Mapping[str, Any], zone: str) -> Iterator[datetime]:
+    info = timezone(timedelta(hours=-5)) if zone == "UTC-05:00" else ZoneInfo(zone)
+    for open_ns in columns["time"].tolist():
+        yield datetime.fromtimestamp(open_ns / SECOND_NS, UTC).astimezone(info)
+
+
+def _written(path: Path, lines: Sequence[str]) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path

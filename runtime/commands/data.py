@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import UTC, datetime
 from itertools import count
+from pathlib import Path
 from typing import Annotated
 
 import msgspec
@@ -14,11 +15,13 @@ from rich.table import Table
 from blackboard.errors import ConfigError, TerminalUnavailable
 from blackboard.facts.market import Timeframe
 from config.settings import AUTO_SYMBOLS, Settings
+from runtime.bar_formats.source_clock import Clocks
 from runtime.bar_store.download import Fetched, Span, download, ordered_parts
 from runtime.bar_store.store import BarStore, Gap, Held, gaps_of, problems_of
 from runtime.commands.options import ConfigOption, JsonOption, SetOption, load
 from runtime.commands.progress import progress
 from runtime.instants import end_of_ns, iso, start_of_ns
+from runtime.terminals.server_time import ServerClock
 from runtime.terminals.simulated.bar_files import FileName
 
 app = typer.Typer(help="Bars kept on this machine.", no_args_is_help=True)
@@ -75,6 +78,43 @@ def fetch(
     for one in fetched:
         _console.print(f"{one.symbol}: {one.added} new bars")
     _tell([_line(store, FileName(one.symbol, timeframe), gap_bars) for one in fetched])
+    _console.print(f"use them: python launch.py backtest --history {store.folder}")
+
+
+@app.command("import")
+def take_in(
+    path: Annotated[Path, typer.Argument(help="A file, or a folder with all below it.")],
+    gap_bars: GapOption = 60,
+    config: ConfigOption = None,
+    set_: SetOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Take bars of HistData, Dukascopy, Twelve Data, FMP or MetaTrader into data/ under the home.
+
+    The format is found in each file, and the clock with it; market.history.zone names one that
+    nothing tells. A wrong file is refused with its line, and nothing of the others is kept then.
+    """
+    from runtime.bar_store.importing import bar_files_in, import_files
+
+    settings = load(config, set_).settings
+    if not path.exists():
+        raise ConfigError(f"PATH: there is no {path}")
+    files = bar_files_in(path)
+    store = BarStore(settings.home / DATA_FOLDER)
+    clocks = Clocks(ServerClock(settings.terminal.server_zone), settings.market.history.zone)
+    done = count(1)
+    with progress(_console, "files", 2 * len(files), is_quiet=json) as advance:
+        imported = import_files(store, files, clocks, lambda name: advance(next(done), name))
+    if json:
+        print(msgspec.json.encode(imported).decode())
+        return
+    for one in imported:
+        left_out = f", {one.outside} outside the FX week left out" if one.outside else ""
+        _console.print(f"{one.file}: {one.added} new of {one.bars} bars{left_out}")
+        if one.origin:
+            _console.print(f"  {one.origin}")
+    names = dict.fromkeys(FileName(one.symbol, Timeframe(one.timeframe)) for one in imported)
+    _tell([_line(store, name, gap_bars) for name in names])
     _console.print(f"use them: python launch.py backtest --history {store.folder}")
 
 

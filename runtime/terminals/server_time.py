@@ -33,7 +33,7 @@ OffsetOfHour = Callable[[int], int]
 
 
 class ServerClock:
-    """One server zone, by its name in `settings.terminal.server_zone`.
+    """One server zone, by its name in the setting that is given.
 
     Raises
     ------
@@ -42,9 +42,9 @@ class ServerClock:
         time zone database.
     """
 
-    def __init__(self, zone: str) -> None:
+    def __init__(self, zone: str, setting: str = "terminal.server_zone") -> None:
         self.zone = zone
-        self._offset_of_hour_ns = _offsets_of(zone)
+        self._offset_of_hour_ns = _offsets_of(zone, setting)
 
     def offset_ns(self, utc_ns: int) -> int:
         """Return what to add to an instant for the server's wall time."""
@@ -85,7 +85,7 @@ class ServerClock:
         return utc_ns + np.repeat(np.asarray(offsets_ns, dtype=np.int64), counts)
 
 
-def _offsets_of(zone: str) -> OffsetOfHour:
+def _offsets_of(zone: str, setting: str) -> OffsetOfHour:
     # Daylight saving switches on full hours, so an hour of UTC has one offset.
     if zone in (MARKET_ZONE, AUTO_ZONE):
         return _market_offset_of_hour_ns
@@ -98,7 +98,7 @@ def _offsets_of(zone: str) -> OffsetOfHour:
         info = ZoneInfo(zone)
     except (ZoneInfoNotFoundError, ValueError) as missing:
         raise ConfigError(
-            f"terminal.server_zone must be {AUTO_ZONE}, {MARKET_ZONE}, UTC, UTC+03:00 or an IANA "
+            f"{setting} must be {AUTO_ZONE}, {MARKET_ZONE}, UTC, UTC+03:00 or an IANA "
             f"name, was {zone!r}"
         ) from missing
 

@@ -14,7 +14,7 @@ from models.market.sessions import DAY_NS, MINUTE_NS
 from runtime.bar_store import download as downloading
 from runtime.bar_store.download import Span, download, missing_spans
 from runtime.bar_store.store import BarStore, gaps_of, problems_of
-from tests.bar_writers import some_bars
+from tests.bar_writers import some_bars, write_histdata, write_node
 from tests.command_line import MONDAY_NS, CommandLine
 
 M1 = Timeframe.M1
@@ -158,6 +158,53 @@ def test_verify_names_what_is_wrong(quorum: CommandLine) -> None:
     problems = {line["symbol"]: line["problems"] for line in json.loads(said.out)}
     assert "row 8 (2018-01-01T22:07:00Z): high must be the highest price" in problems["EURUSD"][0]
     assert "no readable Parquet" in problems["USDJPY"][0]
+
+
+def test_a_provider_s_files_become_our_own(quorum: CommandLine, tmp_path: Path) -> None:
+    """Checked, dated and kept once; a second import adds nothing."""
+    given = some_bars(MONDAY_NS, 300)
+    write_histdata(tmp_path / "given" / "DAT_ASCII_EURUSD_M1_2018.csv", given, "America/New_York")
+    write_node(tmp_path / "given" / "gbpusd-m1-bid-2018.csv", given)
+    (tmp_path / "given" / "readme.txt").write_text("nothing of ours", encoding="utf-8")
+
+    one, other = json.loads(quorum("data", "import", tmp_path / "given", "--json").out)
+
+    assert (one["symbol"], one["added"], one["outside"]) == ("EURUSD", 300, 0)
+    assert one["origin"].startswith("HistData ASCII, clock")
+    assert (other["symbol"], other["added"]) == ("GBPUSD", 300)
+    store = BarStore(quorum.home / "data")
+    assert store.held("EURUSD", M1).open_ns.tolist() == given["time"].tolist()
+    assert quorum("data", "verify").code == 0
+    again = json.loads(quorum("data", "import", tmp_path / "given", "--json").out)
+    assert [line["added"] for line in again] == [0, 0]
+
+
+def test_a_wrong_file_keeps_nothing_of_any(quorum: CommandLine, tmp_path: Path) -> None:
+    """The refusal names the line, and the good file waits until the other is mended."""
+    given = some_bars(MONDAY_NS, 50)
+    write_node(tmp_path / "given" / "eurusd-m1-bid-2018.csv", given)
+    bad = write_node(tmp_path / "given" / "gbpusd-m1-bid-2018.csv", given)
+    lines = bad.read_text(encoding="utf-8").splitlines()
+    lines[7] = lines[7].replace("1.1", "l.1", 1)
+    bad.write_text("\n".join(lines), encoding="utf-8")
+
+    said = quorum("data", "import", tmp_path / "given")
+
+    assert said.code == 3
+    assert "gbpusd-m1-bid-2018.csv: line 8: high must be a number such as 1.20015" in said.error
+    assert not (quorum.home / "data").exists()
+
+
+def test_a_folder_without_bars_says_how_files_are_named(
+    quorum: CommandLine, tmp_path: Path
+) -> None:
+    """And a path that is not there is named."""
+    (tmp_path / "given").mkdir()
+
+    said = quorum("data", "import", tmp_path / "given")
+
+    assert (said.code, "DAT_ASCII_EURUSD_M1_2018.csv" in said.error) == (3, True)
+    assert "there is no nowhere" in quorum("data", "import", "nowhere").error
 
 
 def test_without_bars_the_list_says_how_to_fetch_some(quorum: CommandLine) -> None:

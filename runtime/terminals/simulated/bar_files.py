@@ -34,10 +34,8 @@ OUTSIDE_WEEK_SHARE_MAX: Final = 0.005
 OUTSIDE_WEEK_MIN: Final = 10
 """Fewer bars than this outside the week never prove a wrong zone."""
 
-_PARQUET_MAGIC: Final = b"PAR1"
 _UTC_NAMES: Final = frozenset({"UTC", "Etc/UTC", "+00:00", "Z"})
 _EXPORT_PRICES: Final = {"open": "<OPEN>", "high": "<HIGH>", "low": "<LOW>", "close": "<CLOSE>"}
-_HEAD_BYTES: Final = 4096
 _NAME: Final = re.compile(
     r"^(?P<symbol>[A-Za-z]{6})(\.[A-Za-z]+)?[_-]?"
     r"(?P<timeframe>M1|M5|M15|M30|H1|H4|D1)(?![0-9A-Za-z])"
@@ -59,6 +57,8 @@ class BarsFile(Protocol):
     """A file whose times are known and whose columns are read on demand."""
 
     path: Path
+    origin: str
+    """Format and clock where they were found out; empty where nothing was to be found out."""
     open_ns: IntArray
     """Opens in UTC, as they stand in the file."""
 
@@ -81,25 +81,10 @@ def name_of(path: Path) -> FileName | None:
     return FileName(match["symbol"].upper(), Timeframe(match["timeframe"]))
 
 
-def open_bars(path: Path, server_clock: ServerClock) -> BarsFile:
-    """Open a file of either kind.
-
-    Raises
-    ------
-    ValueError
-        If it is of neither kind, lacks columns, or its times cannot be read.
-    """
-    with path.open("rb") as file:
-        head = file.read(_HEAD_BYTES)
-    if head.startswith(_PARQUET_MAGIC):
-        return ParquetBars(path)
-    if "<DATE>" in _text_of(head):
-        return ExportedBars(path, server_clock)
-    raise ValueError("is neither Parquet nor a MetaTrader 5 export, which begins with <DATE>")
-
-
 class ParquetBars:
     """A Parquet file of bars."""
+
+    origin = ""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -157,6 +142,8 @@ class ParquetBars:
 class ExportedBars:
     """The bars export of a MetaTrader 5 terminal."""
 
+    origin = ""
+
     def __init__(self, path: Path, server_clock: ServerClock) -> None:
         self.path = path
         self._table = _read_export(path)
@@ -166,7 +153,7 @@ class ExportedBars:
         ]
         if missing:
             raise ValueError(f"column {', '.join(missing)} missing, found {', '.join(names)}")
-        self.open_ns = _to_utc(self._server_ns(), server_clock)
+        self.open_ns = to_utc(self._server_ns(), server_clock)
 
     def _server_ns(self) -> IntArray:
         dates = self._table["<DATE>"].to_numpy(zero_copy_only=False)
@@ -334,7 +321,8 @@ def _clock_ns(text: str) -> int:
     return (hour * 60 + minute) * MINUTE_NS + second * 1_000_000_000
 
 
-def _to_utc(server_ns: IntArray, clock: ServerClock) -> IntArray:
+def to_utc(server_ns: IntArray, clock: ServerClock) -> IntArray:
+    """Return the instants behind wall times, in any order."""
     hours, of_row = np.unique(server_ns // HOUR_NS, return_inverse=True)
     shifts = [clock.to_utc_ns(int(hour) * HOUR_NS) - int(hour) * HOUR_NS for hour in hours]
     return server_ns + np.asarray(shifts, dtype=np.int64)[of_row]

@@ -7,9 +7,10 @@ from typing import Final, NamedTuple, TypeVar
 
 from blackboard.errors import ConfigError
 from blackboard.facts.market import Timeframe
+from runtime.bar_formats.registry import open_bars, subject_of
+from runtime.bar_formats.source_clock import Clocks
 from runtime.instants import iso
-from runtime.terminals.server_time import ServerClock
-from runtime.terminals.simulated.bar_files import BarsFile, name_of, open_bars, time_problems
+from runtime.terminals.simulated.bar_files import BarsFile, FileName, time_problems
 
 PROBLEMS_MAX: Final = 50
 """Problems that one refusal names; the rest are counted."""
@@ -29,7 +30,7 @@ class BarFolder(NamedTuple):
 
 
 def open_folder(
-    path: Path, symbols: tuple[str, ...], trading: Timeframe, server_clock: ServerClock
+    path: Path, symbols: tuple[str, ...], trading: Timeframe, clocks: Clocks
 ) -> BarFolder:
     """Open the files of the finest timeframe that all symbols have.
 
@@ -41,8 +42,8 @@ def open_folder(
         Canonical names.
     trading : Timeframe
         The coarsest timeframe that is of use.
-    server_clock : ServerClock
-        Of the terminal that wrote exports.
+    clocks : Clocks
+        Of files that do not state theirs.
 
     Raises
     ------
@@ -54,11 +55,13 @@ def open_folder(
     found = _find(path, symbols)
     step = _choose(path, found, trading)
     pairs = [(symbol, file) for symbol in symbols for file in found[symbol][step]]
-    opened = each(
-        pairs, lambda pair: _opened(pair[1], server_clock, step), lambda pair: str(pair[1])
+    files_opened = each(
+        pairs,
+        lambda pair: opened(pair[1], FileName(pair[0], step), clocks),
+        lambda pair: str(pair[1]),
     )
     files: dict[str, list[BarsFile]] = {symbol: [] for symbol in symbols}
-    for (symbol, _), file in zip(pairs, opened, strict=True):
+    for (symbol, _), file in zip(pairs, files_opened, strict=True):
         files[symbol].append(file)
     for parts in files.values():
         parts.sort(key=lambda file: int(file.open_ns[0]))
@@ -66,10 +69,19 @@ def open_folder(
     return BarFolder(step, files)
 
 
+def opened(path: Path, subject: FileName, clocks: Clocks) -> BarsFile:
+    """Open a file whose times are sound; raises ValueError with all that is wrong with them."""
+    file = open_bars(path, subject, clocks)
+    problems = list(time_problems(file.open_ns, subject.timeframe))
+    if problems:
+        raise ValueError("\n".join(problems))
+    return file
+
+
 def symbols_in(path: Path) -> tuple[str, ...]:
     """Return the symbols of which a folder holds bars, in the order of their names."""
     files = [path] if path.is_file() else path.rglob("*")
-    names = (name_of(file) for file in files if file.is_file())
+    names = (subject_of(file) for file in files if file.is_file())
     return tuple(sorted({name.symbol for name in names if name is not None}))
 
 
@@ -100,8 +112,8 @@ def refuse(problems: Iterable[str]) -> None:
 def _find(path: Path, symbols: tuple[str, ...]) -> _Found:
     found: _Found = {symbol: {} for symbol in symbols}
     for file in [path] if path.is_file() else sorted(path.rglob("*")):
-        name = name_of(file)
-        if name is not None and name.symbol in found and file.is_file():
+        name = subject_of(file) if file.is_file() else None
+        if name is not None and name.symbol in found:
             found[name.symbol].setdefault(name.timeframe, []).append(file)
     return found
 
@@ -126,14 +138,6 @@ def _choose(path: Path, found: _Found, trading: Timeframe) -> Timeframe:
 
 def _sorted(kinds: Iterable[Timeframe]) -> list[Timeframe]:
     return sorted(kinds, key=lambda one: one.minutes)
-
-
-def _opened(path: Path, server_clock: ServerClock, step: Timeframe) -> BarsFile:
-    file = open_bars(path, server_clock)
-    problems = list(time_problems(file.open_ns, step))
-    if problems:
-        raise ValueError("\n".join(problems))
-    return file
 
 
 def _overlaps(parts: list[BarsFile]) -> Iterable[str]:

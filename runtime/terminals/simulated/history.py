@@ -27,9 +27,10 @@ from models.market.sessions import (
     week_open_ns,
     weeks_before_ns,
 )
+from runtime.bar_formats.source_clock import Clocks
 from runtime.feeds.calendar import CalendarFile
 from runtime.instants import end_of_ns, iso, start_of_ns
-from runtime.terminals.server_time import MARKET_ZONE, ServerClock
+from runtime.terminals.server_time import AUTO_ZONE, MARKET_ZONE, ServerClock
 from runtime.terminals.simulated.bar_files import BarsFile, price_problems, within_week
 from runtime.terminals.simulated.bar_folder import BarFolder, each, open_folder, refuse
 from runtime.terminals.simulated.source import MINUTE_DTYPE, MinuteArray, SymbolTraits
@@ -56,6 +57,8 @@ class HistoryMarket:
         As in `config.system.HistorySection`.
     server_zone : str
         Zone of an MT5 export's times, as in `config.system.TerminalSection`.
+    file_zone : str
+        Zone of files that do not state theirs, as in `config.system.HistorySection`.
     anchor_weeks : int
         Weeks before the start's week that are loaded.
     calendar : CalendarFile, optional
@@ -77,6 +80,7 @@ class HistoryMarket:
         start: str = "",
         end: str = "",
         server_zone: str = MARKET_ZONE,
+        file_zone: str = AUTO_ZONE,
         anchor_weeks: int = 4,
         calendar: CalendarFile | None = None,
     ) -> None:
@@ -85,10 +89,17 @@ class HistoryMarket:
         self._calendar = calendar
         self._traits = tuple(each(symbols, traits_of, lambda _: "symbols"))
         asked = _asked(start, end)
-        folder = open_folder(path, symbols, timeframe, ServerClock(server_zone))
+        clocks = Clocks(ServerClock(server_zone), file_zone)
+        folder = open_folder(path, symbols, timeframe, clocks)
         self.step = folder.step
         if self.step is not Timeframe.M1:
             self.notes.append(f"no M1 for every symbol: stops and fills step on {self.step} bars")
+        self.notes += [
+            f"{file.path.name}: {file.origin}"
+            for parts in folder.files.values()
+            for file in parts
+            if file.origin
+        ]
         data = self._common_span(folder)
         self.start_ns, self.end_ns = self._traded(asked, data, anchor_weeks)
         anchor_ns = weeks_before_ns(self.start_ns, anchor_weeks)

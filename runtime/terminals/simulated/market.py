@@ -59,6 +59,7 @@ def _history(settings: Settings) -> OpenedMarket:
         start=section.start,
         end=section.end,
         server_zone=settings.terminal.server_zone,
+        file_zone=section.zone,
         anchor_weeks=settings.anchor_weeks,
         calendar=CalendarFile(Path(calendar_file)) if calendar_file else None,
     )

@@ -1,0 +1,1 @@
+"""Files of recorded bars as others give them away: recognised by content, dated, or refused."""
