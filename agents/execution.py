@@ -52,7 +52,7 @@ from blackboard.facts import (
 )
 from blackboard.facts.control import Command
 from blackboard.facts.execution import Purpose
-from config.agents import Mode
+from config.agent import Mode
 from config.settings import Settings
 from models.market.sessions import DAY_NS, HOUR_NS, MINUTE_NS, SECOND_NS, next_bar_close_ns
 

@@ -44,7 +44,8 @@ from blackboard.facts import (
 )
 from blackboard.facts.execution import Origin
 from blackboard.facts.learning import VoterWeight
-from config.agents import LearnerSection, Mode
+from config.agent import Mode
+from config.agents import LearnerSection
 from config.settings import Settings
 from models.learning.performance import DeclineTerms, TradeRecord
 from models.learning.scoring import (

@@ -298,6 +298,8 @@ class CalendarEvent(msgspec.Struct, frozen=True, kw_only=True):
     actual: str = ""
     forecast: str = ""
     previous: str = ""
+    source: str = ""
+    """Who says so, where an answer joins several sources; empty for the answer's own."""
 
 
 class CalendarRead(Reply, frozen=True, kw_only=True):

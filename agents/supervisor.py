@@ -62,7 +62,7 @@ from blackboard.facts import (
 )
 from blackboard.facts.control import Command, TradingState
 from blackboard.facts.decision import Action, Side
-from config.agents import Mode
+from config.agent import Mode
 from config.settings import Settings
 from models.market.sessions import MINUTE_NS
 

@@ -6,7 +6,7 @@ What is not built is not registered: a voter stands here once an agent posts its
 from typing import Final
 
 from blackboard.facts.control import TradingState
-from config.agents import Mode
+from config.agent import Mode
 from config.settings import Settings
 from models.learning.weighing import WeighingTerms, unjudged
 

@@ -1,39 +1,17 @@
 """One section for each agent: whether it takes part, and what only it needs."""
 
-from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 
 from blackboard.facts.market import Timeframe
 from config.adaptation import AdaptationSection
+from config.agent import AgentSection
 from config.gates import GatesSection
 from config.section import FROM_TEXT, LIMIT, Section
+from config.sentiment import SentimentSection
 from config.training import TrainingSection
 from config.walkforward import WalkforwardSection
-
-
-class Mode(StrEnum):
-    """Whether an agent takes part."""
-
-    ENABLED = "true"
-    SHADOW = "shadow"
-    """Posts and is scored, but weighs nothing and nobody waits for it."""
-    DISABLED = "false"
-
-
-def _mode_of(value: object) -> object:
-    return str(value).lower() if isinstance(value, bool | str) else value
-
-
-AgentMode = Annotated[Mode, BeforeValidator(_mode_of)]
-
-
-class AgentSection(Section):
-    """What every agent has."""
-
-    enabled: AgentMode = Mode.ENABLED
-    """Whether it takes part; in shadow it posts and is scored, but weighs nothing."""
 
 
 class DataSection(AgentSection):
@@ -146,29 +124,6 @@ class LSTMVolSection(AgentSection):
     """Share of outcomes that the published band should hold."""
     veto_quantile: float = Field(0.95, gt=0.5, lt=1.0)
     """Quantile of the trailing vol_ratio above which reversals are vetoed."""
-
-
-class SentimentSection(AgentSection):
-    """Calendar, texts and blackouts."""
-
-    calendar_file: str = ""
-    """CSV or JSON file of scheduled events; empty means that there is none (half risk)."""
-    headlines_file: str = ""
-    """CSV file of texts with a time; empty means that there is none."""
-    blackout_high_min: int = Field(15, ge=0, le=240, json_schema_extra=LIMIT)
-    """Minutes before and after a high-impact event without entries."""
-    blackout_medium_min: int = Field(5, ge=0, le=240, json_schema_extra=LIMIT)
-    """Minutes before and after a medium-impact event without entries."""
-    calendar_refresh_min: int = Field(240, ge=1, le=1440)
-    """Market minutes between two readings of the calendar."""
-    calendar_horizon_hours: int = Field(72, ge=1, le=336)
-    """How far ahead events are read."""
-    headline_half_life_min: int = Field(360, ge=1, le=10_000)
-    """Minutes in which a text loses half its weight."""
-    headlines_per_read_max: int = Field(200, ge=1, le=10_000)
-    """Texts taken in one reading; further ones wait."""
-    score_weight_min: float = Field(0.5, ge=0.0, le=100.0)
-    """Decayed weight of texts below which the voter abstains."""
 
 
 class PortfolioSection(AgentSection):

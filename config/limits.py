@@ -8,7 +8,8 @@ from collections.abc import Iterator
 
 import msgspec
 
-from config.agents import AgentSection, RiskSection
+from config.agent import AgentSection
+from config.agents import RiskSection
 from config.section import LIMIT, Section
 from config.settings import Settings
 

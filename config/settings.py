@@ -7,7 +7,9 @@ from typing import Annotated, Final, Literal
 from pydantic import Field, model_validator
 
 from blackboard.facts.market import Timeframe
-from config.agents import AgentsSection, Mode
+from config.agent import Mode
+from config.agents import AgentsSection
+from config.feeds import FeedsSection
 from config.section import FROM_TEXT, Section
 from config.system import (
     BoardSection,
@@ -56,6 +58,7 @@ class Settings(Section):
     market: MarketSection = MarketSection()
     terminal: TerminalSection = TerminalSection()
     paper: PaperSection = PaperSection()
+    feeds: FeedsSection = FeedsSection()
     board: BoardSection = BoardSection()
     cluster: ClusterSection = ClusterSection()
     log: LogSection = LogSection()
@@ -107,6 +110,7 @@ def _contradictions(settings: Settings) -> Iterator[str]:
     if len(set(settings.symbols)) != len(settings.symbols) or not settings.symbols:
         yield f"symbols must be distinct and at least one, was {settings.symbols}"
     yield from _terminal_contradictions(settings)
+    yield from _calendar_contradictions(settings)
 
 
 def _terminal_contradictions(settings: Settings) -> Iterator[str]:
@@ -144,4 +148,30 @@ def _terminal_contradictions(settings: Settings) -> Iterator[str]:
             f"terminal.hang_deadline_s must be at least send_timeout_s "
             f"({terminal.send_timeout_s:g}), was {terminal.hang_deadline_s:g}: a send within its "
             "time would be cut off"
+        )
+
+
+def _calendar_contradictions(settings: Settings) -> Iterator[str]:
+    section, terminal = settings.agents.sentiment, settings.terminal
+    names, key = section.calendar_sources, "agents.sentiment.calendar_sources"
+    if len(set(names)) != len(names):
+        yield f"{key} must be distinct, was {', '.join(names)}"
+    if not section.asks_calendars:
+        return
+    if terminal.kind == "simulated":
+        yield (
+            f"{key} must be file with terminal.kind simulated, was {', '.join(names)}: the network "
+            "knows nothing of a simulated or past time"
+        )
+    if ("file" in names) != bool(section.calendar_file):
+        yield (
+            f"{key} must name file where agents.sentiment.calendar_file is set, and only there, "
+            f"was {', '.join(names)} with {section.calendar_file or 'no file'}"
+        )
+    longest_s = settings.feeds.deadline_s * len({"fmp", "weekly_json"}.intersection(names))
+    read_s = terminal.read_timeout_s * terminal.read_tries
+    if longest_s > read_s:
+        yield (
+            f"feeds.deadline_s must leave all of {key} the time of one reading ({read_s:g} s, "
+            f"terminal.read_timeout_s and read_tries), was {settings.feeds.deadline_s:g}"
         )

@@ -4,7 +4,7 @@ import importlib
 
 from agents.agent import Agent
 from blackboard.access import Declaration
-from config.agents import Mode
+from config.agent import Mode
 from config.settings import Settings
 
 ORDER = (

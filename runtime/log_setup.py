@@ -22,6 +22,7 @@ _SECRET_KEYS = re.compile(r"token|password|secret|api_?key|authorization|bearer"
 _SECRET_TEXTS = re.compile(
     r"\d{6,}:[\w-]{30,}"  # a Telegram token, which stands in URLs
     r"|(?<=apikey=)[^&\s'\"]+|(?<=api_key=)[^&\s'\"]+|(?<=token=)[^&\s'\"]+"
+    r"|(?<=access_key=)[^&\s'\"]+"
     r"|(?<=Bearer )[\w.~+/=%-]+",
     re.IGNORECASE,
 )

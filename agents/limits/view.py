@@ -29,7 +29,7 @@ from blackboard.facts import (
 )
 from blackboard.facts.control import Command, Health, TradingState
 from blackboard.facts.news import Coverage
-from config.agents import Mode
+from config.agent import Mode
 from config.settings import Settings
 from models.market.spreads import SPREADS_PER_SLOT_MAX, spread_slot, usual_spread
 

@@ -174,7 +174,7 @@ def _event_fact(event: CalendarEvent, source: str) -> EconomicEvent:
         title=clean_text(event.title, TEXT_LENGTH_MAX) or "untitled",
         impact=event.impact,
         scheduled_ns=event.scheduled_ns,
-        source=clean_text(source, FIGURE_LENGTH_MAX),
+        source=clean_text(event.source or source, FIGURE_LENGTH_MAX),
         actual=clean_text(event.actual, FIGURE_LENGTH_MAX),
         forecast=clean_text(event.forecast, FIGURE_LENGTH_MAX),
         previous=clean_text(event.previous, FIGURE_LENGTH_MAX),

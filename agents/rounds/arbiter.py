@@ -35,7 +35,7 @@ from blackboard.facts.control import TradingState
 from blackboard.facts.decision import Action, Gate, Side, VoterShare
 from blackboard.facts.learning import VoterWeight
 from blackboard.facts.news import Coverage
-from config.agents import Mode
+from config.agent import Mode
 from config.settings import Settings
 from models.decision import arbitration
 from models.decision.arbitration import GATES, Ballot, Circumstances, Ruling, Terms

@@ -61,7 +61,7 @@ from blackboard.facts import (
     TrainingSkipped,
 )
 from blackboard.facts.control import Command, Health, Restriction, TradingState
-from config.agents import Mode
+from config.agent import Mode
 from config.settings import Settings
 from models.market.sessions import (
     DAY_NS,

@@ -15,7 +15,7 @@ from agents.known import InForce, known
 from agents.voters import VOTERS, latecomers, live_voters, voters_of, weighing_terms
 from blackboard.entry import Entry
 from blackboard.facts import Bar, Calibration, Vote
-from config.agents import Mode
+from config.agent import Mode
 from config.settings import Settings
 from models.decision.arbitration import calibrated
 from models.learning.scoring import brier, settle

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from agents.rounds.arbiter import REVERSAL_VOTER
 from blackboard.errors import ConfigError
-from config.agents import Mode
+from config.agent import Mode
 from config.settings import Settings
 from models.decision.simulated.columns import FIGURES_DTYPE
 from models.market.sessions import HOUR_NS, MINUTE_NS

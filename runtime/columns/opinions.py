@@ -31,7 +31,7 @@ from blackboard.facts import (
 from blackboard.facts.learning import VoterWeight
 from blackboard.facts.market import FeedState
 from blackboard.facts.news import Coverage
-from config.agents import Mode
+from config.agent import Mode
 from config.settings import Settings
 from models.decision.jump import is_event_ahead, sigma_from_range
 from models.decision.simulated.columns import (

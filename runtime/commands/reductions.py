@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from agents.voters import live_voters
-from config.agents import Mode
+from config.agent import Mode
 from config.settings import Settings
 from runtime.terminals.simulated.traits import DOLLARS
 

@@ -16,6 +16,7 @@ from agents.requests import CalendarEvent, CalendarRead, ReadCalendar
 from blackboard.errors import ConfigError
 from blackboard.facts.news import TEXT_LENGTH_MAX, Coverage, Impact
 from models.market.sessions import WEEK_NS, next_week_open_ns, week_open_ns
+from runtime.feeds.calendar_page import CalendarPage
 from runtime.feeds.tables import (
     FileStamp,
     Record,
@@ -76,12 +77,26 @@ def read_calendar_file(path: Path) -> list[CalendarEvent]:
     ConfigError
         If there is no such file, its layout is unknown, or a row is wrong; names every problem.
     """
-    text = text_of(path)
     try:
-        names, records = _json_records(text) if text.lstrip()[:1] == "[" else csv_records(text)
-        layout = _layout(names)
+        events, problems = events_of_text(text_of(path))
     except ValueError as wrong:
         raise ConfigError(f"{path}: {wrong}") from wrong
+    if not problems and not events:
+        problems.append("has no event; an empty calendar cannot be told from a lost one")
+    refuse(path, problems)
+    return events
+
+
+def events_of_text(text: str) -> tuple[list[CalendarEvent], list[str]]:
+    """Return the events of a text by time, currency and title, and what is wrong with its rows.
+
+    Raises
+    ------
+    ValueError
+        If its layout is unknown.
+    """
+    names, records = _json_records(text) if text.lstrip()[:1] == "[" else csv_records(text)
+    layout = _layout(names)
     problems: list[str] = []
     events: list[CalendarEvent] = []
     for number, record in enumerate(records, 1):
@@ -89,10 +104,7 @@ def read_calendar_file(path: Path) -> list[CalendarEvent]:
             events.extend(_events(record, layout))
         except ValueError as wrong:
             problems.append(f"row {number}: {wrong}")
-    if not problems and not events:
-        problems.append("has no event; an empty calendar cannot be told from a lost one")
-    refuse(path, problems)
-    return sorted(events, key=_order)
+    return sorted(events, key=_order), problems
 
 
 def as_known(events: Iterable[CalendarEvent], now_ns: int) -> tuple[CalendarEvent, ...]:
@@ -109,6 +121,8 @@ class CalendarFile:
 
     It covers the trading weeks from its first event to its last; outside of them nothing is known.
     """
+
+    name = "file"
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -127,18 +141,24 @@ class CalendarFile:
 
     def read(self, request: ReadCalendar, now_ns: int) -> CalendarRead:
         """Answer a request as of now; a calendar that fails or ended is `Coverage.UNKNOWN`."""
+        page = self.page(now_ns)
+        if isinstance(page, str):
+            return self._answer(request, Coverage.UNKNOWN, (), page)
+        known = as_known(self.events(request.from_ns, request.until_ns), now_ns)
+        currencies = ", ".join(sorted({event.currency for event in page.events}))
+        return self._answer(request, Coverage.COVERED, known, f"covers {currencies}")
+
+    def page(self, now_ns: int) -> CalendarPage | str:
+        """Return all events of the file, or why none of them is believed at this time."""
         try:
             events = self._fresh()
         except ConfigError as wrong:
-            return self._answer(request, Coverage.UNKNOWN, (), str(wrong))
+            return str(wrong)
         first_ns = week_open_ns(events[0].scheduled_ns)
         end_ns = next_week_open_ns(events[-1].scheduled_ns)
         if not first_ns <= now_ns < end_ns:
-            reason = f"{self.path} covers {iso(first_ns)} to {iso(end_ns)}, not {iso(now_ns)}"
-            return self._answer(request, Coverage.UNKNOWN, (), reason)
-        known = as_known(self.events(request.from_ns, request.until_ns), now_ns)
-        currencies = ", ".join(sorted({event.currency for event in events}))
-        return self._answer(request, Coverage.COVERED, known, f"covers {currencies}")
+            return f"{self.path} covers {iso(first_ns)} to {iso(end_ns)}, not {iso(now_ns)}"
+        return CalendarPage(events=events, from_ns=first_ns, until_ns=end_ns)
 
     def _fresh(self) -> tuple[CalendarEvent, ...]:
         stamp = stamp_of(self.path)
@@ -197,7 +217,7 @@ def _events(record: Record, layout: Layout) -> Iterator[CalendarEvent]:
         raise ValueError(f"{layout.title} must not be empty")
     if impact not in _IMPACTS:
         raise ValueError(f"impact must be low, medium, high or holiday, was {impact!r}")
-    for currency in _currencies(record.get(layout.place, ""), layout.place):
+    for currency in currencies_of_place(record.get(layout.place, ""), layout.place):
         yield CalendarEvent(
             currency=currency,
             title=title,
@@ -209,7 +229,8 @@ def _events(record: Record, layout: Layout) -> Iterator[CalendarEvent]:
         )
 
 
-def _currencies(text: str, column: str) -> tuple[str, ...]:
+def currencies_of_place(text: str, column: str) -> tuple[str, ...]:
+    """Return the currencies of a currency code, a country or `All`; ValueError for others."""
     place = text.strip().upper()
     if place == _EVERYWHERE:
         return CURRENCIES

@@ -11,6 +11,7 @@ from agents.requests import (
     Unanswered,
 )
 from blackboard.facts.news import Coverage
+from config.secrets import load_secrets
 from config.settings import Settings
 from runtime.feeds.calendar import CalendarFile, as_known
 from runtime.feeds.headlines import HeadlinesFile
@@ -77,13 +78,39 @@ class NoHeadlines:
 
 
 def open_calendar(settings: Settings) -> CalendarSource:
-    """Return the configured calendar: a file, the synthetic market's own, or none."""
+    """Return the configured calendar: feeds, a file, the synthetic market's own, or none."""
     path = settings.agents.sentiment.calendar_file
+    if settings.agents.sentiment.asks_calendars:
+        return _calendar_chain(settings)
     if path:
         return CalendarFile(Path(path))
     if settings.terminal.kind == "simulated" and not settings.market.history.path:
         return MarketCalendar(open_market(settings).source)
     return NoCalendar()
+
+
+def _calendar_chain(settings: Settings) -> CalendarSource:
+    # Only a run that asks the network needs its clients.
+    from runtime.feeds.calendar_chain import CalendarChain
+    from runtime.feeds.calendar_feeds import FMPCalendar, WeeklyJSONCalendar
+    from runtime.feeds.calendar_page import CalendarFeed
+    from runtime.feeds.feed_client import FeedKey
+    from runtime.feeds.network import FeedNetwork
+
+    network = FeedNetwork(settings, load_secrets())
+    feeds: list[CalendarFeed] = []
+    for name in settings.agents.sentiment.calendar_sources:
+        match name:
+            case "fmp":
+                terms, key = settings.feeds.fmp, FeedKey(network.secrets.fmp_api_key, "apikey")
+                feeds.append(FMPCalendar(network.client(name, terms, key), network.section))
+            case "weekly_json":
+                client = network.client(name, settings.feeds.weekly_json)
+                feeds.append(WeeklyJSONCalendar(client, network.section))
+            case "file":
+                feeds.append(CalendarFile(Path(settings.agents.sentiment.calendar_file)))
+    currencies = (symbol[place : place + 3] for symbol in settings.symbols for place in (0, 3))
+    return CalendarChain(feeds, frozenset(currencies))
 
 
 def open_headlines(settings: Settings) -> HeadlineSource:

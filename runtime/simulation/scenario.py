@@ -15,10 +15,10 @@ from config.agents import (
     AgentsSection,
     ExecutionSection,
     RiskSection,
-    SentimentSection,
     SupervisorSection,
     TechnicalSection,
 )
+from config.sentiment import SentimentSection
 from config.settings import Settings
 from config.system import MarketSection, SyntheticSection, TerminalSection, TradingSection
 from models.market.sessions import DAY_NS, WEEK_NS, week_close_ns, week_open_ns

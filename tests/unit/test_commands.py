@@ -23,7 +23,7 @@ from blackboard.facts import (
     VoterWeights,
 )
 from blackboard.facts.execution import Outcome
-from config.agents import Mode
+from config.agent import Mode
 from config.settings import Settings
 from runtime.book import Book
 from runtime.commands.reductions import reductions

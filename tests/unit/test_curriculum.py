@@ -30,7 +30,8 @@ from blackboard.facts import (
     TrainingStarted,
     TrialRecorded,
 )
-from config.agents import AgentsSection, LearnerSection, Mode
+from config.agent import Mode
+from config.agents import AgentsSection, LearnerSection
 from config.settings import Settings
 from config.training import TrainingSection
 from models.market.sessions import HOUR_NS

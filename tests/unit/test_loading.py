@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from blackboard.errors import ConfigError
-from config.agents import Mode
+from config.agent import Mode
 from config.loading import LoadedSettings, load_settings
 from config.secrets import SECRET_SOURCES, load_secrets
 from runtime.commands import configuration

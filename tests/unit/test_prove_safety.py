@@ -12,7 +12,8 @@ import launch
 from agents.limits import rules
 from agents.limits.reasons import Reason
 from agents.limits.stakes import below_minimum_lot, heat
-from config.agents import AgentSection, RiskSection
+from config.agent import AgentSection
+from config.agents import RiskSection
 from config.limits import limit_settings
 from config.loading import flatten
 from config.settings import Settings

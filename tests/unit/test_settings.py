@@ -12,7 +12,7 @@ import yaml
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
-from config.agents import Mode
+from config.agent import Mode
 from config.describing import commented_yaml, describe_bounds
 from config.loading import DEFAULT_FILE, flatten, load_settings
 from config.secrets import SECRET_SOURCES, Secrets

@@ -53,7 +53,7 @@ ROOTS = {"launch", *(f"agents.{name}" for name in ORDER)}
 """Modules that are started or loaded by name."""
 NEVER_BUILT: dict[str, str] = {}
 """Facts that readers understand and no poster makes yet, and why."""
-SECTION_ALIASES = {"settings", "section", "limits", "own"}
+SECTION_ALIASES = {"settings", "section", "limits", "own", "terms"}
 """What the code calls the settings, or a section of them, when it holds one."""
 
 by_path = pytest.mark.parametrize("path", FILES, ids=str)

@@ -1,0 +1,87 @@
+"""Feeds from the network: how long they may take and how much they may say, how often asked."""
+
+from typing import Final
+from urllib.parse import urlsplit
+
+from pydantic import Field, field_validator
+
+from config.section import Section
+
+LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
+"""Hosts to which a key may go without encryption: it does not leave this machine."""
+
+
+class FeedTerms(Section):
+    """One feed: where it is, and how often it may be asked."""
+
+    url: str = Field(min_length=8, max_length=2000)
+    """Where it answers: https, or http on this machine."""
+    requests_per_min_max: int = Field(10, ge=1, le=10_000)
+    """Requests in any minute, repetitions included; the rest is refused here, unasked."""
+    requests_per_day_max: int = Field(250, ge=1, le=10_000_000)
+    """Requests in a day of UTC, kept across restarts; the rest is refused here, unasked."""
+    cache_min: int = Field(30, ge=0, le=1440)
+    """Minutes for which an answer is taken again instead of asking; a failure is never kept."""
+
+    @field_validator("url")
+    @classmethod
+    def _is_encrypted(cls, url: str) -> str:
+        parts = urlsplit(url)
+        is_near = parts.scheme == "http" and parts.hostname in LOOPBACK
+        if not parts.hostname or not (parts.scheme == "https" or is_near):
+            raise ValueError(f"url must begin with https:// (http:// on this machine), was {url!r}")
+        return url
+
+
+class FMPTerms(FeedTerms):
+    """Economic calendar of Financial Modeling Prep; FMP_API_KEY."""
+
+    url: str = Field(
+        "https://financialmodelingprep.com/stable/economic-calendar", min_length=8, max_length=2000
+    )
+    """Where it answers: https, or http on this machine."""
+
+
+class WeeklyJSONTerms(FeedTerms):
+    """Calendar of this week as ForexFactory publishes it; no key."""
+
+    url: str = Field(
+        "https://nfs.faireconomy.media/ff_calendar_thisweek.json", min_length=8, max_length=2000
+    )
+    """Where it answers: https, or http on this machine."""
+    requests_per_min_max: int = Field(1, ge=1, le=10_000)
+    """Requests in any minute, repetitions included; the rest is refused here, unasked."""
+    requests_per_day_max: int = Field(100, ge=1, le=10_000_000)
+    """Requests in a day of UTC, kept across restarts; the rest is refused here, unasked."""
+    cache_min: int = Field(60, ge=0, le=1440)
+    """Minutes for which an answer is taken again instead of asking; a failure is never kept."""
+
+
+class FeedsSection(Section):
+    """Feeds from the network, all through one client. None is asked unless a setting names it."""
+
+    connect_timeout_s: float = Field(3.0, gt=0.0, le=60.0)
+    """Process time in which a feed must take the connection."""
+    read_timeout_s: float = Field(5.0, gt=0.0, le=60.0)
+    """Longest silence of a feed while it answers, in process time."""
+    deadline_s: float = Field(9.0, gt=0.0, le=120.0)
+    """Process time for one answer, repetitions and their pauses included."""
+    bytes_max: int = Field(4_000_000, ge=1000, le=100_000_000)
+    """Largest answer, unpacked; a larger one is refused, not cut."""
+    json_depth_max: int = Field(32, ge=2, le=500)
+    """Deepest nesting of an answer in JSON."""
+    tries_max: int = Field(3, ge=1, le=10)
+    """Requests for one answer where the network, the server or its limit fails."""
+    retry_pause_s: float = Field(0.3, ge=0.0, le=30.0)
+    """Pause before the second request; it doubles, and up to as much again is added by chance."""
+    retry_after_max_s: float = Field(5.0, ge=0.0, le=60.0)
+    """Longest pause that a feed may ask for within one answer. For a longer one it is left alone
+    until then."""
+    retry_after_hours_max: float = Field(24.0, gt=0.0, le=168.0)
+    """Longest time for which a feed that asked for it is left alone."""
+    redirects_max: int = Field(3, ge=0, le=10)
+    """Redirections that are followed, on the same host only, and never with a key."""
+    cache_bytes_max: int = Field(200_000_000, ge=1_000_000, le=100_000_000_000)
+    """Size of the answers kept; the oldest go first."""
+    fmp: FMPTerms = FMPTerms()
+    weekly_json: WeeklyJSONTerms = WeeklyJSONTerms()

@@ -1,0 +1,43 @@
+"""The council's ear: calendars, texts and what follows from them."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from config.agent import AgentSection
+from config.section import FROM_TEXT, LIMIT
+
+CalendarName = Literal["fmp", "weekly_json", "file"]
+
+
+class SentimentSection(AgentSection):
+    """Calendar, texts and blackouts."""
+
+    calendar_sources: Annotated[tuple[CalendarName, ...], FROM_TEXT] = Field(
+        ("file",), min_length=1, max_length=3
+    )
+    """Calendars, the preferred one first; further ones take its place when it fails, and are held
+    against it. fmp and weekly_json are asked over the network, with MetaTrader 5 only."""
+    calendar_file: str = ""
+    """CSV or JSON file of scheduled events; empty means that there is none (half risk)."""
+    headlines_file: str = ""
+    """CSV file of texts with a time; empty means that there is none."""
+    blackout_high_min: int = Field(15, ge=0, le=240, json_schema_extra=LIMIT)
+    """Minutes before and after a high-impact event without entries."""
+    blackout_medium_min: int = Field(5, ge=0, le=240, json_schema_extra=LIMIT)
+    """Minutes before and after a medium-impact event without entries."""
+    calendar_refresh_min: int = Field(240, ge=1, le=1440)
+    """Market minutes between two readings of the calendar."""
+    calendar_horizon_hours: int = Field(72, ge=1, le=336)
+    """How far ahead events are read."""
+    headline_half_life_min: int = Field(360, ge=1, le=10_000)
+    """Minutes in which a text loses half its weight."""
+    headlines_per_read_max: int = Field(200, ge=1, le=10_000)
+    """Texts taken in one reading; further ones wait."""
+    score_weight_min: float = Field(0.5, ge=0.0, le=100.0)
+    """Decayed weight of texts below which the voter abstains."""
+
+    @property
+    def asks_calendars(self) -> bool:
+        """Whether a calendar is asked over the network."""
+        return self.calendar_sources != ("file",)
