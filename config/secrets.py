@@ -79,3 +79,13 @@ def hide_from_agents() -> None:
     """Take what no agent needs out of the environment, which every process of Ray inherits."""
     for name in _OF_NO_AGENT:
         os.environ.pop(name, None)
+
+
+def lend_to_agents(secrets: Secrets) -> None:
+    """Put keys of feeds that stand in `.env` into the environment, which Ray's processes inherit.
+
+    Not every one of them runs in the folder of that file.
+    """
+    for name in SECRET_SOURCES:
+        if name not in _OF_NO_AGENT and (key := getattr(secrets, name.lower()).get_secret_value()):
+            os.environ.setdefault(name, key)

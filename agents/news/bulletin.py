@@ -5,8 +5,9 @@ be relied on is coverage unknown, never "no events".
 """
 
 import hashlib
+from collections import Counter
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeGuard
 
 from agents.news.state import News, event_key
 from agents.requests import (
@@ -20,6 +21,8 @@ from agents.requests import (
 from blackboard.entry import Draft
 from blackboard.facts import FOREVER_NS, MARKET, CalendarCoverage, EconomicEvent, Headline
 from blackboard.facts.news import TEXT_LENGTH_MAX, Coverage
+from models.market.sessions import HOUR_NS
+from models.opinion.calendar_clock import SHIFT_MAX_NS, shift_since
 from models.opinion.sentiment import clean_text, score_text
 
 GLOBAL: Final = "ALL"
@@ -30,6 +33,12 @@ FIGURE_LENGTH_MAX: Final = 64
 """Longest figure or name of a source that is passed on."""
 SOURCE_UNKNOWN: Final = "calendar"
 """Named as the source where no answer ever said which one it was."""
+CONSEQUENCES: Final = {
+    Coverage.COVERED: "entries, but none in blackouts",
+    Coverage.UNKNOWN: "no entries",
+    Coverage.NOT_CONFIGURED: "entries at half risk",
+}
+"""What risk makes of each state (`agents/limits/rules.py`)."""
 
 
 @dataclass(slots=True)
@@ -95,7 +104,7 @@ def _calendar_drafts(
         if coverage.state is Coverage.UNKNOWN or not is_other:
             return []
     drafts: list[Draft] = []
-    if isinstance(answer, CalendarRead) and len(answer.events) <= EVENTS_PER_READ_MAX:
+    if _is_believed(answer, news):
         drafts += _event_drafts(answer, reading.at_ns, news, currencies)
     is_same = known is not None and _told(coverage) == _told(known)
     # Its date tells when the calendar was read; an unknown one is tried at each close anyway.
@@ -104,6 +113,35 @@ def _calendar_drafts(
         ordinal = digest(*_told(coverage))
         drafts.append(Draft(fact=coverage, ts_event_ns=reading.at_ns, ordinal=ordinal))
     return drafts
+
+
+def _is_believed(answer: CalendarRead | Unanswered, news: News) -> TypeGuard[CalendarRead]:
+    """Whether events of an answer become known; those of a shifted clock would stay beside others.
+
+    They are believed once the clock agrees again, or what was known of that time has passed.
+    """
+    if isinstance(answer, Unanswered) or len(answer.events) > EVENTS_PER_READ_MAX:
+        return False
+    return not _shift_ns(answer, news)
+
+
+def _shift_ns(answer: CalendarRead, news: News) -> int:
+    """Return by how far a source has moved most of what it told of this time before, else 0."""
+    period = answer.request
+    from_ns, until_ns = period.from_ns - SHIFT_MAX_NS, period.until_ns + SHIFT_MAX_NS
+    before = [
+        (f"{fact.source}\n{fact.scope}\n{fact.title}", fact.scheduled_ns)
+        for fact in (event.fact for event in news.events.values())
+        if from_ns <= fact.scheduled_ns <= until_ns
+    ]
+    facts = (_event_fact(event, answer.source) for event in answer.events)
+    now = [(f"{fact.source}\n{fact.scope}\n{fact.title}", fact.scheduled_ns) for fact in facts]
+    return shift_since(_told_once(now), _told_once(before))
+
+
+def _told_once(named: list[tuple[str, int]]) -> dict[str, int]:
+    counts = Counter(name for name, _ in named)
+    return {name: at_ns for name, at_ns in named if counts[name] == 1}
 
 
 def _coverage_of(
@@ -120,6 +158,9 @@ def _coverage_of(
     if lost and answer.coverage is Coverage.COVERED:
         reason = f"empty, but {lost} events of this time are known from it"
         return _coverage(Coverage.UNKNOWN, answer.source, reason, 0)
+    if answer.coverage is Coverage.COVERED and (shift_ns := _shift_ns(answer, news)):
+        reason = f"clock shifted: {shift_ns / HOUR_NS:+g} h since its earlier answer"
+        return _coverage(Coverage.UNKNOWN, answer.source, reason, count)
     until_ns = reading.covers_until_ns if answer.coverage is Coverage.COVERED else FOREVER_NS
     return _coverage(answer.coverage, answer.source, answer.reason, count, until_ns)
 
@@ -144,6 +185,7 @@ def _coverage(
         source=clean_text(source, FIGURE_LENGTH_MAX),
         reason=clean_text(reason, TEXT_LENGTH_MAX),
         event_count=event_count,
+        consequence=CONSEQUENCES[state],
     )
 
 

@@ -57,8 +57,11 @@ class CalendarCoverage(Fact, frozen=True, kw_only=True):
 
     state: Coverage
     source: str
+    """Who answered, or who should have."""
     reason: str
     event_count: int = 0
+    consequence: str = ""
+    """What it means for entries, in words."""
 
 
 class SentimentScore(Fact, frozen=True, kw_only=True):

@@ -12,7 +12,7 @@ from rich.live import Live
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from config.secrets import hide_from_agents, load_secrets
+from config.secrets import hide_from_agents, lend_to_agents, load_secrets
 from runtime.clock import process_s
 from runtime.commands.options import (
     ConfigOption,
@@ -180,6 +180,7 @@ async def _run_on_ray(
 
     cluster = Cluster(start.plan, address)
     hide_from_agents()
+    lend_to_agents(load_secrets())
     try:
         display.line("starting Ray, the terminal process and the council ...")
         started_s = process_s()

@@ -8,7 +8,13 @@ import pytest
 from pydantic import SecretStr
 
 from blackboard.errors import ConfigError, TerminalUnavailable
-from config.secrets import SECRET_SOURCES, Secrets, hide_from_agents, terminal_environment
+from config.secrets import (
+    SECRET_SOURCES,
+    Secrets,
+    hide_from_agents,
+    lend_to_agents,
+    terminal_environment,
+)
 from config.settings import Settings
 from config.system import PaperSection, TerminalSection
 from runtime.clock import ScaledClock
@@ -279,3 +285,23 @@ def test_f41_agents_do_not_inherit_the_broker_s_secrets(monkeypatch: pytest.Monk
 
     kept = [name for name in SECRET_SOURCES if name in os.environ]
     assert kept == [name for name in SECRET_SOURCES if name.endswith(("_API_KEY", "BEARER_TOKEN"))]
+
+
+def test_keys_of_feeds_reach_agents_wherever_they_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What stands in `.env` becomes part of the environment, the broker's secrets never do."""
+    for name in SECRET_SOURCES:
+        monkeypatch.setenv(name, "")  # so that they are taken out again
+        monkeypatch.delenv(name)
+    filed = Secrets(_env_file=None).model_copy(
+        update={name.lower(): SecretStr(f"file {name}") for name in SECRET_SOURCES}
+    )
+    monkeypatch.setenv("FIXER_API_KEY", "environment")
+
+    lend_to_agents(filed)
+
+    lent = {name: os.environ[name] for name in SECRET_SOURCES if name in os.environ}
+    assert lent == {
+        name: "environment" if name == "FIXER_API_KEY" else f"file {name}"
+        for name in SECRET_SOURCES
+        if name.endswith(("_API_KEY", "BEARER_TOKEN"))
+    }

@@ -5,12 +5,14 @@ A test of fault F37 has `f37` in its name.
 
 import math
 
+import msgspec
 import pytest
 
 from agents.requests import CalendarEvent, ReadCalendar, ReadHeadlines
 from agents.sentiment import probability_of
 from blackboard.facts import (
     CalendarCoverage,
+    EconomicEvent,
     EntryBlackout,
     Headline,
     SentimentScore,
@@ -80,6 +82,83 @@ def test_f37_a_shifted_event_is_barred_at_both_times() -> None:
 
     spans = {fact.from_ns - START_NS for _, fact in told(host, EntryBlackout)}
     assert spans == {85 * MINUTE_NS, 245 * MINUTE_NS}
+
+
+@pytest.mark.parametrize("hours", [1, -1, -5])
+def test_f37_a_calendar_whose_clock_shifts_is_unknown_until_it_is_back(hours: int) -> None:
+    """Three events that move by the same hours are a clock, not corrections: nothing is believed.
+
+    What was known before stays in force, and each close asks again.
+    """
+    events = tuple(an_event(minutes, title=f"E{minutes}") for minutes in (600, 700, 800))
+    feeds = Feeds(events=events)
+    host = start(feeds)
+    close(host, START_NS)
+    feeds.events = tuple(an_event(m + 60 * hours, title=f"E{m}") for m in (600, 700, 800))
+    close(host, START_NS + REFRESH_NS)
+    close(host, START_NS + REFRESH_NS + M15_NS)
+    feeds.events = events
+    close(host, START_NS + REFRESH_NS + 2 * M15_NS)
+
+    said = [(fact.state, fact.reason, fact.consequence) for _, fact in told(host, CalendarCoverage)]
+    assert said[1:] == [
+        (
+            Coverage.UNKNOWN,
+            f"clock shifted: {hours:+d} h since its earlier answer",
+            "no entries",
+        ),
+        (Coverage.COVERED, "", "entries, but none in blackouts"),
+    ]
+    known = {fact.scheduled_ns - START_NS for _, fact in told(host, EconomicEvent)}
+    assert known == {minutes * MINUTE_NS for minutes in (600, 700, 800)}
+
+
+def test_f37_a_shifted_clock_is_found_by_a_new_life_too() -> None:
+    """What was told before stands on the board, not in the memory of whoever asked."""
+    feeds = Feeds(
+        events=tuple(an_event(minutes, title=f"E{minutes}") for minutes in (600, 700, 800))
+    )
+    host = start(feeds, kills=frozenset({5}))
+    close(host, START_NS)
+    feeds.events = tuple(an_event(m + 60, title=f"E{m}") for m in (600, 700, 800))
+    close(host, START_NS + REFRESH_NS)
+
+    assert told(host, CalendarCoverage)[-1][1].state is Coverage.UNKNOWN
+
+
+def test_events_of_several_sources_keep_their_names() -> None:
+    """Who says so stands on each event; the answer's own source on the rest."""
+    named = msgspec.structs.replace(an_event(300, title="E2"), source="weekly_json")
+    host = start(Feeds(events=(an_event(300, title="E1"), named), source="fmp"))
+    close(host, START_NS)
+
+    assert {fact.title: fact.source for _, fact in told(host, EconomicEvent)} == {
+        "E1": "fmp",
+        "E2": "weekly_json",
+    }
+
+
+def test_a_revision_is_a_new_fact_known_when_it_was_received() -> None:
+    """A forecast that changes, and the figure, are added; what was said before stays as it was."""
+    before = an_event(300)
+    feeds = Feeds(events=(msgspec.structs.replace(before, forecast="160K"),))
+    host = start(feeds)
+    close(host, START_NS)
+    feeds.events = (msgspec.structs.replace(before, forecast="170K"),)
+    close(host, START_NS + REFRESH_NS)
+    feeds.events = (msgspec.structs.replace(before, forecast="170K", actual="151K"),)
+    close(host, START_NS + 2 * REFRESH_NS)
+
+    told_of = [
+        (ts - START_NS, fact.forecast, fact.actual) for ts, fact in told(host, EconomicEvent)
+    ]
+    assert told_of == [
+        (0, "160K", ""),
+        (REFRESH_NS, "170K", ""),
+        (2 * REFRESH_NS, "170K", "151K"),
+    ]
+    known = [entry.known_at_ns for entry in host.entries(EconomicEvent)]
+    assert known == [START_NS, START_NS + REFRESH_NS, START_NS + 2 * REFRESH_NS]
 
 
 @pytest.mark.parametrize("jump_ns", [HOUR_NS, 2 * HOUR_NS])
