@@ -5,7 +5,7 @@ which is what makes a step cost microseconds.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import gymnasium
 import numpy as np
@@ -15,6 +15,7 @@ from stable_baselines3.common.vec_env.base_vec_env import VecEnv, VecEnvObs, Vec
 from models.learning.adaptation.lattice import PARAMETERS, Lattice, Space
 from models.learning.adaptation.observation import CONTEXT_MAX
 from models.learning.adaptation.sessions import Sessions, Terms, observation_size
+from models.market.bars import IntArray
 
 
 def observation_space() -> Box:
@@ -27,14 +28,29 @@ def action_space() -> Box:
     return Box(-1.0, 1.0, (len(PARAMETERS),), np.float32)
 
 
+class Cut(NamedTuple):
+    """Accounts whose episode the latest step cut off, and what they would have seen next."""
+
+    accounts: IntArray
+    seen: np.ndarray
+
+
 class LatticeVecEnv(VecEnv):
-    """Many accounts over one lattice, stepped together; episodes begin anew by themselves."""
+    """Many accounts over one lattice, stepped together; episodes begin anew by themselves.
+
+    What an account would have seen after the end of its episode stands in `cut` and not in its
+    information: stable-baselines3 would ask what that is worth account by account, `WorthOfCuts`
+    asks for all at once.
+    """
 
     def __init__(self, sessions: Sessions) -> None:
         super().__init__(sessions.count, observation_space(), action_space())
         self.sessions = sessions
+        self.cut = Cut(np.empty(0, np.int64), np.empty((0, observation_size()), np.float32))
         self._actions = np.zeros((sessions.count, len(PARAMETERS)))
-        self._nothing: dict[str, Any] = {}
+        # Nobody writes into what is said of an account, so all share these.
+        self._goes_on: dict[str, Any] = {}
+        self._is_cut: dict[str, Any] = {"TimeLimit.truncated": True}
 
     def reset(self) -> VecEnvObs:
         """Begin all episodes."""
@@ -49,17 +65,14 @@ class LatticeVecEnv(VecEnv):
         """Step all accounts; those at the end of their episode begin another."""
         step = self.sessions.move(self._actions)
         seen = self.sessions.observe().astype(np.float32)
-        # Nobody writes into the information of an account that goes on, so they share one.
-        infos: list[dict[str, Any]] = [self._nothing] * self.num_envs
+        infos = [self._goes_on] * self.num_envs
         over = np.flatnonzero(step.is_cut)
+        self.cut = Cut(over, seen[over])
         if len(over):
             for account in over:
-                infos[account] = {
-                    "terminal_observation": seen[account].copy(),
-                    "TimeLimit.truncated": True,
-                }
+                infos[account] = self._is_cut
             self.sessions.begin(over)
-            seen[over] = self.sessions.observe()[over]
+            seen[over] = self.sessions.observe(over)
         return seen, step.reward.astype(np.float32), step.is_cut.copy(), infos
 
     def close(self) -> None:

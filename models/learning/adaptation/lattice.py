@@ -37,8 +37,9 @@ class Space(NamedTuple):
 
     def scaled(self, parameters: FloatArray) -> FloatArray:
         """Return parameters as numbers from −1 to 1; one whose bounds meet is 0."""
-        width = np.where(self.width > 0.0, self.width, np.inf)
-        return np.where(np.isfinite(width), 2.0 * (parameters - self.low) / width - 1.0, 0.0)
+        is_wide = self.high > self.low
+        half = np.where(is_wide, (self.high - self.low) / 2.0, 1.0)
+        return (parameters - self.low) / half - is_wide
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,12 +50,26 @@ def observe(
     space : Space
         Bounds.
     """
-    seen = np.nan_to_num(np.clip(context, -CONTEXT_MAX, CONTEXT_MAX), nan=0.0)
-    account = np.stack(
-        [
-            np.minimum(drawdown_frac / DRAWDOWN_UNIT, CONTEXT_MAX),
-            np.minimum(recent_trades / TRADES_UNIT, CONTEXT_MAX),
-        ],
-        axis=1,
-    )  # (n, 2)
-    return np.concatenate([seen, space.scaled(parameters), account], axis=1)
+    return beside_state(tamed(context), parameters, drawdown_frac, recent_trades, space)
+
+
+def tamed(context: FloatArray) -> FloatArray:
+    """Return the context without what is wild or unknown; a lattice's is tamed once."""
+    return np.nan_to_num(np.clip(context, -CONTEXT_MAX, CONTEXT_MAX), nan=0.0)
+
+
+def beside_state(
+    seen: FloatArray,
+    parameters: FloatArray,
+    drawdown_frac: FloatArray,
+    recent_trades: FloatArray,
+    space: Space,
+) -> FloatArray:
+    """Return observations whose context is tamed already; arguments otherwise as in `observe`."""
+    count = len(FEATURES)
+    whole = np.empty((len(seen), len(NAMES)))
+    whole[:, :count] = seen
+    whole[:, count:-2] = space.scaled(parameters)
+    whole[:, -2] = np.minimum(drawdown_frac / DRAWDOWN_UNIT, CONTEXT_MAX)
+    whole[:, -1] = np.minimum(recent_trades / TRADES_UNIT, CONTEXT_MAX)
+    return whole

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from models.learning.adaptation.lattice import Lattice, Space
-from models.learning.adaptation.observation import NAMES, observe
+from models.learning.adaptation.observation import NAMES, beside_state, tamed
 from models.market.bars import FloatArray, IntArray
 
 LOSS_FRAC_MAX = 0.5
@@ -56,6 +56,7 @@ class Sessions:
         self.terms = terms
         self.count = count
         self._generator = generator
+        self._context = tamed(lattice.context)
         self._r = lattice.r_multiple.reshape(len(lattice), -1)
         self._trades = lattice.trades.reshape(len(lattice), -1)
         self._step = terms.move_frac * space.width
@@ -92,11 +93,15 @@ class Sessions:
             self.parameters[chosen] = self.space.static
         self.log_equity[chosen] = self.log_peak[chosen] = self.recent[chosen] = 0.0
 
-    def observe(self) -> FloatArray:
+    def observe(self, accounts: IntArray | slice = slice(None)) -> FloatArray:
         """Return what each account sees before its next session, shape (n, n_names)."""
-        row = np.minimum(self.row, len(self.lattice) - 1)
-        return observe(
-            self.lattice.context[row], self.parameters, self.drawdown_frac, self.recent, self.space
+        row = np.minimum(self.row[accounts], len(self.lattice) - 1)
+        return beside_state(
+            self._context[row],
+            self.parameters[accounts],
+            self.drawdown_frac[accounts],
+            self.recent[accounts],
+            self.space,
         )
 
     def move(self, actions: FloatArray) -> Step:
