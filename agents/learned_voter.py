@@ -13,12 +13,14 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from agents.agent import Outbox
+from agents.challenger import Challenger
 from agents.requests import Reply
 from agents.served_model import BASELINE, ServedModel, Serving
 from blackboard.entry import Entry
 from blackboard.facts import Vote
+from blackboard.facts.opinion import ModelWord
 from config.settings import Settings
-from models.opinion.direction import Answer, DirectionModel, load_direction
+from models.opinion.direction import IGNORANCE, Answer, DirectionModel, load_direction
 from models.opinion.direction_rows import DirectionTerms, Inputs, inputs_of
 from models.opinion.meta_label import ensemble_scores, signal_sides
 from models.opinion.rules import Opinion, RuleSettings, WeekRules
@@ -38,6 +40,8 @@ class Learned(NamedTuple):
     opinion: Opinion
     model: str
     causes: tuple[int, ...]
+    heard: tuple[ModelWord, ...] = ()
+    """What every model said that was asked, whether it counts or not."""
 
 
 class LearnedVoter:
@@ -55,6 +59,11 @@ class LearnedVoter:
         self._served: Mapping[str, ServedModel[DirectionModel]] = {
             family: ServedModel(family, self._terms.schema, load_direction) for family in FAMILIES
         }
+        # A refused candidate is not asked: opening it would load its library for nothing.
+        self._shadows: Mapping[str, Challenger[DirectionModel]] = {
+            family: Challenger(family, self._terms.schema, load_direction, hears_refused=False)
+            for family in FAMILIES
+        }
 
     def see(self, entry: Entry) -> None:
         """Follow promotions, and note which models answered at a close."""
@@ -65,18 +74,18 @@ class LearnedVoter:
                 for family, served in self._served.items():
                     served.said(entry.ts_event_ns, versions.get(family, BASELINE))
             return
-        for served in self._served.values():
-            served.see(entry)
+        for each in self._all():
+            each.see(entry)
 
     def hear(self, reply: Reply) -> None:
         """Take a model."""
-        for served in self._served.values():
-            served.hear(reply)
+        for family in self._all():
+            family.hear(reply)
 
     def act(self, outbox: Outbox) -> None:
         """Ask for promoted models, and tell of those that cannot be used."""
-        for served in self._served.values():
-            served.act(outbox)
+        for family in self._all():
+            family.act(outbox)
 
     def is_ready(self, close_ns: int) -> bool:
         """Whether it is known who answers at a close."""
@@ -91,7 +100,8 @@ class LearnedVoter:
         causes = tuple(one.seq for one in serving.values() if one.seq)
         reason = NO_SIGNAL if models else UNPROMOTED
         silent = rules.abstention(row, reason)
-        if not models or row < 1 or silent.reason != reason:
+        beside = self._beside(close_ns)
+        if not (models or beside) or row < 1 or silent.reason != reason:
             return Learned(silent, name, causes)
         window = rules.window
         scores = ensemble_scores(window.said(slice(row - 1, row + 1)))
@@ -106,8 +116,28 @@ class LearnedVoter:
             for family, one in models.items()
             if (answer := self._answer(family, one, inputs)) is not None
         }
+        heard = (
+            *(_word(models[each].version, one, side, counts=True) for each, one in answers.items()),
+            *(
+                _word(version, model.answer(inputs), side, counts=False)
+                for version, model in beside.items()
+            ),
+        )
+        if not models:
+            return Learned(silent, name, causes, heard)
         reading = Reading("signal", self._timeframe.value, float(scores[-1]), 1.0)
-        return Learned(_opinion(silent, side, reading, answers), name, causes)
+        return Learned(_opinion(silent, side, reading, answers), name, causes, heard)
+
+    def _all(self) -> list[ServedModel[DirectionModel] | Challenger[DirectionModel]]:
+        return [*self._served.values(), *self._shadows.values()]
+
+    def _beside(self, close_ns: int) -> dict[str, DirectionModel]:
+        """Return the models that are asked and do not count: in shadow, or served before."""
+        asked = [(each.version, each.model) for each in self._shadows.values()]
+        for served in self._served.values():
+            before = served.before(close_ns)
+            asked.append((before.version, before.model))
+        return {version: model for version, model in asked if model is not None}
 
     def _answer(
         self, family: str, serving: Serving[DirectionModel], inputs: Inputs
@@ -139,6 +169,17 @@ def _opinion(
         readings=(reading,),
         agreement=1.0 if is_with else 0.0,
         confluence=1.0 if is_with else 0.0,
+    )
+
+
+def _word(version: str, answer: Answer, side: float, *, counts: bool) -> ModelWord:
+    is_finite = math.isfinite(answer.probability)
+    chance = answer.probability if is_finite else IGNORANCE
+    return ModelWord(
+        scope=version,
+        probability_up=chance if side > 0.0 else 1.0 - chance,
+        abstains=answer.abstains or not is_finite,
+        counts=counts,
     )
 
 

@@ -15,6 +15,7 @@ from agents.scores.components import ComponentWatch
 from agents.scores.scorecard import Record, Scorecard, columns
 from agents.training.curriculum import Curriculum
 from agents.training.forecast_watch import ForecastWatch
+from agents.training.vote_watch import VoteWatch
 from agents.voters import CONSTANT, first_weights
 from blackboard.entry import Draft, Entry
 from blackboard.facts import (
@@ -106,8 +107,9 @@ class LearnerAgent(Agent):
         self._adaptor = Adaptor(settings)
         self._components = ComponentWatch(self._section.component_alarm_errors)
         self._ledger = _TradeLedger(self._section)
-        self._curriculum = Curriculum(self._section.training, may_promote=not self._is_judging_only)
+        self._curriculum = Curriculum(self._section, may_promote=not self._is_judging_only)
         self._forecasts = ForecastWatch(settings)
+        self._words = VoteWatch(settings)
         self._published_ns = 0
         self._open: dict[tuple[str, int], Retraining] = {}
         self._answered: dict[tuple[str, int], None] = {}
@@ -116,7 +118,8 @@ class LearnerAgent(Agent):
         """Fold what is scored, what was asked, and what was said already."""
         self._curriculum.see(entry)
         self._adaptor.see(entry)
-        self._forecasts.see(entry)
+        for outcome in (*self._forecasts.see(entry), *self._words.see(entry)):
+            self._curriculum.see_outcome(outcome)
         match entry.fact:
             case Bar() as bar:
                 self._scores.see_bar(entry, bar)
@@ -145,8 +148,6 @@ class LearnerAgent(Agent):
         """Post statistics, alarms, weights and verdicts that are due."""
         outbox.drafts += self._ledger.drafts()
         outbox.drafts += self._components.drafts()
-        if self._curriculum.is_on:
-            outbox.drafts += self._forecasts.drafts()
         self._publish(now_ns, outbox)
         if not self._is_judging_only:
             self._adaptor.act(outbox)

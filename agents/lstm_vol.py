@@ -6,18 +6,21 @@ direction: its forecast holds back reversals in a storm and scales stops.
 """
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Final, NamedTuple
 
 from agents.agent import Agent, Outbox
 from agents.bars.history import SymbolWindow, Windows
 from agents.challenger import Challenger
 from agents.requests import Reply
+from agents.rivals import SIGMA_FRAC_MAX, Rival, Rivals, catch_up, sigma_of
 from agents.served_model import ServedModel
 from blackboard.entry import Draft, Entry
 from blackboard.facts import (
     Bar,
     BarHistory,
     CandidateTrained,
+    GateReport,
     ModelFailed,
     ModelPromoted,
     ModelRolledBack,
@@ -45,8 +48,6 @@ FALLBACK_BARS: Final = 96
 """Latest bars whose mean variance the fallback carries forward."""
 BAND_BARS: Final = 480
 """Bars of the history over which a network's band adapts before the week begins."""
-SIGMA_FRAC_MAX: Final = 0.5
-"""Forecasts from here on are nonsense for a currency pair within hours: abstain."""
 
 
 class LSTMVolAgent(Agent):
@@ -54,7 +55,7 @@ class LSTMVolAgent(Agent):
 
     name = "lstm_vol"
     posts = (VolatilityForecast, ModelFailed)
-    reads = (Bar, BarHistory, CandidateTrained, ModelPromoted, ModelRolledBack)
+    reads = (Bar, BarHistory, CandidateTrained, GateReport, ModelPromoted, ModelRolledBack)
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
@@ -124,10 +125,11 @@ class LSTMVolAgent(Agent):
 
     def _forecaster(self, window: SymbolWindow) -> "_Forecaster":
         server = self._server(window)
-        challenger = _Challenging(self._challenger.version, self._challenger.model)
+        challenger = Rival(self._challenger.version, self._challenger.model)
+        rivals = self._rivals(window, server)
         known = self._forecasters.get(window.symbol)
-        if known is None or not known.stands_on(window, server, challenger):
-            known = _Forecaster(self._section, window, server, challenger)
+        if known is None or not known.stands_on(window, server, challenger, rivals):
+            known = _Forecaster(self._section, window, server, challenger, rivals)
             self._forecasters[window.symbol] = known
         known.follow()
         return known
@@ -142,6 +144,19 @@ class LSTMVolAgent(Agent):
         if trained.model is not None and window.symbol in trained.model:
             return _Server(trained.version, trained.seq, None, trained.model[window.symbol])
         return _Server("", 0, None, None)
+
+    def _rivals(self, window: SymbolWindow, server: "_Server") -> tuple[Rival, ...]:
+        """Return the trained models that could answer in the place of one that serves."""
+        if not server.version:
+            return ()
+        close_ns = window.close_ns
+        networks = (self._lstm.at(close_ns), self._lstm.before(close_ns))
+        trained = (self._har.at(close_ns), self._har.before(close_ns))
+        rivals = [
+            *(Rival(each.version, network=each.model) for each in networks if each.model),
+            *(Rival(each.version, trained=each.model) for each in trained if each.model),
+        ]
+        return tuple(rival for rival in rivals if rival.version != server.version)
 
     def _check_lstm(self, lstm: VolatilityLSTM) -> None:
         self._check_models(lstm.models)
@@ -166,11 +181,6 @@ class _Server(NamedTuple):
     trained: VolatilityModel | None
 
 
-class _Challenging(NamedTuple):
-    version: str
-    model: VolatilityLSTM | None
-
-
 class _Forecaster:
     """One symbol's model on its way through one week."""
 
@@ -179,10 +189,11 @@ class _Forecaster:
         section: LSTMVolSection,
         window: SymbolWindow,
         server: _Server,
-        challenger: _Challenging,
+        challenger: Rival,
+        rivals: tuple[Rival, ...],
     ) -> None:
         self._window = window
-        self._origin = _origin(window, server, challenger)
+        self._origin = _origin(window, server, challenger, rivals)
         self._promotion = (server.seq,) if server.version else ()
         self.version = server.version
         """Of the trained model that answers; empty for the HAR of the week."""
@@ -202,9 +213,11 @@ class _Forecaster:
             )
         self._challenger = challenger.version
         self._shadow: LSTMFilter | None = None
-        if challenger.model is not None and window.symbol in challenger.model.models:
+        if challenger.network is not None and window.symbol in challenger.network.models:
             from_row = len(window.bars) - 1
-            self._shadow = LSTMFilter(challenger.model, window.symbol, from_row)
+            self._shadow = LSTMFilter(challenger.network, window.symbol, from_row)
+        weekly = partial(self._fitted, section, window) if server.version else None
+        self._rivals = Rivals(rivals, window, weekly)
 
     def _fitted(self, section: LSTMVolSection, window: SymbolWindow) -> VolatilityModel | Unfitted:
         bars, rows = window.bars, window.history_rows
@@ -218,18 +231,22 @@ class _Forecaster:
             rows_min=section.fit_rows_min,
         )
 
-    def stands_on(self, window: SymbolWindow, server: _Server, challenger: _Challenging) -> bool:
+    def stands_on(
+        self,
+        window: SymbolWindow,
+        server: _Server,
+        challenger: Rival,
+        rivals: tuple[Rival, ...],
+    ) -> bool:
         """Whether the same models still serve, and the window has the history they began on."""
-        return self._origin == _origin(window, server, challenger)
+        return self._origin == _origin(window, server, challenger, rivals)
 
     def follow(self) -> None:
         """Carry the models through the bars that are new."""
-        bars = self._window.bars
         for filtered in (self._filter, self._shadow):
             if filtered is not None:
-                rows = len(filtered)
-                prices = (bars.open, bars.high, bars.low, bars.close)
-                filtered.extend_prices(bars.close_ns[rows:], *(price[rows:] for price in prices))
+                catch_up(filtered, self._window)
+        self._rivals.follow()
 
     def draft(self, horizon_bars: int, valid_until_ns: int) -> Draft:
         """Return the forecast from the newest close, or the abstention."""
@@ -260,7 +277,7 @@ class _Forecaster:
             if self._is_network:
                 self.failure = reason
             return self._fallback(fit.horizon_bars, valid_until_ns, reason)
-        challenged = self._challenged(fit.horizon_bars)
+        challenged = sigma_of(self._shadow, fit.horizon_bars) if self._shadow else 0.0
         return VolatilityForecast(
             scope=self._window.symbol,
             valid_until_ns=valid_until_ns,
@@ -278,16 +295,8 @@ class _Forecaster:
             model=self.version or filtered.model.version,
             challenger=self._challenger if challenged else "",
             challenger_sigma_frac=challenged,
+            rivals=self._rivals.said(fit.horizon_bars),
         )
-
-    def _challenged(self, horizon_bars: int) -> float:
-        """Return what the challenger says, 0 where it says nothing that can be."""
-        if self._shadow is None:
-            return 0.0
-        fits = self._shadow.model.fits
-        fit = next(fit for fit in fits if fit.horizon_bars == horizon_bars)
-        sigma_frac = float(self._shadow.columns(fit, 1).sigma_frac[-1])
-        return sigma_frac if 0.0 < sigma_frac < SIGMA_FRAC_MAX else 0.0
 
     def _fallback(self, horizon_bars: int, valid_until_ns: int, reason: str) -> VolatilityForecast:
         bars = self._window.bars
@@ -321,9 +330,11 @@ class _Forecaster:
 
 
 def _origin(
-    window: SymbolWindow, server: _Server, challenger: _Challenging
-) -> tuple[int, bool, str, str, bool]:
-    is_read = challenger.model is not None
+    window: SymbolWindow, server: _Server, challenger: Rival, rivals: tuple[Rival, ...]
+) -> tuple[object, ...]:
+    is_read = challenger.network is not None
+    versions = tuple(rival.version for rival in rivals)
     return (
         window.history_seq, window.has_history, server.version, challenger.version, is_read,
+        versions,
     )  # fmt: skip

@@ -136,6 +136,21 @@ class ServedModel(Generic[M]):
         self.said(close_ns, found.version)
         return found
 
+    def before(self, close_ns: int) -> Serving[M]:
+        """Return what answered before that which answers at a close; ask `at` first.
+
+        Without a model where that was the baseline, or it is not loaded.
+        """
+        found = self._found(close_ns)
+        assert found is not None, "is_ready was not asked"
+        due = [order for order in self._orders if order.effective_from_ns <= close_ns]
+        seqs = [order.seq for order in due]
+        older = due[: seqs.index(found.seq)] if found.seq in seqs else []
+        for order in reversed(older):
+            if order.version != found.version:
+                return Serving(order.version, self._models.get(order.version), order.seq)
+        return Serving(BASELINE, None, 0)
+
     def said(self, close_ns: int, model: str) -> None:
         """Note which model has answered at a close; call it for own facts that come back.
 

@@ -13,7 +13,7 @@ from agents.agent import Agent, Outbox
 from agents.bars.history import SymbolWindow, Windows
 from agents.bars.strength import VOTER, CurrencyVoter
 from agents.learned_voter import VOTER as LEARNED
-from agents.learned_voter import LearnedVoter
+from agents.learned_voter import Learned, LearnedVoter
 from agents.requests import Reply
 from blackboard.entry import Draft, Entry
 from blackboard.facts import (
@@ -21,6 +21,7 @@ from blackboard.facts import (
     Bar,
     BarHistory,
     ComponentScores,
+    GateReport,
     ModelFailed,
     ModelPromoted,
     ModelRolledBack,
@@ -61,7 +62,7 @@ class TechnicalAgent(Agent):
 
     name = "technical"
     posts = (Vote, TrailingStop, ComponentScores, ModelFailed)
-    reads = (Bar, BarHistory, ModelPromoted, ModelRolledBack)
+    reads = (Bar, BarHistory, GateReport, ModelPromoted, ModelRolledBack)
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
@@ -133,9 +134,9 @@ class TechnicalAgent(Agent):
             return  # of an older week, whose window is gone
         valid_until_ns = close.close_ns + LIVE_BARS * window.timeframe.length_ns
         causes = (close.seq, window.history_seq)
-        for family, opinion, model, further in self._said(window, rules, close.close_ns, row):
-            vote = self._vote(window, family, rules, opinion, model, valid_until_ns)
-            yield self._draft(vote, close.close_ns, (*causes, *further), ordinal=vote.voter)
+        for family, said in self._said(window, rules, close.close_ns, row):
+            vote = self._vote(window, family, rules, said, valid_until_ns)
+            yield self._draft(vote, close.close_ns, (*causes, *said.causes), ordinal=vote.voter)
         scores = rules.component_scores(row)
         if scores:
             record = ComponentScores(
@@ -172,25 +173,24 @@ class TechnicalAgent(Agent):
 
     def _said(
         self, window: SymbolWindow, rules: WeekRules, close_ns: int, row: int
-    ) -> Iterator[tuple[str, Opinion, str, tuple[int, ...]]]:
-        # Family, opinion, model, and what it follows from beside bar and history.
+    ) -> Iterator[tuple[str, Learned]]:
         for family in Family:
-            yield family, rules.opinion(family, row), rules.model(family), ()
-        learned = self._learned.opinion(window.symbol, rules, close_ns)
-        yield LEARNED, learned.opinion, learned.model, learned.causes
+            yield family, Learned(rules.opinion(family, row), rules.model(family), ())
+        yield LEARNED, self._learned.opinion(window.symbol, rules, close_ns)
         if self._currencies is not None:
             windows = self._windows.by_symbol
-            yield VOTER, *self._currencies.opinion(windows, window.symbol, rules, close_ns), ()
+            said = self._currencies.opinion(windows, window.symbol, rules, close_ns)
+            yield VOTER, Learned(*said, ())
 
     def _vote(
         self,
         window: SymbolWindow,
         family: str,
         rules: WeekRules,
-        opinion: Opinion,
-        model: str,
+        said: Learned,
         valid_until_ns: int,
     ) -> Vote:
+        opinion = said.opinion
         failure = "" if window.has_history else window.failure
         return Vote(
             scope=window.symbol,
@@ -203,7 +203,8 @@ class TechnicalAgent(Agent):
             horizon_bars=rules.settings.horizon_bars,
             reference_price=opinion.reference_price,
             barrier_distance=opinion.barrier_distance,
-            model=model,
+            model=said.model,
+            heard=said.heard,
             evidence=_evidence(opinion),
             agreement=opinion.agreement,
             confluence=opinion.confluence,

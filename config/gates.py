@@ -1,8 +1,10 @@
 """What a trained model has to show before it serves; statistics that have no dial are constants."""
 
+from typing import Annotated
+
 from pydantic import Field
 
-from config.section import Section
+from config.section import FROM_TEXT, Section
 
 
 class GatesSection(Section):
@@ -27,4 +29,11 @@ class GatesSection(Section):
     shadow_days_min: float = Field(5.0, ge=0.0, le=90.0)
     """Days that a model's forecasts are watched before they count."""
     shadow_outcomes_min: int = Field(30, ge=2, le=100_000)
-    """Outcomes of forecasts in shadow before they count."""
+    """Outcomes of forecasts in shadow, none overlapping another, before they count."""
+    shadow_days_max: float = Field(28.0, ge=0.0, le=365.0)
+    """Days in shadow after which a model without enough outcomes is refused."""
+    shadow_families: Annotated[tuple[str, ...], FROM_TEXT] = (
+        "lstm", "rf", "xgboost", "logistic", "direction_lstm",
+    )  # fmt: skip
+    """Families whose models forecast in shadow before they count. The regression of volatility is
+    the baseline itself and serves at once; parameters are no forecasts, and have no shadow."""

@@ -15,8 +15,10 @@ from agents.training.requests import (
     Champion,
     ChampionsRead,
     ModelServed,
+    NoteShadow,
     ReadChampions,
     ServeModel,
+    ShadowNoted,
     Train,
     Trained,
     TriedConfiguration,
@@ -25,6 +27,7 @@ from blackboard.errors import ArtefactRefused
 from config.settings import Settings
 from models.market.bars import BarArray
 from models.market.sessions import SECOND_NS, weeks_before_ns
+from runtime.artefacts.registry import ShadowRow
 from runtime.model_store import ModelRefused, ModelStore
 from runtime.source_hash import code_hash
 from runtime.training.places import Place
@@ -72,6 +75,8 @@ class LearningWorld:
                 return Due(now_ns, self._guarded(request, lambda: self._champions(request)))
             case ServeModel():
                 return Due(now_ns, self._guarded(request, lambda: self._serve(request)))
+            case NoteShadow():
+                return Due(now_ns, self._guarded(request, lambda: self._note(request)))
             case Train():
                 return self._train(request, now_ns, epoch)
             case _:
@@ -120,6 +125,18 @@ class LearningWorld:
     def _serve(self, request: ServeModel) -> ModelServed:
         self._models().serve(request.family, request.version, request.reason, request.at_ns)
         return ModelServed(request=request)
+
+    def _note(self, request: NoteShadow) -> ShadowNoted:
+        row = ShadowRow(
+            family=request.family,
+            at_ns=request.at_ns,
+            version=request.version,
+            until_ns=request.until_ns,
+            failed_gate=request.failed_gate,
+            detail=request.detail,
+        )
+        self._models().note_shadow(row)
+        return ShadowNoted(request=request)
 
     def _train(self, request: Train, now_ns: int, epoch: int) -> Due:
         from runtime.training.job import JobFolder  # trainings bring libraries that others spare
@@ -214,6 +231,7 @@ def _trained(request: Train, graduation: "Graduation") -> Trained:
         rows=manifest.rows,
         trained_until_ns=manifest.trained_until_ns,
         data_hash=manifest.data_hash,
+        validation_loss=graduation.validation_loss,
         trials=tuple(
             TriedConfiguration(trial_id=row.trial_id, parameters=row.parameters, score=row.score)
             for row in graduation.trials

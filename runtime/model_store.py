@@ -20,7 +20,14 @@ from blackboard.errors import ArtefactRefused
 from models.learning.candidate import Candidate
 from models.market.sessions import DAY_NS
 from runtime.artefacts.formats import NotFinite, UnknownFormat, check_content
-from runtime.artefacts.registry import BASELINE, JudgedRow, ServingRow, TrialRegistry, TrialRow
+from runtime.artefacts.registry import (
+    BASELINE,
+    JudgedRow,
+    ServingRow,
+    ShadowRow,
+    TrialRegistry,
+    trial_rows,
+)
 from runtime.artefacts.seal import Seal
 from runtime.book import write_atomically
 from runtime.machine.current import MACHINE
@@ -131,7 +138,7 @@ class ModelStore:
                 shutil.rmtree(place, ignore_errors=True)
                 self._write(place, manifest, candidate.files)
             known = registry.trial_ids(candidate.family)
-            rows = _trial_rows(candidate, now_ns)
+            rows = trial_rows(candidate, now_ns)
             registry.add(*(row for row in rows if row.trial_id not in known))
             self._forget_old(registry, manifest)
         return self.manifest(manifest.family, manifest.version)
@@ -232,6 +239,13 @@ class ModelStore:
             registry = self._registry()
             if verdict not in registry.judged(verdict.family):
                 registry.add(verdict)
+
+    def note_shadow(self, row: ShadowRow) -> None:
+        """Note that a candidate is in shadow, or what came of it; the same is noted once."""
+        with self._locked():
+            registry = self._registry()
+            if row not in registry.rows:
+                registry.add(row)
 
     def registry(self) -> TrialRegistry:
         """Return the record of all trials, verdicts and changes; raises ArtefactRefused."""
@@ -348,6 +362,8 @@ class ModelStore:
         family = newest.family
         served = [row.version for row in registry.served(family) if row.version]
         kept = {newest.version, registry.champion(family)}
+        shadow = registry.shadow(family)
+        kept |= {shadow.version} if shadow is not None and shadow.until_ns else set()
         kept |= set(list(dict.fromkeys(reversed(served)))[:KEPT_MAX])
         versions = self.versions(family)
         kept |= set(versions[-KEPT_MAX:])
@@ -378,19 +394,3 @@ def _content(path: Path, record: FileRecord) -> bytes:
         raise ModelRefused(Refusal.TAMPERED, f"{record.name} has another SHA-256")
     _check(record.name, content)
     return content
-
-
-def _trial_rows(candidate: Candidate, now_ns: int) -> list[TrialRow]:
-    rows: dict[str, TrialRow] = {}
-    for trial in candidate.trials:
-        text = f"{candidate.family} {trial.parameters} {candidate.data_hash}"
-        trial_id = hashlib.sha256(text.encode()).hexdigest()[:16]
-        rows[trial_id] = TrialRow(
-            family=candidate.family,
-            at_ns=now_ns,
-            trial_id=trial_id,
-            parameters=trial.parameters,
-            score=trial.score,
-            data_hash=candidate.data_hash,
-        )
-    return list(rows.values())

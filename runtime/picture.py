@@ -208,6 +208,8 @@ def _line(fact: Fact) -> str:  # noqa: C901 - one case a kind
             )
         case GateReport():
             verdict = "promoted" if fact.is_promoted else "refused"
+            if fact.shadow_until_ns:
+                verdict = f"passed, in shadow until {clock_text(fact.shadow_until_ns)}"
             gate = "" if fact.failed_gate in fact.detail else f"{fact.failed_gate}, "
             return f"verdict    {fact.scope} {fact.version} {verdict}: {gate}{fact.detail}"
         case CandidateTrained():

@@ -11,7 +11,13 @@ from blackboard.facts.control import Restriction, TradingState
 from blackboard.facts.decision import Gate, Side, VoterShare
 from blackboard.facts.execution import DealEntry
 from blackboard.facts.learning import VoterWeight
-from blackboard.facts.opinion import ComponentScore, Evidence, SymbolCorrelation
+from blackboard.facts.opinion import (
+    ComponentScore,
+    Evidence,
+    ModelWord,
+    RivalForecast,
+    SymbolCorrelation,
+)
 from blackboard.facts.permission import CurrencyExposure, RiskFactor
 
 _SPECIAL: dict[str, dict[str, Any]] = {
@@ -25,6 +31,7 @@ _SPECIAL: dict[str, dict[str, Any]] = {
         "sigma_low_frac": 0.0005,
         "sigma_high_frac": 0.002,
         "atr_scale": 1.0,
+        "rivals": (RivalForecast(scope="har/0", sigma_frac=0.001),),
     },
     "Decision": {
         "confidence": 0.6,
@@ -60,6 +67,7 @@ _SPECIAL: dict[str, dict[str, Any]] = {
     "Vote": {
         "evidence": (Evidence(scope="M15", name="supertrend", value=1.0, weight=0.5),),
         "probability_up": 0.55,
+        "heard": (ModelWord(scope="rf/0", probability_up=0.55, abstains=False, counts=True),),
     },
     "Fill": {"entry": DealEntry.IN},
     "TradeClosed": {"profit": 10.0, "swap": -1.0, "commission": -2.0, "fee": 0.0, "pnl": 7.0},

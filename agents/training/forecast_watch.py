@@ -1,140 +1,114 @@
-"""Whether a promoted volatility model forecasts worse than it did: its losses, watched by ADWIN.
+"""What became of the forecasts of volatility: the losses of every model that looked at a close.
 
 A forecast is settled by the bars of its horizon, as in training: by the sum of their Parkinson
 variances. The losses of all symbols at a close are one outcome, since symbols move together. A
-fold over bars and forecasts, so a rebuilt learner has the alarms that the first one had.
+fold over bars and forecasts, so a rebuilt learner has the outcomes that the first one had.
 """
 
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from agents.served_model import BASELINE
-from blackboard.entry import Draft, Entry
-from blackboard.facts import Bar, DriftDetected, ModelPromoted, ModelRolledBack, VolatilityForecast
+from agents.training.outcomes import UNTRAINED, Outcome
+from blackboard.entry import Entry
+from blackboard.facts import Bar, CandidateTrained, ModelPromoted, VolatilityForecast
 from config.settings import Settings
-from models.learning.drift import LossStream
 from models.opinion.volatility import parkinson_variance, qlike
-
-ADWIN: Final = "adwin"
-"""Statistic of a DriftDetected about losses; its value is their mean logarithm since the change,
-its threshold the one before."""
 
 
 @dataclass(slots=True)
 class _Open:
-    # A forecast of which not all bars of the horizon are known.
+    # What the models said of a close of which not all bars of the horizon are known.
 
-    family: str
     close_ns: int
     seq: int
-    variance: float
+    variances: Mapping[str, float]
     realised: float = 0.0
     bars: int = 0
 
 
 @dataclass(slots=True)
-class _Outcome:
+class _Settled:
     # What the symbols' forecasts of one close came to.
 
-    family: str
     close_ns: int
     settled_ns: int
-    losses: list[float]
-    causes: list[int]
+    rows: list[Mapping[str, float]] = field(default_factory=list)
+    causes: list[int] = field(default_factory=list)
 
 
 class ForecastWatch:
-    """Losses of the shortest forecasts that the serving models make."""
+    """Losses of the shortest forecasts at which a trained model has looked."""
 
     def __init__(self, settings: Settings) -> None:
         self._horizon_bars = min(settings.agents.lstm_vol.horizons_bars)
         self._timeframe = settings.timeframe
         self._open: dict[str, list[_Open]] = {symbol: [] for symbol in settings.symbols}
         self._closes_ns = dict.fromkeys(settings.symbols, 0)
-        self._serving: dict[str, str] = {}
-        self._streams: dict[str, LossStream] = {}
-        self._outcomes: dict[str, _Outcome] = {}
-        self._due: dict[str, Draft] = {}
+        self._settled: dict[int, _Settled] = {}
+        self._versions: set[str] = set()
 
-    def see(self, entry: Entry) -> None:
-        """Fold one entry."""
+    def see(self, entry: Entry) -> list[Outcome]:
+        """Fold one entry; return the outcomes to which no symbol can add any more."""
         match entry.fact:
             case Bar(scope=symbol) as bar if symbol in self._open:
                 if bar.timeframe is self._timeframe and entry.ts_event_ns > self._closes_ns[symbol]:
-                    self._settle(entry, bar)
+                    return self._settle(entry, bar)
+            case CandidateTrained(version=version) | ModelPromoted(version=version):
+                self._versions.add(version)
             case VolatilityForecast(scope=symbol) as forecast if symbol in self._open:
                 self._follow(entry, forecast)
-            case ModelPromoted(scope=family) | ModelRolledBack(scope=family) as order:
-                self._begin(family, order.version)
-            case DriftDetected(scope=family, statistic=statistic) if statistic == ADWIN:
-                self._due.pop(family, None)
             case _:
                 pass
-
-    def drafts(self) -> list[Draft]:
-        """Return the alarms about models that still serve and that were not told yet."""
-        return list(self._due.values())
-
-    def _begin(self, family: str, version: str) -> None:
-        """Follow a version from its first forecast; nothing is known of its losses yet."""
-        self._serving[family] = version
-        for known in (self._streams, self._outcomes, self._due):
-            known.pop(family, None)
-        for waiting in self._open.values():
-            waiting[:] = [each for each in waiting if each.family != family]
+        return []
 
     def _follow(self, entry: Entry, forecast: VolatilityForecast) -> None:
         is_newest = entry.ts_event_ns == self._closes_ns[forecast.scope]
         if forecast.abstains or forecast.horizon_bars != self._horizon_bars or not is_newest:
             return
-        for family, version in self._serving.items():
-            if version != BASELINE and version == forecast.model:
-                self._open[forecast.scope].append(
-                    _Open(family, entry.ts_event_ns, entry.seq, forecast.sigma_frac**2)
-                )
+        sigmas = {self._name(forecast.model): forecast.sigma_frac}
+        sigmas |= {self._name(each.scope): each.sigma_frac for each in forecast.rivals}
+        if forecast.challenger_sigma_frac > 0.0:
+            sigmas[forecast.challenger] = forecast.challenger_sigma_frac
+        if any(sigmas):  # nobody learns anything where only the regression of the week speaks
+            variances = {name: sigma**2 for name, sigma in sigmas.items()}
+            self._open[forecast.scope].append(_Open(entry.ts_event_ns, entry.seq, variances))
 
-    def _settle(self, entry: Entry, bar: Bar) -> None:
+    def _settle(self, entry: Entry, bar: Bar) -> list[Outcome]:
         close_ns = entry.ts_event_ns
         self._closes_ns[bar.scope] = close_ns
-        # A later close than that of an outcome says that no symbol will add to it any more.
-        for family, outcome in list(self._outcomes.items()):
-            if outcome.settled_ns < close_ns:
-                self._take(family, self._outcomes.pop(family))
         variance = float(parkinson_variance(np.array([bar.high]), np.array([bar.low]))[0])
         waiting = self._open[bar.scope]
         for each in waiting:
             each.realised += variance
             each.bars += 1
+        # A later close than that of an outcome says that no symbol will add to it any more.
+        over = [one for one in self._settled.values() if one.settled_ns < close_ns]
+        for one in over:
+            del self._settled[one.close_ns]
         settled = [each for each in waiting if each.bars == self._horizon_bars]
         waiting[:] = [each for each in waiting if each.bars < self._horizon_bars]
         for each in settled:
             if each.realised > 0.0:  # bars without a range say nothing of the forecast
                 self._add(each, entry)
+        return [
+            Outcome(one.close_ns, one.settled_ns, tuple(one.rows), tuple(one.causes))
+            for one in over
+        ]
 
     def _add(self, settled: _Open, entry: Entry) -> None:
-        loss = float(qlike(np.array([settled.realised]), np.array([settled.variance]))[0])
-        outcome = self._outcomes.setdefault(
-            settled.family,
-            _Outcome(settled.family, settled.close_ns, entry.ts_event_ns, [], []),
+        found = self._settled.setdefault(
+            settled.close_ns, _Settled(settled.close_ns, entry.ts_event_ns)
         )
-        if outcome.close_ns == settled.close_ns:
-            outcome.losses.append(loss)
-            outcome.causes += [settled.seq, entry.seq]
+        losses = qlike(
+            np.full(len(settled.variances), settled.realised),
+            np.array(list(settled.variances.values())),
+        )
+        found.rows.append(dict(zip(settled.variances, losses.tolist(), strict=True)))
+        found.settled_ns = max(found.settled_ns, entry.ts_event_ns)
+        found.causes += [settled.seq, entry.seq]
 
-    def _take(self, family: str, outcome: _Outcome) -> None:
-        stream = self._streams.setdefault(family, LossStream())
-        loss = sum(outcome.losses) / len(outcome.losses)
-        alarm = stream.add(outcome.close_ns, outcome.settled_ns, loss)
-        if alarm is None or not alarm.is_worse:
-            return
-        fact = DriftDetected(
-            scope=family, statistic=ADWIN, value=alarm.after, threshold=alarm.before
-        )
-        self._due[family] = Draft(
-            fact=fact,
-            ts_event_ns=outcome.settled_ns,
-            ordinal=self._serving[family],
-            causes=tuple(outcome.causes),
-        )
+    def _name(self, model: str) -> str:
+        # What was never a candidate is fitted anew every week, under a name of its content.
+        return model if model in self._versions else UNTRAINED

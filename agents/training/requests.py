@@ -34,6 +34,8 @@ class Trained(Reply, frozen=True, kw_only=True):
     rows: int = 0
     trained_until_ns: int = 0
     data_hash: str = ""
+    validation_loss: float = 0.0
+    """Mean loss on rows that training had not seen; 0 for families that forecast nothing."""
     trials: tuple[TriedConfiguration, ...] = ()
     has_passed: bool = False
     """Whether it passed every gate."""
@@ -85,3 +87,22 @@ class ModelServed(Reply, frozen=True, kw_only=True):
     """The store has noted it."""
 
     request: ServeModel
+
+
+class NoteShadow(Request, frozen=True, kw_only=True):
+    """Note in the store that a candidate is in shadow, or what came of its shadow."""
+
+    family: str
+    version: str
+    at_ns: int
+    until_ns: int
+    """When it may begin to serve; 0 where its shadow is over."""
+    failed_gate: str
+    """The test that it failed in shadow, empty where it did not."""
+    detail: str
+
+
+class ShadowNoted(Reply, frozen=True, kw_only=True):
+    """The store has noted it."""
+
+    request: NoteShadow

@@ -107,15 +107,27 @@ class CandidateTrained(Fact, frozen=True, kw_only=True):
     content_hash: str
     rows: int
     trained_until_ns: int
+    validation_loss: float = 0.0
+    """Mean loss on rows that training had not seen, by which its live losses are measured; 0 for
+    families that forecast nothing."""
 
 
 class GateReport(Fact, frozen=True, kw_only=True):
-    """The verdict on a candidate; a refusal names the test that failed."""
+    """The verdict on a candidate; a refusal names the test that failed.
+
+    A candidate that has passed on the past may have to forecast in shadow before it weighs. Then
+    there are two verdicts: one that names the earliest end of the shadow, and one at its end.
+    """
 
     version: str
     is_promoted: bool
     failed_gate: str
     detail: str
+    shadow_until_ns: int = 0
+    """When a candidate that has passed may begin to serve, if its shadow finds nothing; 0 where it
+    was refused or serves at once."""
+    shadow_since_ns: int = 0
+    """Since when it was in shadow, where this is the verdict at its end; else 0."""
 
 
 class TrainingSkipped(Fact, frozen=True, kw_only=True):

@@ -20,6 +20,19 @@ class Evidence(Fact, frozen=True, kw_only=True):
         within(f"weight of {self.name}", self.weight, 0.0, 1.0)
 
 
+class ModelWord(Fact, frozen=True, kw_only=True):
+    """What one model said of a close; the scope is its version."""
+
+    probability_up: float
+    """0.5 where it abstains."""
+    abstains: bool
+    counts: bool
+    """Whether the vote is made of it; a model in shadow is heard and not counted."""
+
+    def __post_init__(self) -> None:
+        within("probability_up", self.probability_up, 0.0, 1.0)
+
+
 class Vote(Fact, frozen=True, kw_only=True):
     """A voter's opinion on one symbol and close, an abstention included.
 
@@ -46,6 +59,9 @@ class Vote(Fact, frozen=True, kw_only=True):
     """Share of the evidence's weight that points to the vote's side."""
     confluence: float = 0.0
     """Share of the timeframes whose evidence together points to the vote's side."""
+    heard: tuple[ModelWord, ...] = ()
+    """What each model said that was asked, those in shadow and the one before the one that serves
+    among them."""
 
     def __post_init__(self) -> None:
         within("probability_up", self.probability_up, PROBABILITY_MIN, PROBABILITY_MAX)
@@ -89,6 +105,16 @@ class ComponentScores(Fact, frozen=True, kw_only=True):
     components: tuple[ComponentScore, ...]
 
 
+class RivalForecast(Fact, frozen=True, kw_only=True):
+    """What another model would have said of the same close; the scope is its name."""
+
+    sigma_frac: float
+
+    def __post_init__(self) -> None:
+        above("sigma_frac", self.sigma_frac, 0.0)
+        within("sigma_frac", self.sigma_frac, 0.0, 1.0)
+
+
 class VolatilityForecast(Fact, frozen=True, kw_only=True):
     """How far a symbol is expected to move by the horizon; one per symbol, close and horizon."""
 
@@ -112,6 +138,9 @@ class VolatilityForecast(Fact, frozen=True, kw_only=True):
     """Version of the model in shadow that looked at the same close; empty where there is none."""
     challenger_sigma_frac: float = 0.0
     """What it would have said; nobody acts upon it. 0 where it says nothing."""
+    rivals: tuple[RivalForecast, ...] = ()
+    """What would answer in the place of a trained model that serves: the version before it, the
+    family below it, and the regression of the week. Nobody acts upon it."""
 
     def __post_init__(self) -> None:
         within("challenger_sigma_frac", self.challenger_sigma_frac, 0.0, 1.0)

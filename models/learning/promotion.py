@@ -28,6 +28,7 @@ from models.learning.verdict import (
     LATENCY_MS_MAX,
     ROLLBACK_DAYS,
     ROLLBACK_ERRORS,
+    STALE_ERRORS,
     Finding,
     GateTerms,
     Registry,
@@ -173,7 +174,7 @@ def shadow_findings(record: LiveRecord, terms: GateTerms) -> tuple[Finding, ...]
 def _shadow(record: LiveRecord, terms: GateTerms) -> Iterator[Finding]:
     days = (record.now_ns - record.since_ns) / DAY_NS
     yield at_least(SHADOW, "days", days, terms.shadow_days_min)
-    yield at_least(SHADOW, "outcomes", len(record.loss), terms.shadow_outcomes_min)
+    yield at_least(SHADOW, "outcomes", independent_outcomes(record), terms.shadow_outcomes_min)
     yield at_most(SHADOW, EXCESS, excess_errors(record), ROLLBACK_ERRORS)
 
 
@@ -191,6 +192,30 @@ def rollback_findings(record: LiveRecord, *, has_drifted: bool) -> tuple[Finding
     days = (record.now_ns - record.since_ns) / DAY_NS
     settled = at_least(SHADOW, "days_until_drift", days if has_drifted else math.inf, ROLLBACK_DAYS)
     return tuple(until_failure((excess, settled)))
+
+
+def staleness_findings(record: LiveRecord, validation_loss: float) -> tuple[Finding, ...]:
+    """Return whether a model's latest losses are what its validation had promised.
+
+    Parameters
+    ----------
+    record : LiveRecord
+        Of the latest days.
+    validation_loss : float
+        Mean loss on rows that its training had not seen; with 0, or with fewer than two outcomes
+        that do not overlap, nothing is found.
+    """
+    means = group_means(record.close_ns, record.settled_ns, record.loss)
+    if len(means) < 2 or validation_loss <= 0.0:
+        return ()
+    error = float(np.std(means, ddof=1)) / math.sqrt(len(means))
+    mean = float(np.mean(means))
+    return (at_most(SHADOW, "live_loss", mean, validation_loss + STALE_ERRORS * error),)
+
+
+def independent_outcomes(record: LiveRecord) -> int:
+    """Return how many outcomes of a record do not overlap; those of one close count once."""
+    return len(group_means(record.close_ns, record.settled_ns, record.loss))
 
 
 def excess_errors(record: LiveRecord) -> float:

@@ -37,6 +37,11 @@ LATENCY_MS_MAX: Final = 100.0
 ROLLBACK_ERRORS: Final = 2.0
 ROLLBACK_DAYS: Final = 3.0
 """Days in which an alarm of drift takes a fresh model back at once."""
+FRESH_DAYS: Final = 28.0
+"""Days in which a model is held against the one before it; then there is a month of outcomes, and
+the test against the baseline takes over."""
+STALE_ERRORS: Final = 3.0
+"""Standard errors by which live losses may exceed those of the validation."""
 DEMOTION_LEVEL: Final = 0.05
 
 DAY_NS: Final = 86_400_000_000_000

@@ -5,6 +5,7 @@ left out or put in breaks the chain, so the number of trials that a candidate is
 made smaller by an editor. A last line that a power cut tore is no row yet and is cut off.
 """
 
+import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -12,6 +13,7 @@ from typing import Final
 import msgspec
 
 from blackboard.errors import ArtefactRefused
+from models.learning.candidate import Candidate
 from runtime.artefacts.seal import Seal
 from runtime.machine.port import sync_file
 
@@ -59,7 +61,18 @@ class ServingRow(Row, frozen=True, kw_only=True, tag="serving"):
     """Why an earlier version, or the baseline, serves again; empty after a promotion."""
 
 
-AnyRow = TrialRow | JudgedRow | ServingRow
+class ShadowRow(Row, frozen=True, kw_only=True, tag="shadow"):
+    """A candidate that forecasts and does not count yet, or what came of that."""
+
+    version: str
+    until_ns: int
+    """When it may begin to serve; 0 where its shadow is over."""
+    failed_gate: str
+    detail: str
+    """What was found at the end of its shadow."""
+
+
+AnyRow = TrialRow | JudgedRow | ServingRow | ShadowRow
 
 
 class TrialRegistry:
@@ -110,6 +123,11 @@ class TrialRegistry:
         """Return the changes of what serves, oldest first."""
         return tuple(row for row in self.of(family) if isinstance(row, ServingRow))
 
+    def shadow(self, family: str) -> ShadowRow | None:
+        """Return what was noted last of a family's shadows, None where it had none."""
+        rows = [row for row in self.of(family) if isinstance(row, ShadowRow)]
+        return rows[-1] if rows else None
+
     def champion(self, family: str) -> str:
         """Return the version that serves, empty where none does."""
         served = self.served(family)
@@ -130,3 +148,20 @@ class TrialRegistry:
             raise ArtefactRefused(f"row {number} of {self._path} is not what was written")
         self._chain = seal.decode("ascii")
         self.rows.append(msgspec.json.decode(content, type=AnyRow))
+
+
+def trial_rows(candidate: Candidate, now_ns: int) -> list[TrialRow]:
+    """Return a candidate's trials as rows, each configuration once."""
+    rows: dict[str, TrialRow] = {}
+    for trial in candidate.trials:
+        text = f"{candidate.family} {trial.parameters} {candidate.data_hash}"
+        trial_id = hashlib.sha256(text.encode()).hexdigest()[:16]
+        rows[trial_id] = TrialRow(
+            family=candidate.family,
+            at_ns=now_ns,
+            trial_id=trial_id,
+            parameters=trial.parameters,
+            score=trial.score,
+            data_hash=candidate.data_hash,
+        )
+    return list(rows.values())

@@ -124,16 +124,15 @@ def models_list(
         return
     table = Table("family", "serves", "kept", "trials", "judged", "last verdict", "failed", "why")
     for line in lines:
-        verdict = "promoted" if line.is_promoted else "refused" if line.last_version else ""
         table.add_row(
             line.family,
             line.serves or "baseline",
             str(len(line.versions)),
             str(line.trials),
             str(line.judged),
-            f"{line.last_version} {verdict}".strip(),
+            f"{line.last_version} {line.verdict}".strip(),
             line.failed_gate,
-            line.detail,
+            _told(line.detail, line.taken_back),
         )
     _console.print(table)
 
@@ -181,7 +180,7 @@ def status(book: BookOption = "", config: ConfigOption = None, json: JsonOption 
             line.last_training,
             line.next_training,
             str(line.attempts),
-            line.verdict,
+            _told(line.verdict, line.taken_back),
             line.failed_gate,
         )
     _console.print(table)
@@ -202,6 +201,11 @@ def store_of(settings: "Settings", *, is_real: bool = False) -> "ModelStore":
 
     expiry_days = settings.agents.learner.training.expiry_days
     return ModelStore(models_folder(settings, is_real=is_real), code_hash(), expiry_days)
+
+
+def _told(detail: str, taken_back: str) -> str:
+    fallen = f"taken back: {taken_back}" if taken_back else ""
+    return "; ".join(filter(None, (detail, fallen)))
 
 
 def _tell(outcomes: "list[Outcome]") -> None:

@@ -14,10 +14,11 @@ def models_named(entries: Iterable[Entry], versions: Set[str]) -> tuple[str, ...
 
 def _words(fact: Fact) -> Iterator[str]:
     match fact:
-        case Vote(model=model):
+        case Vote(model=model, heard=heard):
             yield from model.split("+")  # several families speak as one
-        case VolatilityForecast(model=model, challenger=challenger):
-            yield from (model, challenger)
+            yield from (word.scope for word in heard)
+        case VolatilityForecast(model=model, challenger=challenger, rivals=rivals):
+            yield from (model, challenger, *(rival.scope for rival in rivals))
         case ParametersChanged(origin=origin):
             yield from origin.split()  # a policy over what it moves from
         case ModelFailed(version=version):

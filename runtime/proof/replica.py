@@ -18,7 +18,15 @@ import msgspec
 
 from agents.agent import Agent, Inbox
 from agents.requests import ReadBars, ReadModel, Reply, Request, Unanswered, Wake, Woken
-from agents.training.requests import ModelServed, ReadChampions, ServeModel, Train, Trained
+from agents.training.requests import (
+    ModelServed,
+    NoteShadow,
+    ReadChampions,
+    ServeModel,
+    ShadowNoted,
+    Train,
+    Trained,
+)
 from blackboard.board import Filter
 from blackboard.entry import Draft, Entry
 from blackboard.errors import QuorumError
@@ -39,7 +47,7 @@ REPLIES_MAX: Final = 8
 """Replies in a row after which an agent that keeps asking is taken at its word."""
 
 
-_Asked = ReadBars | ReadModel | ReadChampions | ServeModel
+_Asked = ReadBars | ReadModel | ReadChampions | ServeModel | NoteShadow
 """What is answered at the next step; a training is answered when it is over."""
 
 
@@ -202,7 +210,7 @@ class Replica:
             case ReadModel():
                 self._given.discard(request.version)
                 self._asked.append(request)
-            case ReadBars() | ServeModel():
+            case ReadBars() | ServeModel() | NoteShadow():
                 self._asked.append(request)
             case _:
                 kind = type(request).__name__
@@ -244,6 +252,8 @@ class Replica:
             case ServeModel():
                 # A store that did not take it was not followed; then nothing to follow is recorded.
                 return ModelServed(request=request)
+            case NoteShadow():
+                return ShadowNoted(request=request)
 
     def _models_shown(self, post: Recorded) -> list[Reply]:
         """Return the models that recorded facts name and that the agent has not been given yet.
@@ -309,7 +319,7 @@ def _is_shown(request: _Asked, post: Recorded) -> bool:
             return False  # a history is shown by its symbol
         case ReadChampions():
             return bool(champions_of(request, post.entries).champions)
-        case ReadModel() | ServeModel():
+        case ReadModel() | ServeModel() | NoteShadow():
             return True
 
 

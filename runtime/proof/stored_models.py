@@ -79,7 +79,7 @@ class StoredModels:
                 row = self._trial(trial)
                 for name in ("parameters", "score", "data_hash") if row else ():
                     yield name, getattr(trial, name), getattr(row, name)
-            case GateReport(scope=family, version=version, detail=detail):
+            case GateReport(scope=family, version=version, detail=detail, shadow_since_ns=0):
                 registry = self._registry()
                 judged = registry.judged(family) if registry else ()
                 details = [row.detail for row in judged if row.version == version]

@@ -30,7 +30,7 @@ from blackboard.facts import (
 )
 
 SHADOW: Final = "shadow"
-"""Gate of a candidate that has passed every gate of a learner that promotes nothing."""
+"""Gate of a candidate that has passed every gate of a learner that promotes nothing itself."""
 NOT_LOADED: Final = "not_loaded: "
 """How ModelFailed begins where the store gave the files, and the agent could not use them."""
 
@@ -56,13 +56,14 @@ def _judged(
     request: Train, candidate: CandidateTrained, report: GateReport, end: Sequence[Fact]
 ) -> Trained:
     trials = [fact for fact in end if isinstance(fact, TrialRecorded)]
-    is_in_shadow = report.failed_gate == SHADOW
+    is_in_shadow = report.failed_gate == SHADOW or report.shadow_until_ns > 0
     return Trained(
         request=request,
         version=candidate.version,
         content_hash=candidate.content_hash,
         rows=candidate.rows,
         trained_until_ns=candidate.trained_until_ns,
+        validation_loss=candidate.validation_loss,
         data_hash=trials[0].data_hash if trials else "",
         trials=tuple(
             TriedConfiguration(trial_id=one.trial_id, parameters=one.parameters, score=one.score)

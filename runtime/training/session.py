@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 import numpy as np
 
-from models.learning.candidate import Candidate, Untrained
+from models.learning.candidate import Candidate, ForecastEvidence, Untrained
 from models.learning.verdict import Registry, Rehearsal, Serving, quarter_of
 from runtime.artefacts.registry import JudgedRow, TrialRegistry, TrialRow
 from runtime.clock import process_s
@@ -33,6 +33,8 @@ class Graduation(msgspec.Struct, frozen=True, kw_only=True):
     trials: tuple[TrialRow, ...] = ()
     has_passed: bool = False
     is_baseline_due: bool = False
+    validation_loss: float = 0.0
+    """Mean loss on rows that training had not seen; 0 for families that forecast nothing."""
     failed_gate: str = ""
     detail: str = ""
     reason: str = ""
@@ -122,9 +124,17 @@ def present(
         trials=tuple(_trials(store.registry(), family, manifest.data_hash)),
         has_passed=known.is_promoted,
         is_baseline_due=known.is_baseline_due,
+        validation_loss=_validation_loss(trained),
         failed_gate=known.failed_gate,
         detail=known.detail,
     )
+
+
+def _validation_loss(candidate: Candidate) -> float:
+    evidence = candidate.evidence
+    if isinstance(evidence, ForecastEvidence) and len(evidence.loss):
+        return float(np.mean(evidence.loss))
+    return 0.0
 
 
 def shortest(lesson: Lesson) -> int:

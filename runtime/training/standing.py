@@ -32,6 +32,8 @@ class FamilyStanding(msgspec.Struct, kw_only=True):
     promotions: int = 0
     verdict: str = ""
     failed_gate: str = ""
+    taken_back: str = ""
+    """Version that was rolled back or demoted last, and why; empty since something was promoted."""
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,14 +97,18 @@ def _fold(line: FamilyStanding, entry: Entry) -> None:
             line.attempts += 1
             line.last_training = iso(entry.ts_event_ns)
             line.verdict, line.failed_gate = "training", ""
-        case GateReport(is_promoted=is_promoted, failed_gate=failed_gate, detail=detail):
+        case GateReport(is_promoted=is_promoted, failed_gate=failed_gate, detail=detail) as report:
             line.promotions += is_promoted
             line.verdict = "promoted" if is_promoted else f"refused: {detail}"
             line.failed_gate = failed_gate
+            if report.shadow_until_ns:
+                line.verdict = f"passed, in shadow until {iso(report.shadow_until_ns)}"
         case TrainingSkipped(reason=reason, have=have, need=need):
             line.verdict = f"skipped: {reason} ({have} of {need})"
-        case ModelPromoted(version=version) | ModelRolledBack(version=version):
-            line.serves = version
+        case ModelPromoted(version=version):
+            line.serves, line.taken_back = version, ""
+        case ModelRolledBack(version=version, replaced_version=replaced, reason=reason):
+            line.serves, line.taken_back = version, f"{replaced}: {reason}"
         case _:
             pass
 

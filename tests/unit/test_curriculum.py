@@ -43,9 +43,13 @@ CLOSES_NS: list[int] = BARS["EURUSD"]["close_ns"].tolist()
 FIRST, SECOND = "har/aaaaaaaaaaaa", "har/bbbbbbbbbbbb"
 
 
-def settings_of(when: str = "always", mode: Mode = Mode.ENABLED) -> Settings:
+def settings_of(
+    when: str = "always", mode: Mode = Mode.ENABLED, daily: tuple[str, ...] = ("har",)
+) -> Settings:
     """Return settings of one symbol and one family."""
-    training = TrainingSection.model_validate({"when": when, "families": ("har",)})
+    training = TrainingSection.model_validate(
+        {"when": when, "families": ("har",), "daily_families": daily}
+    )
     learner = LearnerSection(enabled=mode, training=training)
     return Settings(symbols=("EURUSD",), agents=AgentsSection(learner=learner))
 
@@ -53,8 +57,10 @@ def settings_of(when: str = "always", mode: Mode = Mode.ENABLED) -> Settings:
 class School:
     """The learner with a world that trains as the test says."""
 
-    def __init__(self, when: str = "always", mode: Mode = Mode.ENABLED) -> None:
-        self.stage = Stage(lambda: LearnerAgent(settings_of(when, mode)))
+    def __init__(
+        self, when: str = "always", mode: Mode = Mode.ENABLED, daily: tuple[str, ...] = ("har",)
+    ) -> None:
+        self.stage = Stage(lambda: LearnerAgent(settings_of(when, mode, daily)))
         self.row = -1
         self.asked: list[Request] = []
 
@@ -205,8 +211,10 @@ def test_without_training_nothing_is_asked(when: str) -> None:
     assert school.stage.facts(TrainingStarted) == []
 
 
-def test_drift_makes_a_family_due_and_takes_a_fresh_model_back(school: School) -> None:
-    """Within three days of its promotion an alarm is answered by the version before it."""
+def test_drift_takes_a_fresh_model_back_and_makes_its_family_due() -> None:
+    """By the version before it, within three days; trained again a day after the last time."""
+    school = School(daily=())
+    school.close()
     school.graduate(FIRST, has_passed=True)
     school.close()
     school.promoted(SECOND)
@@ -214,8 +222,14 @@ def test_drift_makes_a_family_due_and_takes_a_fresh_model_back(school: School) -
     school.tell("learner", drift)
 
     (back,) = school.stage.facts(ModelRolledBack)
-    assert (back.version, back.replaced_version, back.reason) == (FIRST, SECOND, "drift")
-    assert school.stage.facts(TrainingStarted)[-1].reason == "drift"
+    assert (back.version, back.replaced_version) == (FIRST, SECOND)
+    assert back.reason == "drift: shadow.days_until_drift: 0.01042 not within 3"
+    begun = school.stage.entries(TrainingStarted)
+    while len(school.stage.facts(TrainingStarted)) == len(begun):
+        school.close()
+    again = school.stage.entries(TrainingStarted)[-1]
+    assert again.fact.reason == "drift"
+    assert again.ts_event_ns - begun[-1].ts_event_ns == 24 * HOUR_NS
 
 
 def test_the_emergency_rule_asks_for_every_family(school: School) -> None:

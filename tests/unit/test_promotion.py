@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from agents.training.terms import gate_terms
 from config.gates import GatesSection
 from models.learning.candidate import ForecastEvidence, Trial
 from models.learning.promotion import (
@@ -16,7 +17,6 @@ from models.learning.promotion import (
     shadow_findings,
 )
 from models.learning.verdict import DAY_NS, GateTerms, Registry, Serving, quarter_of
-from runtime.training.judgement import gate_terms
 from tests.candidates import (
     DAYS,
     FRESH,
