@@ -83,11 +83,11 @@ def shift_from_new_york(releases: Collection[tuple[str, int]]) -> int:
     Parameters
     ----------
     releases
-        Title and scheduled time of events of the dollar. Two of them on different minutes of the
-        week must agree on the shift and none may stand at its hour: one alone may have been moved.
+        Title and scheduled time of events of the dollar. Two of them must agree on the shift and
+        none may stand at its hour: one alone may have been moved.
     """
     shifts: Counter[int] = Counter()
-    for title, at_ns in set(releases):
+    for title, at_ns in dict.fromkeys(releases):
         for beginning, minute in _ANCHORS.items():
             if title.casefold().startswith(beginning):
                 local_min = (at_ns + new_york_offset_ns(at_ns)) // MINUTE_NS % _DAY_MIN
