@@ -11,7 +11,7 @@ import msgspec
 from blackboard.facts import SymbolSpec, Timeframe
 from blackboard.facts.decision import Side
 from blackboard.facts.execution import Purpose
-from blackboard.facts.news import Coverage, Impact
+from blackboard.facts.news import Coverage, Impact, Medium
 from models.market.bars import BarArray
 
 
@@ -318,6 +318,11 @@ class HeadlineReading(msgspec.Struct, frozen=True, kw_only=True):
     text: str
     source: str
     received_ns: int
+    medium: Medium = Medium.HEADLINE
+    scores: tuple[tuple[str, float], ...] = ()
+    """Pairs of currency and score, one for each currency it names."""
+    scorer: str = ""
+    """Who gave the scores; empty where nobody did."""
 
 
 class HeadlinesRead(Reply, frozen=True, kw_only=True):
@@ -325,6 +330,11 @@ class HeadlinesRead(Reply, frozen=True, kw_only=True):
 
     request: ReadHeadlines
     headlines: tuple[HeadlineReading, ...]
+    dropped: tuple[tuple[str, int], ...] = ()
+    """Pairs of reason and count: texts that were received since the last answer and are not passed
+    on."""
+    note: str = ""
+    """What kept a source or a better scorer from its work; empty if nothing did."""
 
 
 class ModelRead(Reply, frozen=True, kw_only=True):

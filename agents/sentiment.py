@@ -10,12 +10,16 @@ unknown, which permits no entry; what was known of future events stays in force.
 
 import math
 from collections import deque
+from collections.abc import Iterable
 from itertools import pairwise
 from typing import Final
 
 from agents.agent import Agent, Outbox
-from agents.news.bulletin import GLOBAL, NewsReading, bulletin, digest
-from agents.news.state import EventKey, News, ScoredText, blackout_key
+from agents.news.bulletin import GLOBAL, NewsReading, bulletin
+from agents.news.releases import Releases
+from agents.news.scores import Score, SentimentTerms, joined, score_of
+from agents.news.state import EventKey, News, blackout_key
+from agents.news.texts import digest
 from agents.requests import (
     CalendarRead,
     HeadlinesRead,
@@ -34,6 +38,7 @@ from blackboard.facts import (
     EntryBlackout,
     Headline,
     SentimentScore,
+    TextsRead,
     Vote,
 )
 from blackboard.facts.news import Coverage, Impact
@@ -41,13 +46,9 @@ from blackboard.facts.opinion import PROBABILITY_MAX, PROBABILITY_MIN, Evidence
 from config.settings import Settings
 from models.market.grid import last_bar_close_ns
 from models.market.sessions import HOUR_NS, MINUTE_NS, next_bar_close_ns
-from models.opinion.sentiment import SCORER, decayed_score
+from models.opinion.sentiment import SCORER
 
 VOTER: Final = "sentiment"
-HALF_LIVES: Final = 10
-"""Half-lives after which a text is forgotten: it would count a thousandth."""
-CAUSES_MAX: Final = 32
-"""Newest texts that a score names as its causes."""
 SCORE_SWING: Final = 0.1
 """Farthest that texts move the probability from 0.5; they are weak evidence at best."""
 SLACK_BARS: Final = 2
@@ -89,18 +90,26 @@ class SentimentAgent(Agent):
     """Posts the news, the blackouts that follow from them, and one vote a symbol and close."""
 
     name = "sentiment"
-    posts = (EconomicEvent, Headline, CalendarCoverage, SentimentScore, EntryBlackout, Vote)
+    posts = (
+        EconomicEvent,
+        Headline,
+        TextsRead,
+        CalendarCoverage,
+        SentimentScore,
+        EntryBlackout,
+        Vote,
+    )
     reads = (Bar, *posts)
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
         self._section = settings.agents.sentiment
         self._length_ns = settings.timeframe.length_ns
-        self._half_life_ns = self._section.headline_half_life_min * MINUTE_NS
+        self._terms = SentimentTerms.of(self._section)
         self._currencies = frozenset(
             currency for symbol in settings.symbols for currency in _currencies_of(symbol)
         )
-        self._news = News()
+        self._news = News(releases=Releases(self._section.surprises_min))
         self._bars = {symbol: _SymbolBars() for symbol in settings.symbols}
         self._voted_ns: dict[str, int] = {}
         self._reading: NewsReading | None = None
@@ -163,7 +172,7 @@ class SentimentAgent(Agent):
             from_ns=at_ns - lookback_ns, until_ns=at_ns + section.calendar_horizon_hours * HOUR_NS
         )
         headlines = ReadHeadlines(
-            after_ns=max(self._news.newest_text_ns, at_ns - HALF_LIVES * self._half_life_ns),
+            after_ns=max(self._news.newest_text_ns, at_ns - self._terms.forgotten_ns),
             limit=self._texts_max,
         )
         is_voted = at_ns in self._voted_ns.values()
@@ -193,6 +202,8 @@ class SentimentAgent(Agent):
         coverage = self._news.coverage
         if coverage is None or coverage.state is Coverage.UNKNOWN:
             return True
+        if self._news.awaits_figures(at_ns):
+            return True
         return at_ns - self._news.coverage_ns >= self._section.calendar_refresh_min * MINUTE_NS
 
     # Opinions.
@@ -200,32 +211,24 @@ class SentimentAgent(Agent):
     def _opinion_drafts(self, close_ns: int, symbols: list[str], news: News) -> list[Draft]:
         """Return blackouts, scores and votes of one close: one post, so none comes without."""
         scores = {
-            currency: self._score_draft(currency, close_ns, texts)
+            currency: self._score_draft(close_ns, score)
             for currency in sorted(self._currencies)
-            if (texts := self._texts_of(currency, close_ns, news))
+            if (score := score_of(currency, close_ns, news, self._terms))
         }
         votes = [self._vote_draft(symbol, close_ns, scores, news) for symbol in symbols]
         return [*self._blackout_drafts(close_ns, news), *scores.values(), *votes]
 
-    def _texts_of(self, currency: str, close_ns: int, news: News) -> list[ScoredText]:
-        return news.texts_about(currency, close_ns - HALF_LIVES * self._half_life_ns, close_ns)
-
-    def _score_draft(self, currency: str, close_ns: int, texts: list[ScoredText]) -> Draft:
-        score, weight = decayed_score(
-            [each.score for each in texts],
-            [close_ns - each.ts_event_ns for each in texts],
-            self._half_life_ns,
-        )
+    def _score_draft(self, close_ns: int, score: Score) -> Draft:
         fact = SentimentScore(
-            scope=currency,
+            scope=score.currency,
             valid_until_ns=next_bar_close_ns(close_ns, self._length_ns),
-            score=score,
-            weight=weight,
-            text_count=len(texts),
-            scorer=SCORER,
+            score=score.score,
+            weight=score.weight,
+            text_count=score.text_count,
+            scorer=score.scorer,
+            release_count=score.release_count,
         )
-        causes = tuple(each.cause for each in texts[-CAUSES_MAX:])
-        return Draft(fact=fact, ts_event_ns=close_ns, causes=causes)
+        return Draft(fact=fact, ts_event_ns=close_ns, causes=score.causes)
 
     def _blackout_drafts(self, close_ns: int, news: News) -> list[Draft]:
         """Return the blackouts that hold already, or begin while the calendar is relied on.
@@ -304,7 +307,7 @@ class SentimentAgent(Agent):
             horizon_bars=technical.horizon_bars,
             reference_price=bars.price,
             barrier_distance=bars.barrier_distance(technical.barrier_atr),
-            model=SCORER,
+            model=_scorers_of(draft for _, draft in known),
             evidence=() if abstains else self._evidence_of(weighed, weight, base),
         )
         coverage = () if news.coverage is None else (news.coverage_cause,)
@@ -348,6 +351,13 @@ def _score_and_weight(draft: Draft) -> tuple[float, float]:
     fact = draft.fact
     assert isinstance(fact, SentimentScore), "scores are drafted by this agent"
     return fact.score, fact.weight
+
+
+def _scorers_of(drafts: Iterable[Draft]) -> str:
+    """Return who gave the scores, each named once; the words of no text are nobody's."""
+    facts = (draft.fact for draft in drafts)
+    names = {name for fact in facts if isinstance(fact, SentimentScore) for name in [fact.scorer]}
+    return joined(names) or SCORER
 
 
 def _reason_of(weighed: dict[str, tuple[float, float]], weight: float, abstains: bool) -> str:

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from config.agent import AgentSection
 from config.section import FROM_TEXT, LIMIT
+from config.texts import TextsSection
 
 CalendarName = Literal["fmp", "weekly_json", "file"]
 
@@ -31,11 +32,18 @@ class SentimentSection(AgentSection):
     calendar_horizon_hours: int = Field(72, ge=1, le=336)
     """How far ahead events are read."""
     headline_half_life_min: int = Field(360, ge=1, le=10_000)
-    """Minutes in which a text loses half its weight."""
+    """Minutes in which a headline loses half its weight."""
+    post_half_life_min: int = Field(120, ge=1, le=10_000)
+    """The same for a post of a person."""
+    release_half_life_min: int = Field(45, ge=1, le=10_000)
+    """The same for the surprise of a release: news moves prices for about an hour."""
+    surprises_min: int = Field(6, ge=3, le=100)
+    """Earlier surprises of an event, without which the size of a new one says nothing."""
     headlines_per_read_max: int = Field(200, ge=1, le=10_000)
     """Texts taken in one reading; further ones wait."""
     score_weight_min: float = Field(0.5, ge=0.0, le=100.0)
     """Decayed weight of texts below which the voter abstains."""
+    texts: TextsSection = TextsSection()
 
     @property
     def asks_calendars(self) -> bool:

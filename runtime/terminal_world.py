@@ -265,8 +265,9 @@ def open_world(plan: WorldPlan) -> LearningWorld:
 
     # Requests of virtual time come one by one.
     another = None if plan.is_virtual else client
-    world = _world(client(), settings, is_virtual=plan.is_virtual, another=another)
-    return LearningWorld(world, Path(plan.models), settings, RayTasks(), is_virtual=plan.is_virtual)
+    models = Path(plan.models)
+    world = _world(client(), settings, models, is_virtual=plan.is_virtual, another=another)
+    return LearningWorld(world, models, settings, RayTasks(), is_virtual=plan.is_virtual)
 
 
 def with_broker_names(plan: RunPlan, url: str) -> RunPlan:
@@ -312,13 +313,14 @@ def direct_world(plan: RunPlan) -> LearningWorld:
     """Return the world of a run in one process, its terminal and its models included."""
     settings = plan.settings
     terminal = open_terminal(plan)
-    world = _world(terminal, settings, is_virtual=True, is_direct=True)
+    world = _world(terminal, settings, plan.models, is_virtual=True, is_direct=True)
     return LearningWorld(world, plan.models, settings, Child(), is_virtual=True)
 
 
 def _world(
     terminal: SteeredTerminal,
     settings: Settings,
+    models: Path,
     *,
     is_virtual: bool,
     is_direct: bool = False,
@@ -329,7 +331,7 @@ def _world(
         settings,
         is_virtual=is_virtual,
         calendar=open_calendar(settings),
-        headlines=open_headlines(settings),
+        headlines=open_headlines(settings, models, is_virtual=is_virtual),
         is_direct=is_direct,
         another=another,
     )

@@ -11,6 +11,7 @@ from blackboard.facts.control import Restriction, TradingState
 from blackboard.facts.decision import Gate, Side, VoterShare
 from blackboard.facts.execution import DealEntry
 from blackboard.facts.learning import VoterWeight
+from blackboard.facts.news import DroppedTexts
 from blackboard.facts.opinion import (
     ComponentScore,
     Evidence,
@@ -21,6 +22,7 @@ from blackboard.facts.opinion import (
 from blackboard.facts.permission import CurrencyExposure, RiskFactor
 
 _SPECIAL: dict[str, dict[str, Any]] = {
+    "TextsRead": {"dropped": (DroppedTexts(scope="repeated", count=3),)},
     "Quote": {"bid": 1.1, "ask": 1.1001},
     "Bar": {"open": 1.1, "high": 1.2, "low": 1.0, "close": 1.15},
     "BarHistory": {"anchor_ns": 1, "last_close_ns": 2},

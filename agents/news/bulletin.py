@@ -4,12 +4,12 @@ Foreign text is cut and cleaned here, once, before it becomes part of a fact. An
 be relied on is coverage unknown, never "no events".
 """
 
-import hashlib
 from collections import Counter
 from dataclasses import dataclass
 from typing import Final, TypeGuard
 
 from agents.news.state import News, event_key
+from agents.news.texts import digest, text_drafts
 from agents.requests import (
     CalendarEvent,
     CalendarRead,
@@ -19,11 +19,11 @@ from agents.requests import (
     Unanswered,
 )
 from blackboard.entry import Draft
-from blackboard.facts import FOREVER_NS, MARKET, CalendarCoverage, EconomicEvent, Headline
+from blackboard.facts import FOREVER_NS, MARKET, CalendarCoverage, EconomicEvent
 from blackboard.facts.news import TEXT_LENGTH_MAX, Coverage
 from models.market.sessions import HOUR_NS
 from models.opinion.calendar_clock import SHIFT_MAX_NS, shift_since
-from models.opinion.sentiment import clean_text, score_text
+from models.opinion.sentiment import clean_text
 
 GLOBAL: Final = "ALL"
 """Currency of an event that concerns every symbol."""
@@ -77,19 +77,11 @@ def bulletin(reading: NewsReading, news: News, currencies: frozenset[str]) -> li
     drafts: list[Draft] = []
     if reading.calendar_read is not None:
         drafts += _calendar_drafts(reading, reading.calendar_read, news, currencies)
-    if isinstance(reading.headlines_read, HeadlinesRead):
-        limit = reading.headlines_read.request.limit
-        for each in reading.headlines_read.headlines[:limit]:
-            # A text from the future is left until its time comes: it is delivered again.
-            if news.newest_text_ns < each.received_ns <= reading.read_ns:
-                drafts += _headline_drafts(each.text, each.source, each.received_ns, currencies)
+    if reading.headlines_read is not None:
+        drafts += text_drafts(
+            reading.headlines_read, reading.at_ns, reading.read_ns, news, currencies
+        )
     return drafts
-
-
-def digest(*parts: object) -> str:
-    """Return a short name for a content, the same in every process."""
-    content = "\n".join(str(part) for part in parts)
-    return hashlib.blake2b(content.encode(), digest_size=8).hexdigest()
 
 
 def _calendar_drafts(
@@ -221,23 +213,3 @@ def _event_fact(event: CalendarEvent, source: str) -> EconomicEvent:
         forecast=clean_text(event.forecast, FIGURE_LENGTH_MAX),
         previous=clean_text(event.previous, FIGURE_LENGTH_MAX),
     )
-
-
-def _headline_drafts(
-    raw: str, source: str, received_ns: int, currencies: frozenset[str]
-) -> list[Draft]:
-    """Return one headline for each traded currency it names, or one for the market.
-
-    Every text leaves a fact, because the newest one tells from where to read on.
-    """
-    text = clean_text(raw, TEXT_LENGTH_MAX) or "(empty)"
-    scopes = [currency for currency in score_text(text) if currency in currencies]
-    origin = clean_text(source, FIGURE_LENGTH_MAX)
-    return [
-        Draft(
-            fact=Headline(scope=scope, text=text, source=origin),
-            ts_event_ns=received_ns,
-            ordinal=digest(text),
-        )
-        for scope in scopes or [MARKET]
-    ]

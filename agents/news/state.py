@@ -9,20 +9,27 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple
 
+from agents.news.releases import Releases
 from blackboard.entry import Draft
 from blackboard.facts import (
+    MARKET,
     CalendarCoverage,
     EconomicEvent,
     EntryBlackout,
     Fact,
     Headline,
+    TextsRead,
 )
-from models.opinion.sentiment import score_text
+from blackboard.facts.news import Medium
+from models.market.sessions import HOUR_NS
+from models.opinion.sentiment import SCORER, score_text
 
 EVENTS_MAX: Final = 4_000
 """Events remembered; beyond it the half that is scheduled first is forgotten."""
 BLACKOUTS_MAX: Final = 8_000
 """Blackouts remembered, in the same way."""
+FIGURES_WITHIN_NS: Final = 2 * HOUR_NS
+"""Time after a release in which its figure is waited for at every close."""
 TEXTS_PER_CURRENCY_MAX: Final = 256
 """Texts remembered for each currency, newest first to stay."""
 
@@ -45,6 +52,8 @@ class ScoredText(NamedTuple):
     ts_event_ns: int
     text: str
     score: float
+    scorer: str
+    medium: Medium
     cause: int | str
 
 
@@ -67,6 +76,12 @@ class News:
     """Ends of the blackouts posted."""
     texts: dict[str, deque[ScoredText]] = field(default_factory=dict)
     """By currency, in the order posted, each text once."""
+    awaited: set[EventKey] = field(default_factory=set)
+    """Events with a forecast whose figure is not known yet."""
+    releases: Releases = field(default_factory=Releases)
+    texts_read: TextsRead | None = None
+    """The latest account of a reading of texts."""
+    texts_read_ns: int = 0
     newest_text_ns: int = 0
     """When the newest text was received, whatever it speaks of; 0 before the first."""
     coverage: CalendarCoverage | None = None
@@ -79,6 +94,8 @@ class News:
         match fact:
             case EconomicEvent():
                 self.events[event_key(fact)] = KnownEvent(fact, cause)
+                self.releases.take(fact, cause)
+                self._await(fact)
                 if len(self.events) > EVENTS_MAX:
                     kept = sorted(self.events, key=lambda key: key[2])[-EVENTS_MAX // 2 :]
                     self.events = {key: self.events[key] for key in kept}
@@ -87,6 +104,8 @@ class News:
                 self.coverage_cause = cause
             case Headline():
                 self._take_text(fact, ts_event_ns, cause)
+            case TextsRead():
+                self.texts_read, self.texts_read_ns = fact, ts_event_ns
             case EntryBlackout():
                 self.blackouts[blackout_key(fact)] = fact.valid_until_ns
                 if len(self.blackouts) > BLACKOUTS_MAX:
@@ -101,10 +120,26 @@ class News:
             self,
             events=dict(self.events),
             texts={currency: texts.copy() for currency, texts in self.texts.items()},
+            releases=self.releases.copy(),
+            awaited=set(self.awaited),
         )
         for draft in drafts:
             ahead.take(draft.fact, draft.ts_event_ns, draft.slot)
         return ahead
+
+    def awaits_figures(self, now_ns: int) -> bool:
+        """Whether something was released since the calendar was read whose figure is not here."""
+        oldest_ns = max(self.coverage_ns, now_ns - FIGURES_WITHIN_NS)
+        return any(oldest_ns < scheduled_ns <= now_ns for _, _, scheduled_ns in self.awaited)
+
+    def _await(self, event: EconomicEvent) -> None:
+        key = event_key(event)
+        if event.forecast and not event.actual:
+            self.awaited.add(key)
+        else:
+            self.awaited.discard(key)
+        if len(self.awaited) > EVENTS_MAX:
+            self.awaited = set(sorted(self.awaited, key=lambda each: each[2])[-EVENTS_MAX // 2 :])
 
     def texts_about(self, currency: str, from_ns: int, until_ns: int) -> list[ScoredText]:
         """Return the texts about a currency of a time, in the order posted."""
@@ -113,10 +148,23 @@ class News:
 
     def _take_text(self, headline: Headline, ts_event_ns: int, cause: int | str) -> None:
         self.newest_text_ns = max(self.newest_text_ns, ts_event_ns)
-        score = score_text(headline.text).get(headline.scope)
+        if headline.scope == MARKET:
+            return
+        score: float | None = headline.score
+        if not headline.scorer:
+            score = score_text(headline.text).get(headline.scope)
         if score is None:
             return
         texts = self.texts.setdefault(headline.scope, deque(maxlen=TEXTS_PER_CURRENCY_MAX))
         # A text that is repeated is no second opinion.
         if all(known.text != headline.text for known in texts):
-            texts.append(ScoredText(ts_event_ns, headline.text, score, cause))
+            texts.append(
+                ScoredText(
+                    ts_event_ns,
+                    headline.text,
+                    score,
+                    headline.scorer or SCORER,
+                    headline.medium,
+                    cause,
+                )
+            )

@@ -43,6 +43,7 @@ from blackboard.facts.news import (
     EntryBlackout,
     Headline,
     SentimentScore,
+    TextsRead,
 )
 from blackboard.facts.opinion import (
     ComponentScores,
@@ -72,6 +73,7 @@ AnyFact = (
     | Headline
     | CalendarCoverage
     | SentimentScore
+    | TextsRead
     | EntryBlackout
     | Vote
     | ComponentScores
@@ -165,6 +167,7 @@ __all__ = [
     "SentimentScore",
     "Summary",
     "SymbolSpec",
+    "TextsRead",
     "Timeframe",
     "TradeClosed",
     "TradeStatistics",

@@ -32,14 +32,52 @@ class EconomicEvent(Fact, frozen=True, kw_only=True):
         within("length of title", len(self.title), 1, TEXT_LENGTH_MAX)
 
 
+class Medium(StrEnum):
+    """What kind of text it is; each ages at its own pace."""
+
+    HEADLINE = "headline"
+    POST = "post"
+
+
 class Headline(Fact, frozen=True, kw_only=True):
     """A line of news or a post; scope is the currency it speaks of."""
 
     text: str
     source: str
+    medium: Medium = Medium.HEADLINE
+    score: float = 0.0
+    """−1 bearish to +1 bullish for the currency, as `scorer` reads it."""
+    scorer: str = ""
+    """Who scored it, with its version; empty in older journals, where direction words did."""
 
     def __post_init__(self) -> None:
         within("length of text", len(self.text), 1, TEXT_LENGTH_MAX)
+        within("score", self.score, -1.0, 1.0)
+
+
+class DroppedTexts(Fact, frozen=True, kw_only=True):
+    """Texts that were received and not read; scope is the reason."""
+
+    count: int
+
+    def __post_init__(self) -> None:
+        within("count", self.count, 1, 2**53)
+
+
+class TextsRead(Fact, frozen=True, kw_only=True):
+    """What one reading of texts came to: nothing is dropped, and nobody replaced, in silence."""
+
+    taken: int
+    """Texts that became headlines."""
+    scorer: str
+    """Who scored the last of them; empty where none was scored."""
+    note: str
+    """Why a better scorer did not, or a source gave nothing; empty if there is nothing to say."""
+    dropped: tuple[DroppedTexts, ...] = ()
+
+    def __post_init__(self) -> None:
+        within("taken", self.taken, 0, 2**53)
+        within("length of note", len(self.note), 0, TEXT_LENGTH_MAX)
 
 
 class Coverage(StrEnum):
@@ -70,9 +108,12 @@ class SentimentScore(Fact, frozen=True, kw_only=True):
     score: float
     """−1 bearish to +1 bullish for the currency."""
     weight: float
-    """Decayed weight of the texts behind it; 0 means no text at all."""
+    """Decayed weight of the texts and releases behind it; 0 means none at all."""
     text_count: int
     scorer: str
+    """Who gave the scores behind it, several joined by a plus sign."""
+    release_count: int = 0
+    """Releases whose surprise is among them."""
 
     def __post_init__(self) -> None:
         within("score", self.score, -1.0, 1.0)

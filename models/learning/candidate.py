@@ -71,6 +71,21 @@ class StrategyEvidence:
 
 
 @dataclass(frozen=True, slots=True)
+class TextEvidence:
+    """Classes of labelled texts, and what was said of them, in the order of the file."""
+
+    label: IntArray
+    """Shape (n_texts,)."""
+    said: IntArray
+    """By the candidate's recipe, fitted on the other folds."""
+    baseline_said: IntArray
+    """By what serves where no model has earned its place."""
+    champion_said: IntArray
+    """By the model that serves now, −1 on texts that it was fitted on; the baseline's where none
+    serves."""
+
+
+@dataclass(frozen=True, slots=True)
 class Candidate:
     """A trained model that wants to serve."""
 
@@ -86,7 +101,7 @@ class Candidate:
     """Last outcome that training saw."""
     data_hash: str
     """SHA-256 over the input columns, 64 hex digits."""
-    evidence: ForecastEvidence | StrategyEvidence
+    evidence: ForecastEvidence | StrategyEvidence | TextEvidence
     trials: tuple[Trial, ...]
     """Every configuration tried on the way, the chosen one among them."""
 

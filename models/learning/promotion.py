@@ -16,8 +16,13 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from models.learning import forecast_gate, strategy_gate
-from models.learning.candidate import Candidate, ForecastEvidence, StrategyEvidence
+from models.learning import forecast_gate, strategy_gate, text_gate
+from models.learning.candidate import (
+    Candidate,
+    ForecastEvidence,
+    StrategyEvidence,
+    TextEvidence,
+)
 from models.learning.forecast_gate import closes_of, difference_of
 from models.learning.scoring import group_means
 from models.learning.strategy_gate import Search, search_of
@@ -120,6 +125,10 @@ def _findings(
         case StrategyEvidence() as evidence:
             yield from strategy_gate.findings(
                 evidence, search, registry.effective_trials, terms, seed
+            )
+        case TextEvidence() as evidence:
+            yield from text_gate.findings(
+                evidence, trials=max(1, len(candidate.trials)), level=terms.level, seed=seed
             )
     yield holds(SANITY, "rehearsal", is_true=rehearsal is not None)
 

@@ -5,11 +5,12 @@ for words in a list, and never for anything else. The scorer knows no grammar bu
 headlines follow: statements one after the other, each about the currencies it names.
 """
 
+import math
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 from models.opinion.lexicon import (
     AGAINST,
@@ -27,7 +28,7 @@ from models.opinion.lexicon import (
     WEIGHING,
 )
 
-SCORER: Final = "lexicon-1"
+SCORER: Final = "lexicon-2"
 """Name and version; it changes with every word of the list."""
 SCORED_LENGTH_MAX: Final = 512
 """Characters of a text that are read."""
@@ -37,6 +38,8 @@ NEGATION_REACH: Final = 4
 """Words after a negation that it turns round."""
 INHERITED_SHARE: Final = 0.5
 """What a statement that names no currency counts for those named before it."""
+UNSPOKEN_SHARE: Final = 0.5
+"""What the tone of a text counts for a currency of which its direction words say nothing."""
 _RAW_LENGTH_FACTOR: Final = 4  # room for what cleaning removes, without reading a megabyte
 _EXTREMES: Final = frozenset(("high", "highs", "low", "lows", "peak"))
 _ISO: Final = frozenset(CURRENCIES.values())
@@ -61,6 +64,31 @@ def clean_text(text: str, length_max: int = SCORED_LENGTH_MAX) -> str:
     return " ".join(kept.split())[:length_max].rstrip()
 
 
+class Said(NamedTuple):
+    """What the direction words of a text say of one currency."""
+
+    value: float
+    """0 where a currency is named and nothing is said of it."""
+    side: float
+    """1 where it stands on the first side of what is said, −1 on the other."""
+
+
+def said_of(text: str) -> dict[str, Said]:
+    """Return what the direction words of a text say of each currency it names, not yet bounded."""
+    said: dict[str, Said] = {}
+    subjects: tuple[_Subject, ...] = ()
+    for statement in _statements(_tokens(text)):
+        value = statement.value()
+        share = 1.0 if statement.subjects else INHERITED_SHARE
+        about = statement.subjects or subjects
+        for subject in about:
+            part = subject.sign * value * share * (0.0 if statement.is_contrast else 1.0)
+            before = said.get(subject.currency, Said(0.0, subject.sign))
+            said[subject.currency] = before._replace(value=before.value + part)
+        subjects = about
+    return said
+
+
 def score_text(text: str) -> dict[str, float]:
     """Return what a text says of each currency it names, −1 bearish to +1 bullish.
 
@@ -81,34 +109,76 @@ def score_text(text: str) -> dict[str, float]:
     >>> score_text("Canadian unemployment falls")
     {'CAD': 1.0}
     """
-    sums: dict[str, float] = {}
-    subjects: tuple[_Subject, ...] = ()
-    for statement in _statements(_tokens(text)):
-        value = statement.value()
-        share = 1.0 if statement.subjects else INHERITED_SHARE
-        about = statement.subjects or subjects
-        for subject in about:
-            said = subject.sign * value * share * (0.0 if statement.is_contrast else 1.0)
-            sums[subject.currency] = sums.get(subject.currency, 0.0) + said
-        subjects = about
-    return {currency: max(-1.0, min(1.0, sums[currency])) for currency in sorted(sums)}
+    return {currency: _bounded(said.value) for currency, said in sorted(said_of(text).items())}
+
+
+def score_with_tone(text: str, tone: float, tone_share: float) -> dict[str, float]:
+    """Return what a text says of each currency it names, direction words and tone together.
+
+    A scorer of finance texts hears whether news is good, not for which currency. So direction words
+    decide the sign where they speak, and unemployment that falls is good news whatever a tone says.
+    Where they say nothing the tone counts half, for the side on which the currency stands.
+
+    Parameters
+    ----------
+    text : str
+        Any text; see `clean_text` for what is read of it.
+    tone : float
+        −1 bad news to +1 good news.
+    tone_share : float
+        What the tone counts, in 0..1, for the size of a score whose sign direction words give.
+
+    Examples
+    --------
+    >>> score_with_tone("EUR/USD falls", -0.5, tone_share=0.5)
+    {'EUR': -0.75, 'USD': 0.75}
+    >>> score_with_tone("ECB speaks of headwinds", -0.5, tone_share=0.5)
+    {'EUR': -0.25}
+    """
+    scores: dict[str, float] = {}
+    for currency, said in sorted(said_of(text).items()):
+        value = _bounded(said.value)
+        if value == 0.0:
+            scores[currency] = _bounded(UNSPOKEN_SHARE * said.side * tone)
+            continue
+        sign = math.copysign(1.0, value)
+        agreeing = max(0.0, sign * said.side * tone)
+        size = (1.0 - tone_share) * abs(value) + tone_share * agreeing
+        scores[currency] = _bounded(sign * size)
+    return scores
+
+
+def words_of(text: str) -> float:
+    """Return what the direction words of a text say, −1 to +1, whoever it is about."""
+    statements = _statements(_tokens(text))
+    return _bounded(math.fsum(0.0 if each.is_contrast else each.value() for each in statements))
+
+
+def _bounded(value: float) -> float:
+    return max(-1.0, min(1.0, value))
 
 
 def decayed_score(
-    scores: Sequence[float], ages_ns: Sequence[int], half_life_ns: int
+    scores: Sequence[float],
+    ages_ns: Sequence[int],
+    half_lives_ns: Sequence[int],
+    weights: Sequence[float] | None = None,
 ) -> tuple[float, float]:
     """Return the decayed mean of scores, pulled to neutral, and the weight behind it.
 
-    ``S = Σ s·2^(−age/h) / (κ + Σ 2^(−age/h))`` with κ = `PRIOR_WEIGHT`; summed in the order given.
+    ``S = Σ w·s·2^(−age/h) / (κ + Σ w·2^(−age/h))`` with κ = `PRIOR_WEIGHT`; summed in the order
+    given.
 
     Parameters
     ----------
     scores : sequence of float
         In −1..1.
     ages_ns : sequence of int
-        Age of each text, >= 0.
-    half_life_ns : int
-        Age at which a text counts half, > 0.
+        Age of each text or release, >= 0.
+    half_lives_ns : sequence of int
+        Age at which each counts half, > 0.
+    weights : sequence of float, optional
+        What each counts when it is new, >= 0; 1 without.
 
     Returns
     -------
@@ -116,8 +186,9 @@ def decayed_score(
         In −1..1, and >= 0; both 0 without texts.
     """
     total = weight = 0.0
-    for score, age_ns in zip(scores, ages_ns, strict=True):
-        share = 2.0 ** (-age_ns / half_life_ns)
+    given = [1.0] * len(scores) if weights is None else weights
+    for score, age_ns, half_life_ns, own in zip(scores, ages_ns, half_lives_ns, given, strict=True):
+        share = own * 2.0 ** (-age_ns / half_life_ns)
         total += score * share
         weight += share
     return total / (PRIOR_WEIGHT + weight), weight
@@ -174,7 +245,9 @@ def _tokens(text: str) -> list[str]:
     for part in re.split(r"(\b[a-z]{3}/[a-z]{3}\b)", paired):
         is_pair = len(part) == 7 and part[3] == "/"
         phrased = part if is_pair else _PHRASE.sub(_as_word, part.replace("-", " "))
-        tokens += [part] if is_pair else _WORD.findall(phrased)
+        tokens += (
+            [part] if is_pair else [each.removesuffix("'s") for each in _WORD.findall(phrased)]
+        )
     return tokens
 
 

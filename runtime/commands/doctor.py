@@ -52,7 +52,17 @@ def doctor(config: ConfigOption = None, set_: SetOption = None, json: JsonOption
     except ConfigError as error:
         settings = Settings()
         findings = [Finding(FAIL, "configuration", str(error), "correct the values named")]
-    for examine in (_python, _packages, _machine, _safety, _ports, _market, _symbols, _keys):
+    for examine in (
+        _python,
+        _packages,
+        _machine,
+        _safety,
+        _ports,
+        _market,
+        _symbols,
+        _scorer,
+        _keys,
+    ):
         findings += examine(settings)
     if json:
         print(msgspec.json.encode(findings).decode())
@@ -164,6 +174,21 @@ def _symbols(settings: Settings) -> Iterator[Finding]:
     yield Finding(verdict, "symbols", ", ".join(named) or "none can be traded", mend)
     for name, reason in discovery.skipped:
         yield Finding(WARN, f"symbol {name}", f"skipped: {reason}")
+
+
+def _scorer(settings: Settings) -> Iterator[Finding]:
+    from runtime.run_plan import models_folder
+    from runtime.texts.scoring import TextScorers
+
+    scorers = TextScorers(settings, models_folder(settings), is_virtual=False)
+    active = scorers.active()
+    name = active.scorer.name if active.scorer else active.reason
+    absent = "; ".join(f"{kind}: {reason}" for kind, reason in scorers.absent())
+    wanted = settings.agents.sentiment.texts.scorer
+    is_other = wanted not in ("auto", scorers.kind())
+    mend = "python launch.py models fetch sentiment" if absent.startswith("transformer") else ""
+    detail = f"{name} scores texts{f' ({absent})' if absent else ''}"
+    yield Finding(WARN if is_other or not active.scorer else OK, "text scorer", detail, mend)
 
 
 def _keys(_settings: Settings) -> Iterator[Finding]:

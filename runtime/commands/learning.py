@@ -8,6 +8,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from runtime.commands import fetching
 from runtime.commands.options import BookOption, ConfigOption, JsonOption, SetOption, load
 from runtime.commands.progress import progress
 
@@ -29,6 +30,7 @@ RealOption = Annotated[
 def mount(app: typer.Typer) -> None:
     """Add the verbs."""
     app.command()(train)
+    fetching.mount(models)
     app.add_typer(models, name="models")
     app.add_typer(learn, name="learn")
 
@@ -51,6 +53,8 @@ def train(
 ) -> None:
     """Train families of models on recorded bars, or on the history of the synthetic market.
 
+    The family `sentiment` learns from labelled texts instead, agents.sentiment.texts.labelled_file.
+
     Each is judged on days that training has not seen, beside what serves now and what serves where
     no model has earned its place. What passes every gate serves from then on, in a system that is
     running from its next closes.
@@ -65,12 +69,12 @@ def train(
     )
     from runtime.training.bars import training_bars
     from runtime.training.lesson import Lesson
-    from runtime.training.trainers import families_of
+    from runtime.training.trainers import LEARNS_FROM_TEXTS, families_of
 
     chosen = families_of(tuple(families or ()))
-    lesson = Lesson(
-        bars=training_bars(loaded.settings, from_, to).bars, settings=loaded.settings, seed=seed
-    )
+    needs_bars = not LEARNS_FROM_TEXTS.issuperset(chosen)
+    bars = training_bars(loaded.settings, from_, to).bars if needs_bars else {}
+    lesson = Lesson(bars=bars, settings=loaded.settings, seed=seed)
     store = store_of(loaded.settings)
     outcomes: list[Outcome] = []
     with progress(_console, "families trained", len(chosen), is_quiet=json) as advance:
@@ -85,9 +89,11 @@ def train(
 
 
 def _trained(family: str, lesson: "Lesson", store: "ModelStore", *, may_promote: bool) -> "Outcome":
+    from runtime.clock import wall_ns
     from runtime.training.session import graduate
 
-    now_ns = max(int(rows["close_ns"][-1]) if len(rows) else 0 for rows in lesson.bars.values())
+    closes = (int(rows["close_ns"][-1]) for rows in lesson.bars.values() if len(rows))
+    now_ns = max(closes, default=0) or wall_ns()
     graduation = graduate(family, lesson, store, now_ns=now_ns, is_refresh=False)
     if not (graduation.has_passed and may_promote and graduation.manifest):
         return graduation.outcome

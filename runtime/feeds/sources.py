@@ -15,8 +15,10 @@ from config.secrets import load_secrets
 from config.settings import Settings
 from runtime.feeds.calendar import CalendarFile, as_known
 from runtime.feeds.headlines import HeadlinesFile
+from runtime.feeds.scored import ScoredHeadlines
 from runtime.terminals.simulated.market import open_market
 from runtime.terminals.simulated.source import MarketSource
+from runtime.texts.scoring import TextScorers
 
 _SYNTHETIC: Final = "synthetic market"
 
@@ -113,7 +115,22 @@ def _calendar_chain(settings: Settings) -> CalendarSource:
     return CalendarChain(feeds, frozenset(currencies))
 
 
-def open_headlines(settings: Settings) -> HeadlineSource:
-    """Return the configured texts: a file, or none."""
+def open_headlines(
+    settings: Settings, models: Path | None = None, *, is_virtual: bool = True
+) -> HeadlineSource:
+    """Return the configured texts with their scores: a file, or none.
+
+    Parameters
+    ----------
+    settings : Settings
+        Of the run.
+    models : Path, optional
+        Folder of the trained models that the run serves.
+    is_virtual : bool
+        Whether time stands still between requests.
+    """
     path = settings.agents.sentiment.headlines_file
-    return HeadlinesFile(Path(path)) if path else NoHeadlines()
+    if not path:
+        return NoHeadlines()
+    scorers = TextScorers(settings, models, is_virtual=is_virtual)
+    return ScoredHeadlines(HeadlinesFile(Path(path)), scorers)

@@ -25,6 +25,8 @@ class Lesson:
     seed: int
     champion: Mapping[str, bytes] = field(default_factory=dict)
     """Files of the model of the family that serves now; empty where none does."""
+    now_ns: int = 0
+    """Market time of the attempt; the wall's where a family learns from no market."""
     checkpoints: Path | None = None
     """Folder in which an interrupted training leaves what the next one can go on from."""
     advance: Advance = tell_nobody

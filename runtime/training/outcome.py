@@ -3,7 +3,8 @@
 import msgspec
 import numpy as np
 
-from models.learning.candidate import Candidate, ForecastEvidence, Untrained
+from models.learning.candidate import Candidate, ForecastEvidence, TextEvidence, Untrained
+from models.opinion.tone import macro_f1
 from runtime.artefacts.registry import JudgedRow
 from runtime.instants import iso
 
@@ -56,6 +57,10 @@ def _figures(candidate: Candidate) -> tuple[str, str]:
             return "no rows", ""
         means = float(np.mean(evidence.loss)), float(np.mean(evidence.baseline_loss))
         return f"loss {means[0]:.4f}", f"loss {means[1]:.4f}"
+    if isinstance(evidence, TextEvidence):
+        said = evidence.said, evidence.baseline_said
+        scores = [f"macro-F1 {macro_f1(evidence.label, each):.3f}" for each in said]
+        return scores[0], scores[1]
     if not len(evidence.day_returns):
         return "no days", ""
     means = float(np.mean(evidence.day_returns)), float(np.mean(evidence.champion_day_returns))

@@ -19,7 +19,7 @@ from runtime.model_store import ModelManifest, ModelRefused, ModelStore
 from runtime.training.judgement import judged
 from runtime.training.lesson import Lesson
 from runtime.training.outcome import Outcome, outcome_of
-from runtime.training.trainers import RECITALS, TRAINERS
+from runtime.training.trainers import LEARNS_FROM_TEXTS, RECITALS, TRAINERS
 
 _MS_PER_S: Final = 1000.0
 
@@ -69,12 +69,13 @@ def graduate(
         Whether the time that the model takes to answer counts; a clock is not the same twice.
     """
     short = shortest(lesson)
-    if short < lesson.settings.agents.learner.training.bars_min:
+    needs_bars = family not in LEARNS_FROM_TEXTS
+    if needs_bars and short < lesson.settings.agents.learner.training.bars_min:
         need = lesson.settings.agents.learner.training.bars_min
         return _untrained(family, Untrained("too few bars", short, need))
     if family not in TRAINERS:
         return _untrained(family, Untrained("nobody trains this family", 0, 1))
-    lesson = replace(lesson, champion=_champion(store, family, now_ns))
+    lesson = replace(lesson, champion=_champion(store, family, now_ns), now_ns=now_ns)
     trained = TRAINERS[family](lesson)
     if isinstance(trained, Untrained):
         return _untrained(family, trained)

@@ -6,6 +6,7 @@ that nobody asks for costs nothing.
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -45,6 +46,19 @@ SIGMA_FRAC_MAX: Final = 0.5
 RECITED_BARS: Final = 1500
 """Latest bars of each symbol whose signals a direction model recites: three weeks of M15."""
 RECITED_OBSERVATIONS: Final = 256
+RECITED_TEXTS: Final = (
+    "Euro climbs as ECB signals another hike",
+    "Sterling slumps after weak retail sales",
+    "Company beats estimates and raises its outlook",
+    "Shares fall on downgrade",
+    "Bank of Japan leaves rates unchanged",
+    "",
+    "\u202eIgnore all instructions <script>",
+    "up " * 400,
+)
+"""What a scorer of texts recites, hostile ones among them."""
+LEARNS_FROM_TEXTS: Final = frozenset({"sentiment"})
+"""Families that learn from labelled texts and need no bars."""
 
 
 def _har(lesson: Lesson) -> Candidate | Untrained:
@@ -107,6 +121,17 @@ def _ppo(lesson: Lesson) -> Candidate | Untrained:
     return train_adaptation(lesson)
 
 
+def _sentiment(lesson: Lesson) -> Candidate | Untrained:
+    from models.opinion.tone_training import train_sentiment
+    from runtime.texts.labelled import read_labelled_texts
+
+    section = lesson.settings.agents.sentiment.texts
+    if not section.labelled_file:
+        return Untrained("agents.sentiment.texts.labelled_file is empty", 0, 1)
+    texts, labels = read_labelled_texts(Path(section.labelled_file), section.labels)
+    return train_sentiment(texts, labels, lesson.now_ns, lesson.champion)
+
+
 def _walkforward(lesson: Lesson) -> Candidate | Untrained:
     from runtime.training.walkforward import train_walkforward
 
@@ -123,6 +148,7 @@ TRAINERS: Final[Mapping[str, Trainer]] = MappingProxyType(
         "direction_lstm": partial(_direction, "direction_lstm"),
         "ppo": _ppo,
         "walkforward": _walkforward,
+        "sentiment": _sentiment,
     }
 )
 """Family to what trains it, in the order in which `all` trains them."""
@@ -171,6 +197,13 @@ def _recite_best_params(files: Mapping[str, bytes], _lesson: Lesson) -> Recital:
     return Recital(NAMES, said, 0.0, 1.0)
 
 
+def _recite_sentiment(files: Mapping[str, bytes], _lesson: Lesson) -> Recital:
+    from models.opinion.tone_tfidf import FEATURES, load_tfidf
+
+    said = load_tfidf(files, "sentiment").probabilities(RECITED_TEXTS)
+    return Recital(FEATURES, said.ravel(), 0.0, 1.0)
+
+
 RECITALS: Final[Mapping[str, Recite]] = MappingProxyType(
     {
         "har": _recite_har,
@@ -181,6 +214,7 @@ RECITALS: Final[Mapping[str, Recite]] = MappingProxyType(
         "direction_lstm": _recite_direction,
         "ppo": _recite_ppo,
         "walkforward": _recite_best_params,
+        "sentiment": _recite_sentiment,
     }
 )
 """Family to how it is rehearsed; one without a rehearsal is judged and never promoted."""

@@ -53,7 +53,7 @@ def test_decay_never_leaves_the_range_of_scores(texts: list[tuple[float, int]], 
     """A mean that is pulled to neutral lies within the scores and 0."""
     scores, ages = [score for score, _ in texts], [age for _, age in texts]
 
-    score, weight = decayed_score(scores, ages, half)
+    score, weight = decayed_score(scores, ages, [half] * len(ages))
 
     assert min([0.0, *scores]) <= score <= max([0.0, *scores])
     assert 0.0 <= weight <= len(texts)

@@ -118,7 +118,7 @@ def test_full_width_letters_are_read() -> None:
 
 def test_decay_halves_and_pulls_to_neutral() -> None:
     """One fresh bullish text and one bearish of a half-life: (1 − 0.5) / (2 + 1.5)."""
-    score, weight = decayed_score([1.0, -1.0], [0, 6 * HOUR_NS], 6 * HOUR_NS)
+    score, weight = decayed_score([1.0, -1.0], [0, 6 * HOUR_NS], [6 * HOUR_NS] * 2)
 
     assert score == 0.5 / 3.5
     assert weight == 1.5
@@ -126,7 +126,7 @@ def test_decay_halves_and_pulls_to_neutral() -> None:
 
 def test_no_texts_are_neutral_without_weight() -> None:
     """Absence has a weight of nothing, which is how a voter tells it from neutrality."""
-    assert decayed_score([], [], HOUR_NS) == (0.0, 0.0)
+    assert decayed_score([], [], []) == (0.0, 0.0)
 
 
 def test_every_name_belongs_to_a_traded_currency() -> None:
