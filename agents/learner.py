@@ -111,6 +111,7 @@ class LearnerAgent(Agent):
         self._forecasts = ForecastWatch(settings)
         self._words = VoteWatch(settings)
         self._published_ns = 0
+        self._told_ns = 0
         self._open: dict[tuple[str, int], Retraining] = {}
         self._answered: dict[tuple[str, int], None] = {}
 
@@ -131,7 +132,7 @@ class LearnerAgent(Agent):
             case Calibration() as calibration:
                 self._scores.see_calibration(entry, calibration)
             case VoterWeights():
-                self._published_ns = entry.ts_event_ns
+                self._note_weights(entry.ts_event_ns)
             case RetrainRequested(scope=scope):
                 self._ask(scope, entry)
             case GateReport(scope=scope):
@@ -192,13 +193,22 @@ class LearnerAgent(Agent):
             outbox.drafts += self._refresh(records, effective_from_ns)
 
     def _is_due(self, close_ns: int) -> bool:
-        """At the first close, then on the grid, and late if the grid's close was missed."""
-        if not self._published_ns:
+        """At the first close, then on the grid, and late if the grid's close was missed.
+
+        What is told of voters in shadow alone leaves the weights as they are, and their place on
+        the grid too: otherwise a voter that weighs nothing would decide when the others' weights
+        move.
+        """
+        if not self._told_ns:
             return True
-        has_passed_grid = (
-            bar_open_ns(close_ns, self._section.publish_timeframe.length_ns) > self._published_ns
-        )
-        return has_passed_grid and self._scores.settled_ns > self._published_ns
+        grid_ns = bar_open_ns(close_ns, self._section.publish_timeframe.length_ns)
+        is_moved = min(grid_ns, self._scores.live_settled_ns) > self._published_ns
+        return is_moved or min(grid_ns, self._scores.settled_ns) > self._told_ns
+
+    def _note_weights(self, close_ns: int) -> None:
+        if not self._told_ns or self._scores.live_settled_ns > self._published_ns:
+            self._published_ns = close_ns
+        self._told_ns = close_ns
 
     def _weights(self, records: dict[str, Record], effective_from_ns: int) -> VoterWeights:
         by_voter = first_weights(self.settings)

@@ -14,6 +14,8 @@ from agents.bars.history import SymbolWindow, Windows
 from agents.bars.strength import VOTER, CurrencyVoter
 from agents.learned_voter import VOTER as LEARNED
 from agents.learned_voter import Learned, LearnedVoter
+from agents.path_voter import VOTER as PATH
+from agents.path_voter import Asked, PathVoter, Waiting
 from agents.requests import Reply
 from blackboard.entry import Draft, Entry
 from blackboard.facts import (
@@ -75,6 +77,7 @@ class TechnicalAgent(Agent):
             if section.currency_strength
             else None
         )
+        self._paths = PathVoter(settings) if section.forecaster_folder else None
         self._served: dict[str, _Served] = {}
         self._answered_ns: dict[str, int] = {}
         self._closes: dict[str, deque[_Close]] = {
@@ -89,16 +92,22 @@ class TechnicalAgent(Agent):
             if entry.author == self.name:
                 # The votes of a close stand in one post: one of them tells of the others.
                 self._answered_ns[fact.scope] = entry.ts_event_ns
+                if self._paths is not None:
+                    self._paths.see(entry, fact)
             return
         self._windows.see(entry)
         window = self._windows.by_symbol.get(fact.scope)
         if window is not None and window.bar_seq == entry.seq:  # it was a bar, and taken
             self._closes[fact.scope].append(_Close(entry.ts_event_ns, entry.seq))
+            if self._paths is not None:
+                self._paths.note(fact.scope, entry.ts_event_ns, entry.seq)
 
     def hear(self, reply: Reply) -> None:
         """Take a history, or a model."""
         self._learned.hear(reply)
         self._windows.hear(reply)
+        if self._paths is not None:
+            self._paths.hear(reply)
 
     def act(self, now_ns: int, outbox: Outbox) -> None:
         """Answer every close that is still live and whose window is complete."""
@@ -110,10 +119,32 @@ class TechnicalAgent(Agent):
                 rules = self._serve(window)
                 for close in takewhile(lambda each: self._learned.is_ready(each.close_ns), closes):
                     outbox.drafts += self._drafts(window, rules, close)
+        if self._paths is not None:
+            self._paths.act(outbox)
+            for waiting in self._paths.due(self._oldest_ns(now_ns)):
+                outbox.drafts += self._path_drafts(self._paths, waiting)
+
+    def _oldest_ns(self, now_ns: int) -> int:
+        return now_ns - LIVE_BARS * self.settings.timeframe.length_ns
+
+    def _path_drafts(self, paths: PathVoter, waiting: tuple[Waiting, ...]) -> Iterator[Draft]:
+        found = {}
+        for close in waiting:
+            window = self._windows.by_symbol[close.symbol]
+            rules = self._serve(window) if window.is_complete else None
+            if rules is not None and rules.row_of(close.close_ns) >= 0:
+                found[close] = Asked(close.symbol, close.close_ns, window, rules)
+        opinions = paths.opinions(list(found.values()))
+        for close, asked in found.items():
+            valid_until_ns = close.close_ns + LIVE_BARS * asked.window.timeframe.length_ns
+            said = Learned(opinions[close.symbol], paths.model, ())
+            vote = self._vote(asked.window, PATH, asked.rules, said, valid_until_ns)
+            causes = (close.seq, asked.window.history_seq)
+            yield self._draft(vote, close.close_ns, causes, ordinal=vote.voter)
 
     def _waiting(self, symbol: str, now_ns: int) -> list[_Close]:
         closes = self._closes[symbol]
-        oldest_ns = now_ns - LIVE_BARS * self.settings.timeframe.length_ns
+        oldest_ns = self._oldest_ns(now_ns)
         while closes and closes[0].close_ns <= self._answered_ns.get(symbol, 0):
             closes.popleft()
         return [close for close in closes if close.close_ns >= oldest_ns]

@@ -15,6 +15,7 @@ VOTERS: Final[dict[str, str]] = {
     "technical.reversion": "technical",
     "technical.learned": "technical",
     "technical.currency_strength": "technical",
+    "technical.forecaster": "technical",
     "sentiment": "sentiment",
 }
 """Voter to the agent that posts its votes; the order is the order of summation everywhere."""
@@ -31,18 +32,28 @@ CONSTANT: Final = "constant"
 """The expert who always says 0.5; it has a weight like a voter, and no votes."""
 
 
+def mode_of(settings: Settings, voter: str) -> Mode:
+    """Return the mode of a voter: that of its agent, unless it is optional.
+
+    A ready-made forecaster is scored like the rest and weighs nothing, whatever its record.
+    """
+    section, mode = settings.agents.technical, settings.mode(VOTERS[voter])
+    match voter:
+        case "technical.currency_strength" if not section.currency_strength:
+            return Mode.DISABLED
+        case "technical.forecaster" if mode is not Mode.DISABLED:
+            return Mode.SHADOW if section.forecaster_folder else Mode.DISABLED
+        case _:
+            return mode
+
+
 def voters_of(settings: Settings, mode: Mode) -> tuple[str, ...]:
-    """Return the voters whose agent is in a mode, in fixed order; optional ones if they are on."""
-    off = () if settings.agents.technical.currency_strength else ("technical.currency_strength",)
-    return tuple(
-        voter
-        for voter, owner in VOTERS.items()
-        if settings.mode(owner) is mode and voter not in off
-    )
+    """Return the voters in a mode, in fixed order."""
+    return tuple(voter for voter in VOTERS if mode_of(settings, voter) is mode)
 
 
 def live_voters(settings: Settings) -> tuple[str, ...]:
-    """Return the voters whose agent is enabled, not merely in shadow, in fixed order."""
+    """Return the voters that are enabled, not merely in shadow, in fixed order."""
     return voters_of(settings, Mode.ENABLED)
 
 

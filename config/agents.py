@@ -86,6 +86,10 @@ class TechnicalSection(AgentSection):
     abstains where fewer than three symbols have a bar."""
     currency_strength_period: int = Field(96, ge=2, le=2000)
     """Bars over which strength is smoothed: a day of M15."""
+    forecaster_folder: str = ""
+    """Folder of a ready-made PatchTST or TimesFM of the transformers library (config.json and
+    model.safetensors), trained on standardised log returns; empty means none. Its votes are scored
+    and weigh nothing."""
     component_shrinkage: float = Field(50.0, ge=0.0, le=1e6)
     """Strength of the pull of a component's weight towards that of one without a record, in
     independent outcomes; a month has about a hundred."""

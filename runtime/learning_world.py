@@ -27,7 +27,9 @@ from blackboard.errors import ArtefactRefused
 from config.settings import Settings
 from models.market.bars import BarArray
 from models.market.sessions import SECOND_NS, weeks_before_ns
+from models.opinion.forecaster import FAMILY as FORECASTER
 from runtime.artefacts.registry import ShadowRow
+from runtime.forecaster_folder import read_forecaster
 from runtime.model_store import ModelRefused, ModelStore
 from runtime.source_hash import code_hash
 from runtime.training.places import Place
@@ -69,6 +71,9 @@ class LearningWorld:
     def perform(self, request: Request, *, now_ns: int, epoch: int) -> Due:
         """Answer one request."""
         match request:
+            case ReadModel(family=family) if family == FORECASTER:
+                folder = self._settings.agents.technical.forecaster_folder
+                return Due(now_ns, read_forecaster(request, folder))
             case ReadModel():
                 return Due(now_ns, self._guarded(request, lambda: self._read(request, now_ns)))
             case ReadChampions():

@@ -86,6 +86,8 @@ class Scorecard:
         """Seq of the newest bar."""
         self.settled_ns = 0
         """Close at which a vote was settled last."""
+        self.live_settled_ns = 0
+        """Close at which a vote of a live voter was settled last: only these move weights."""
         self.calibrations: dict[str, InForce[Calibration]] = {
             voter: InForce() for voter in (*self.live, *self.shadow)
         }
@@ -179,6 +181,8 @@ class Scorecard:
         self._open[bar.scope] = still_open
         if settled:
             self.settled_ns = close_ns
+            if any(vote.voter in self.live for vote, _ in settled):
+                self.live_settled_ns = close_ns
             self._score(settled, close_ns)
 
     def _score(self, settled: list[tuple[_OpenVote, float]], close_ns: int) -> None:

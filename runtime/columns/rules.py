@@ -42,6 +42,7 @@ ALONE: Final = {
     "agents.portfolio.enabled": "false",
     "agents.supervisor.quorum": 1,
     "agents.technical.currency_strength": False,
+    "agents.technical.forecaster_folder": "",
 }
 """Settings of a council of rules."""
 FRESH_BARS: Final = 2

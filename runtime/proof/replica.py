@@ -32,6 +32,8 @@ from blackboard.entry import Draft, Entry
 from blackboard.errors import QuorumError
 from blackboard.facts import FOREVER_NS, CandidateTrained, ModelPromoted, PortfolioBudget
 from models.market.sessions import SECOND_NS
+from models.opinion.forecaster import FAMILY as FORECASTER
+from runtime.forecaster_folder import read_forecaster
 from runtime.proof.answers import Answers
 from runtime.proof.divergence import Divergence, difference, unwanted
 from runtime.proof.naming import models_named
@@ -241,6 +243,11 @@ class Replica:
         match request:
             case ReadBars():
                 return self._answers.answer(request, now_ns)
+            case ReadModel(family=family) if family == FORECASTER:
+                # A folder that has changed since shows: a vote names the content of its model.
+                return read_forecaster(
+                    request, self._agent.settings.agents.technical.forecaster_folder
+                )
             case ReadModel():
                 refused = refused_model(request, said)
                 if refused is None:

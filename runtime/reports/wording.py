@@ -85,6 +85,7 @@ VOTERS: Final = {
     "technical.trend": "trend rules",
     "technical.reversion": "counter-trend rules",
     "technical.currency_strength": "currency ranks",
+    "technical.forecaster": "ready-made forecaster",
     "technical.learned": "learned model",
     "sentiment": "news",
     "constant": "no opinion",

@@ -22,6 +22,7 @@ from agents.requests import (
     ReadBars,
     ReadCalendar,
     ReadHeadlines,
+    ReadModel,
     Reply,
     Request,
 )
@@ -32,12 +33,16 @@ from blackboard.facts import Bar, BarHistory, EntryBlackout, Fact, SentimentScor
 from blackboard.facts.news import Coverage, Impact
 from config.settings import Settings
 from models.market.sessions import HOUR_NS, MINUTE_NS
+from models.opinion.forecaster import FAMILY as FORECASTER
+from runtime.forecaster_folder import read_forecaster
 from runtime.proof.lookahead.futures import Bars, Future, Moment
 from runtime.proof.lookahead.windows import Said, Value
 
 SOURCE: Final = "lookahead"
 STEPS_MAX: Final = 6
 """Steps in which an agent must have asked for everything and answered."""
+OWN_FROM_SEQ: Final = 1 << 40
+"""Seq of an agent's own entries, after all bars."""
 TEXT_EVERY_NS: Final = 45 * MINUTE_NS
 TEXTS: Final = ("{} surges on strong data", "{} falls as growth slows", "{} gains, hawkish")
 """Invented headlines; the altered future tells others."""
@@ -66,22 +71,26 @@ def _answer(agent: Agent, entries: list[Entry], moment: Moment, future: Future) 
     outbox, drafts = agent.step(moment.close_ns, Inbox(seen)), []
     for _ in range(STEPS_MAX):
         drafts += outbox.drafts
-        replies = tuple(_replies(outbox, moment, future))
-        if not replies:
+        replies = tuple(_replies(agent, outbox, moment, future))
+        # Who speaks after another voter of the same agent waits for that one's vote to come back.
+        own = tuple(_own(agent, draft, place) for place, draft in enumerate(outbox.drafts))
+        if not replies and not own:
             break
-        outbox = agent.step(moment.close_ns, Inbox((), replies))
+        outbox = agent.step(moment.close_ns, Inbox(own, replies))
     return drafts
 
 
-def _replies(outbox: Outbox, moment: Moment, future: Future) -> Iterator[Reply]:
+def _replies(agent: Agent, outbox: Outbox, moment: Moment, future: Future) -> Iterator[Reply]:
     for request in outbox.requests:
-        reply = _reply(request, moment, future)
+        reply = _reply(agent.settings, request, moment, future)
         if reply is not None:
             yield reply
 
 
-def _reply(request: Request, moment: Moment, future: Future) -> Reply | None:
+def _reply(settings: Settings, request: Request, moment: Moment, future: Future) -> Reply | None:
     match request:
+        case ReadModel(family=family) if family == FORECASTER:
+            return read_forecaster(request, settings.agents.technical.forecaster_folder)
         case ReadBars():
             return BarsRead(request=request, bars=future.bars[request.symbol], source=SOURCE)
         case ReadHeadlines():
@@ -176,6 +185,21 @@ def _entry(fact: Bar | BarHistory, seq: int, ts_ns: int) -> Entry:
         known_at_ns=ts_ns,
         read_to=seq - 1,
         now_ns=ts_ns,
+    )
+
+
+def _own(agent: Agent, draft: Draft, place: int) -> Entry:
+    seq = OWN_FROM_SEQ + place
+    return Entry(
+        seq=seq,
+        author=agent.name,
+        epoch=1,
+        key=f"{agent.name}/{draft.slot}",
+        fact=draft.fact,
+        ts_event_ns=draft.ts_event_ns,
+        known_at_ns=draft.ts_event_ns,
+        read_to=seq - 1,
+        now_ns=draft.ts_event_ns,
     )
 
 
