@@ -73,6 +73,11 @@ def process_s() -> float:
     return _sources[-1].process_s()
 
 
+def processor_s() -> float:
+    """Return what this process has computed, in seconds; only differences mean anything."""
+    return time.process_time()
+
+
 def sleep_s(seconds: float) -> None:
     """Wait in process time."""
     _sources[-1].sleep_s(seconds)

@@ -28,6 +28,8 @@ EXPLAINED_SHARE: Final = 0.95
 CSCV_BLOCKS: Final = 16
 """12,870 ways to halve the record; Bailey et al. (2017) find more to add little."""
 SPLITS_AT_ONCE: Final = 2048
+TRIALS_COUNTED: Final = 10_000
+"""Beyond which nobody asks how many trials a record bears."""
 
 
 class SharpeMoments(NamedTuple):
@@ -262,6 +264,22 @@ def minimum_backtest_years(trials: float, yearly_sharpe: float) -> float:
     if yearly_sharpe <= 0.0:
         return math.inf
     return (expected_maximum(trials) / yearly_sharpe) ** 2
+
+
+def trials_within(years: float, yearly_sharpe: float) -> int:
+    """Return how many independent trials a record of some years bears: MinBTL turned round.
+
+    The best of more would show such a ratio by luck alone within the years. Counted up to
+    `TRIALS_COUNTED`.
+    """
+    few, many = 1, TRIALS_COUNTED + 1
+    while many - few > 1:
+        middle = (few + many) // 2
+        if minimum_backtest_years(middle, yearly_sharpe) <= years:
+            few = middle
+        else:
+            many = middle
+    return few
 
 
 def minimum_track_periods(moments: SharpeMoments, benchmark: float, confidence: float) -> float:

@@ -24,8 +24,6 @@ Values = Mapping[str, float]
 
 UNSCORED: Final = -1e9
 """Score of a trial with too few trades to be scored."""
-PLATEAU_SHARE: Final = 0.75
-"""Share of the winner's score that the median of its neighbours must reach."""
 
 
 class Window(NamedTuple):
@@ -123,18 +121,30 @@ def score(outcome: Outcome, terms: SearchTerms) -> float:
 def neighbours(
     values: Values, trials: Sequence[Values], axes: Mapping[str, Sequence[float]]
 ) -> list[int]:
-    """Return the places of the trials that differ by one step on one axis of the grid."""
-    steps = {name: sorted(map(float, each)) for name, each in axes.items()}
-    found = []
-    for place, other in enumerate(trials):
-        moved = [name for name in axes if other[name] != values[name]]
-        if len(moved) == 1:
-            name = moved[0]
-            if values[name] not in steps[name] or other[name] not in steps[name]:
-                continue
-            ranks = steps[name].index(values[name]), steps[name].index(other[name])
-            if abs(ranks[0] - ranks[1]) == 1:
-                found.append(place)
+    """Return the places of the trials beside one.
+
+    On the grid those are the ones that differ by one step on one axis; between its values, where a
+    sampler asks, all that are less than a step away on every axis.
+    """
+    here = _steps((values,), axes)
+    away = np.abs(_steps(trials, axes) - here)
+    is_cell = _is_on_grid(here) & _is_on_grid(_steps(trials, axes))
+    is_step = is_cell & (away.sum(axis=1) == 1.0)
+    is_close = ~is_cell & (away.max(axis=1) < 1.0) & (away.max(axis=1) > 0.0)
+    return [int(place) for place in np.flatnonzero(is_step | is_close)]
+
+
+def _steps(trials: Sequence[Values], axes: Mapping[str, Sequence[float]]) -> FloatArray:
+    """Return where trials lie, in steps of the grid, shape (n_trials, n_axes)."""
+    columns = []
+    for name, values in axes.items():
+        ranked = sorted(map(float, values))
+        columns.append(np.interp([trial[name] for trial in trials], ranked, np.arange(len(ranked))))
+    return np.column_stack(columns)
+
+
+def _is_on_grid(steps: FloatArray) -> np.ndarray:
+    found: np.ndarray = (steps == np.rint(steps)).all(axis=1)
     return found
 
 
@@ -145,16 +155,18 @@ def choose(
 
     A peak that stands alone is luck more often than a plateau is. Of equals the first is taken.
     """
-    is_grid = all(
-        trial[name] in set(map(float, values)) for trial in trials for name, values in axes.items()
-    )
-    if not is_grid:
-        return int(np.argmax(scores))
     around = [
         float(np.median([scores[place], *scores[neighbours(trial, trials, axes)]]))
         for place, trial in enumerate(trials)
     ]
     return int(np.argmax(around))
+
+
+def at_ends(values: Values, axes: Mapping[str, Sequence[float]]) -> tuple[str, ...]:
+    """Return the axes on which a trial lies at an end of the grid, beyond which nobody looked."""
+    return tuple(
+        name for name, each in axes.items() if values[name] in (float(min(each)), float(max(each)))
+    )
 
 
 @dataclass(frozen=True, slots=True)

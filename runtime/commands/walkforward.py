@@ -1,7 +1,8 @@
 """``walkforward``: parameters searched window by window, with an honest verdict."""
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import msgspec
 import typer
@@ -15,6 +16,15 @@ from runtime.instants import instant_ns
 
 if TYPE_CHECKING:
     from runtime.training.search_report import SearchReport
+
+HEADS: Final = {
+    "confluence_min": "agree",
+    "min_confidence": "conf.",
+    "atr_multiplier": "stop",
+    "target_atr_multiplier": "target",
+    "min_rr_ratio": "ratio",
+}
+"""Short names for a table that fits 80 columns."""
 
 _console = Console(soft_wrap=True, highlight=False, markup=False)
 
@@ -74,20 +84,46 @@ def walkforward(
 
 
 def _tell(report: "SearchReport", folder: Path) -> None:
-    table = Table("out of sample", "Sharpe", "R", "trades", "settings' Sharpe", "values")
+    heads = ("judged from", "Sharpe", "R", "trades", "as set", *HEADS.values())
+    table = Table(*heads, box=None, padding=(0, 1, 0, 0))
     for one in report.windows:
         table.add_row(
-            f"{one.out_from[:10]} to {one.out_until[:10]}",
+            one.out_from[:10],
             _plain(one.sharpe),
             f"{one.expectancy_r:+.3f}",
             str(one.trades),
             _plain(one.settings_sharpe),
-            " ".join(f"{name} {value:g}" for name, value in one.values.items()),
+            *_values(one.values, one.at_ends),
         )
+    now = _values(report.values, report.at_ends)
+    table.add_row("all; now", _plain(report.sharpe), "", "", _plain(report.settings_sharpe), *now)
     _console.print(table)
-    _console.print(f"{report.trials} trials; Sharpe of all windows {_plain(report.sharpe)}")
-    _console.print(f"verdict  {'passed' if report.passed else 'nothing passed'}; {report.verdict}")
+    for line in _lines(report):
+        _console.print(line)
     _console.print(f"written  {folder}")
+
+
+def _lines(report: "SearchReport") -> Iterator[str]:
+    yield "Sharpe ratios are yearly, `as set` is that of the settings; stop and target in ATR"
+    if report.at_ends or any(one.at_ends for one in report.windows):
+        yield "*  at an end of the grid, and the setting could go further"
+    yield (
+        f"trials   {report.trials}, worth {report.effective_trials:g} independent ones; "
+        f"{report.years:g} years bear {report.trials_borne} at a Sharpe ratio of 1"
+    )
+    if report.plateau is not None:
+        yield f"plateau  beside the winner {report.plateau:g} of its score"
+    yield f"verdict  {'passed' if report.passed else 'nothing passed'}; {report.verdict}"
+    yield f"version  {report.version}"
+    yield (
+        f"took     {report.search_s:g} s, {report.processor_s:g} s of processor time, "
+        f"{report.busiest_s:g} s on the busiest of {report.jobs}"
+    )
+
+
+def _values(values: dict[str, float], ends: tuple[str, ...]) -> Iterator[str]:
+    for name in HEADS:
+        yield f"{values[name]:.4g}{'*' if name in ends else ''}"
 
 
 def _plain(value: float | None) -> str:

@@ -8,7 +8,7 @@ import msgspec
 from blackboard.errors import ConfigError
 from config.settings import Settings
 from models.learning.candidate import Candidate, Untrained
-from models.learning.walkforward import Judged, SearchTerms, candidate_of
+from models.learning.walkforward import SearchTerms, candidate_of
 from models.market.sessions import WEEK_NS
 from runtime.book import write_atomically
 from runtime.clock import process_s
@@ -20,8 +20,17 @@ from runtime.terminals.simulated.market import open_market
 from runtime.terminals.simulated.source import MarketSource
 from runtime.training.bars_market import BarsMarket
 from runtime.training.lesson import Lesson, tell_nobody
-from runtime.training.search import AXES, Advance, search, start_cores, static_values, trials_of
-from runtime.training.search_report import SearchReport, draw, report_of
+from runtime.training.search import (
+    AXES,
+    Advance,
+    Found,
+    search,
+    start_cores,
+    static_values,
+    trials_of,
+)
+from runtime.training.search_picture import draw
+from runtime.training.search_report import SearchReport, report_of
 from runtime.training.session import present
 
 FOLDER = "walkforward"
@@ -32,7 +41,7 @@ SEED = 1
 class Searched(NamedTuple):
     """A search on one market."""
 
-    found: Judged
+    found: Found
     candidate: Candidate | Untrained
     symbols: tuple[str, ...]
     search_s: float
@@ -77,9 +86,11 @@ def found_by(
         raise ConfigError(f"walkforward needs {result.need} {result.reason}, has {result.have}")
     lesson = Lesson(bars={}, settings=settings, seed=SEED)
     graduation = present(result, lesson, store, now_ns=source.end_ns, is_refresh=False)
-    report = report_of(searched.found, graduation, searched.symbols, searched.search_s, jobs)
+    report = report_of(
+        searched.found, result, graduation, searched.symbols, searched.search_s, jobs
+    )
     _write(folder, result, report)
-    draw(searched.found, folder / "out_of_sample.html")
+    draw(searched.found.judged, folder / "out_of_sample.html")
     manifest = graduation.manifest
     return report, folder, manifest.version if manifest and graduation.has_passed else ""
 
@@ -94,7 +105,9 @@ def _searched(
     trials = trials_of(columns, AXES, terms, section.sampled_trials, SEED)
     found = search(columns, trials, AXES, terms, jobs, advance)
     search_s = process_s() - began_s
-    candidate = candidate_of(found, static_values(settings), columns.content_hash, code_hash())
+    candidate = candidate_of(
+        found.judged, static_values(settings), columns.content_hash, code_hash()
+    )
     return Searched(found, candidate, columns.symbols, search_s)
 
 

@@ -20,6 +20,7 @@ from models.learning.validation import (
     probabilistic_sharpe,
     sharpe_moments,
     trial_variance,
+    trials_within,
 )
 
 NORMAL = SharpeMoments(0.1, 0.0, 3.0, 101)
@@ -65,6 +66,13 @@ def test_minimum_backtest_length_of_the_paper(trials: int, years: float) -> None
     assert minimum_backtest_years(trials, 1.0) == pytest.approx(years, abs=0.05)
     assert minimum_backtest_years(trials, 2.0) == pytest.approx(years / 4.0, abs=0.05)
     assert minimum_backtest_years(trials, 0.0) == math.inf
+
+
+def test_a_record_bears_so_many_trials() -> None:
+    """Five years bear 45 at a ratio of 1, one quarter of a year none but the first."""
+    assert trials_within(minimum_backtest_years(45, 1.0), 1.0) == 45
+    assert trials_within(minimum_backtest_years(45, 1.0) - 1e-6, 1.0) == 44
+    assert trials_within(0.25, 0.5) == 1
 
 
 @pytest.mark.parametrize(("yearly", "years"), [(0.5, 10.8), (1.0, 2.7), (1.5, 1.2), (2.0, 0.7)])

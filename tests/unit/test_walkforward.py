@@ -15,6 +15,7 @@ from models.learning.walkforward import (
     SearchTerms,
     Window,
     WindowResult,
+    at_ends,
     candidate_of,
     choose,
     grid,
@@ -25,6 +26,7 @@ from models.learning.walkforward import (
 )
 from models.market.sessions import DAY_NS
 from runtime.model_store import ModelStore
+from runtime.training.search_report import open_ends
 from tests.bar_writers import some_bars, write_parquet
 from tests.command_line import MONDAY_NS, CommandLine
 
@@ -88,6 +90,36 @@ def test_a_plateau_is_preferred_to_a_peak() -> None:
 
     assert choose(scores, grid(axes), axes) in (3, 4, 5)
     assert neighbours({"atr_multiplier": 2.0}, grid(axes), axes) == [0, 2]
+
+
+def test_a_sampled_trial_is_judged_by_the_cell_around_it() -> None:
+    """Between two values on each axis the corners of the cell are its neighbours, and it theirs."""
+    trials = (*grid(AXES), {"atr_multiplier": 1.4, "min_rr_ratio": 3.0})
+
+    # the grid: 1, 2, 3 ranges by ratios 2.5, 3.5; 1.4 lies between 1 and 2
+    assert neighbours(trials[6], trials, AXES) == [0, 1, 2, 3]
+    assert neighbours(trials[0], trials, AXES) == [1, 2, 6]
+    assert neighbours(trials[5], trials, AXES) == [3, 4]
+
+
+def test_a_sampled_peak_without_good_surroundings_is_not_chosen() -> None:
+    """A lone 9 between corners of 0 loses to a plateau of 2 on the grid."""
+    trials = (*grid(AXES), {"atr_multiplier": 1.4, "min_rr_ratio": 3.0})
+
+    assert choose(np.array([0.0, 0.0, 0.0, 0.0, 2.0, 2.0, 9.0]), trials, AXES) in (4, 5)
+
+
+def test_ends_of_the_grid_are_named() -> None:
+    """Who chooses the last value of an axis has not seen what lies beyond."""
+    assert at_ends({"atr_multiplier": 3.0, "min_rr_ratio": 3.0}, AXES) == ("atr_multiplier",)
+
+
+def test_ends_that_are_bounds_of_the_setting_are_not_open() -> None:
+    """A stop of 4 ranges is the setting's bound, one of 2 is not."""
+    axes = {"atr_multiplier": (2.0, 3.0, 4.0)}
+
+    assert open_ends({"atr_multiplier": 4.0}, axes) == ()
+    assert open_ends({"atr_multiplier": 2.0}, axes) == ("atr_multiplier",)
 
 
 def test_sampled_trials_stay_in_the_axes_and_repeat() -> None:
@@ -154,3 +186,5 @@ def test_a_search_is_stored_judged_and_written(
     assert not verdict.is_promoted
     assert store.registry().champion("walkforward") == ""
     assert len(store.registry().trial_ids("walkforward")) == report["trials"] == 108
+    assert report["version"] == verdict.version
+    assert 1.0 <= report["effective_trials"] <= 108
