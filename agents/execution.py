@@ -6,7 +6,7 @@ again. Everything it posts follows from facts it has seen and from what the brok
 
 Drafts of one step stand in this order: outcomes of answered, found and lost sends; fills by deal
 ticket, positions by ticket, closed trades by ticket; the account; the reconciliation; then what is
-refused or about to be sent, exits before amendments before entries.
+refused or about to be sent, exits first, then cancels, amendments, and entries last.
 """
 
 from typing import Final
@@ -36,6 +36,7 @@ from blackboard.facts import (
     AccountSnapshot,
     AgentHealth,
     AmendIntent,
+    CancelIntent,
     ExitIntent,
     Fill,
     OperatorCommand,
@@ -79,6 +80,7 @@ class ExecutionAgent(Agent):
         OrderIntent,
         ExitIntent,
         AmendIntent,
+        CancelIntent,
         RiskApproved,
         TradingStateChanged,
         OperatorCommand,
@@ -252,18 +254,15 @@ class ExecutionAgent(Agent):
                 outbox.drafts.append(self._outcome_draft(order, fact))
 
     def _serve(self, now_ns: int, outbox: Outbox) -> None:
-        busy: set[int | str] = {order.position_ticket for order in self._orders.submitted()}
+        busy = {o.place for o in self._orders.submitted() if o.purpose is not Purpose.ENTRY}
         sequence = self._dialogue.sequence
         for order in self._orders.waiting():
             is_coming = order.intent_id in self._dialogue.drafted
             refusal = "" if is_coming else self._clearance.refusal(order, now_ns)
-            # One request at a time for a position, and one entry for a symbol: the next is judged
-            # by what became of it.
-            place: int | str = order.position_ticket or order.symbol
-            if not refusal and place not in busy and self._may_leave(order, now_ns):
+            if not refusal and order.place not in busy and self._may_leave(order, now_ns):
                 sequence += 1
                 refusal = self._announce(order, sequence, now_ns, outbox)
-                busy.add(place)
+                busy.add(order.place)
             if refusal:
                 outbox.drafts.append(self._outcome_draft(order, not_sent(order, refusal)))
 

@@ -65,9 +65,10 @@ class ReadBroker(Request, frozen=True, kw_only=True):
 class SendOrder(Request, frozen=True, kw_only=True):
     """One request to the broker; `needs` is the slot of its OrderSubmitting, always.
 
-    An entry opens `lots` at the market with stop and target. An exit closes `lots` of a position.
-    An amendment sets stop and target of a position; both are given, because the broker deletes
-    whichever is 0.
+    An entry opens `lots` at the market with stop and target, or rests at `limit_price` until
+    `expires_ns`. An exit closes `lots` of a position. An amendment sets stop and target of a
+    position; both are given, because the broker deletes whichever is 0. A cancel takes back the
+    resting order `order_ticket`.
     """
 
     intent_id: str
@@ -83,6 +84,12 @@ class SendOrder(Request, frozen=True, kw_only=True):
     deviation_points: int
     spec: SymbolSpec | None = None
     """What the order was made by; an entry is not sent where the terminal's terms differ."""
+    limit_price: float = 0.0
+    """Where an entry rests; 0 at the market."""
+    expires_ns: int = 0
+    """When a resting entry ends by itself, UTC."""
+    order_ticket: int = 0
+    """Resting order that a cancel takes back."""
 
 
 class ReadCalendar(Request, frozen=True, kw_only=True):
@@ -225,6 +232,8 @@ class BrokerOrder(msgspec.Struct, frozen=True, kw_only=True):
     placed_ns: int
     is_dead: bool = False
     """Whether it was cancelled, rejected or has expired: what it has not filled it never will."""
+    end: str = ""
+    """How it ended unfilled: cancelled, rejected or expired; empty where it did not."""
 
 
 class BrokerDeal(msgspec.Struct, frozen=True, kw_only=True):

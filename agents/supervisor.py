@@ -11,14 +11,16 @@ from typing import Final
 
 from agents.agent import Agent, Outbox
 from agents.requests import Wake
-from agents.rounds.arbiter import ENTRY_STATES, Arbiter, Standing, Verdict
-from agents.rounds.attempts import Attempts, entry_id
+from agents.rounds.arbiter import ENTRY_STATES, Arbiter, Standing
+from agents.rounds.attempts import Attempts
 from agents.rounds.care import Care
 from agents.rounds.drawdown_path import DRAWDOWN
+from agents.rounds.entry import entry_draft
 from agents.rounds.holdings import Holdings
 from agents.rounds.restrictions import IDENTITY, UNFIT, Restrictions, change, strictest
 from agents.rounds.round import Awaited, Round, Rounds
 from agents.rounds.summaries import Summaries
+from agents.rounds.withdrawals import Withdrawals
 from agents.voters import LEARNED, VOTERS, live_voters
 from blackboard.entry import Draft, Entry
 from blackboard.facts import (
@@ -29,6 +31,7 @@ from blackboard.facts import (
     Bar,
     CalendarCoverage,
     Calibration,
+    CancelIntent,
     Decision,
     DriftDetected,
     EntryBlackout,
@@ -91,6 +94,7 @@ class SupervisorAgent(Agent):
         OrderIntent,
         ExitIntent,
         AmendIntent,
+        CancelIntent,
         TradingStateChanged,
         RetrainRequested,
         Summary,
@@ -134,6 +138,7 @@ class SupervisorAgent(Agent):
         self._holdings = Holdings()
         self._restrictions = Restrictions(settings)
         self._attempts = Attempts(settings, self._arbiter, self._holdings)
+        self._withdrawals = Withdrawals(settings, self._arbiter, self._holdings)
         self._summaries = Summaries(settings)
         self._care = Care(settings, self._arbiter, self._holdings, self._restrictions)
         self._health: dict[str, AgentHealth] = {}
@@ -186,6 +191,7 @@ class SupervisorAgent(Agent):
             if self._is_due(place, awaited, now_ns):
                 outbox.drafts += self._close(place, now_ns, state)
         outbox.drafts += self._care.repairs(state, now_ns) if may_act else []
+        outbox.drafts += self._withdrawals.due(state, now_ns) if may_act else []
         outbox.drafts += self._attempts.due(now_ns) if may_act and state in ENTRY_STATES else []
         outbox.drafts += self._retrainings.values()
         outbox.drafts += self._retraining_of_drawdown()
@@ -320,11 +326,17 @@ class SupervisorAgent(Agent):
         entries.sort(key=lambda each: (-each[0].decision.expected_value_r, each[0].decision.scope))
         return [
             *decisions,
-            *(self._entry(verdict, place.close_ns, slot) for verdict, slot in entries),
+            *(
+                entry_draft(self.settings, self._arbiter, place, verdict, slot)
+                for verdict, slot in entries
+            ),
             *(
                 draft
                 for verdict, decision in zip(verdicts, decisions, strict=True)
-                for draft in self._care.tend(place, verdict, decision.slot, state, now_ns)
+                for draft in (
+                    *self._care.tend(place, verdict, decision.slot, state, now_ns),
+                    *self._withdrawals.tend(place, verdict, decision.slot, state, now_ns),
+                )
             ),
         ]
 
@@ -333,37 +345,9 @@ class SupervisorAgent(Agent):
         sell, sell_seq = self._holdings.blocker(symbol, Side.SELL, now_ns)
         return Standing(state=state, blocks_buy=buy, blocks_sell=sell, causes=(buy_seq, sell_seq))
 
-    def _entry(self, verdict: Verdict, close_ns: int, decision_slot: str) -> Draft:
-        decision, plan, side = verdict.decision, verdict.plan, verdict.side
-        exits = self.settings.trading.exits
-        assert plan is not None, "the gate of the expected value passed, so there is a price"
-        assert side is not None, "the gate of the confidence passed, so there is a side"
-        intent = OrderIntent(
-            scope=decision.scope,
-            # On a long timeframe its price grows too old before the next close.
-            valid_until_ns=close_ns + min(self._length_ns, self._quote_age_ns),
-            intent_id=entry_id(self.settings, decision.scope, close_ns, 1),
-            timeframe=self.settings.timeframe,
-            side=side,
-            attempt=1,
-            reference_price=plan.ask if side is Side.BUY else plan.bid,
-            stop_distance=plan.stop_distance,
-            target_distance=plan.target_distance,
-            confidence=decision.confidence,
-            expected_value_r=decision.expected_value_r,
-            break_even_r=exits.break_even_r,
-            trail_from_r=exits.trail_from_r,
-            trail_multiplier=self.settings.agents.technical.chandelier_multiplier,
-            hold_bars_max=exits.hold_bars_max,
-            jump_sigmas=exits.jump_sigmas,
-            closes_before_jump=exits.before_jump == "close",
-            lock_atr=exits.lock_atr,
-        )
-        return self._draft(intent, close_ns, "1", (decision_slot,))
-
     def _draft(
         self,
-        fact: Decision | OrderIntent,
+        fact: Decision,
         close_ns: int,
         ordinal: str,
         causes: tuple[int | str, ...],
@@ -386,6 +370,7 @@ class SupervisorAgent(Agent):
             *deadlines,
             self._restrictions.next_change_ns(now_ns),
             self._care.next_ns(),
+            self._withdrawals.next_ns(now_ns),
             self._summaries.next_digest_ns(now_ns),
         ]
         at_ns = min((each for each in instants if each > now_ns), default=FOREVER_NS)

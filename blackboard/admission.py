@@ -17,6 +17,7 @@ from blackboard.entry import Entry, Post
 from blackboard.errors import PostRefused, StaleEpoch
 from blackboard.facts import (
     AmendIntent,
+    CancelIntent,
     ExitIntent,
     Fact,
     Fill,
@@ -35,6 +36,7 @@ MINUTE_NS: Final = 60_000_000_000
 _NEVER_TOO_MANY: Final[tuple[type[Fact], ...]] = (
     ExitIntent,
     AmendIntent,
+    CancelIntent,
     OrderSubmitting,
     OrderOutcome,
     Fill,

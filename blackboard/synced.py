@@ -8,6 +8,7 @@ from typing import Final
 
 from blackboard.facts import (
     AmendIntent,
+    CancelIntent,
     EquityMark,
     ExitIntent,
     Fact,
@@ -29,6 +30,7 @@ _SYNCED_FACTS: Final[tuple[type[Fact], ...]] = (
     OrderIntent,
     ExitIntent,
     AmendIntent,
+    CancelIntent,
     RiskApproved,
     OrderSubmitting,
     OrderOutcome,

@@ -34,6 +34,23 @@ class ExitsSection(Section):
     half a bar's range keeps most of what is there without being hit by the spread alone."""
 
 
+class EntriesSection(Section):
+    """How a position is entered: at the market, or at a limit that rests while it is calm."""
+
+    style: Literal["market", "adaptive"] = "market"
+    """`market` takes the price there is, within agents.execution.deviation_points; `adaptive` does
+    so too where the forecast is high or missing, and lets a limit rest where it is calm."""
+    calm_vol_ratio_max: float = Field(0.8, gt=0.0, le=5.0)
+    """Volatility forecast over the symbol's own usual level up to which it is calm. Forecasts are
+    skewed: most lie below their mean, so 0.8 is a quieter market than usual, and 1 is not."""
+    limit_atr: float = Field(0.25, gt=0.0, le=5.0)
+    """Distance of the limit from the price that a market order would get, in average true ranges;
+    a quarter is about what a round trip costs, so that what is filled has paid for itself."""
+    limit_bars: int = Field(4, ge=1, le=96)
+    """Closes of the trading timeframe after which an unfilled limit expires, earlier where a
+    weekend comes first: the first horizon of the forecast, beyond which nobody said it was calm."""
+
+
 class TradingSection(Section):
     """What a decision needs; the first six are parameters that the learner may set."""
 
@@ -57,6 +74,7 @@ class TradingSection(Section):
     """Least expected value after costs, in units of the risk at the stop."""
     families_min: int = Field(2, ge=1, le=10, json_schema_extra=LIMIT)
     """Families of proven skill that must agree; capped by how many are proven, at least one."""
+    entries: EntriesSection = EntriesSection()
     exits: ExitsSection = ExitsSection()
 
 

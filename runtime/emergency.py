@@ -1,8 +1,9 @@
-"""Closing every position at the terminal itself, for when Ray or the journal is broken.
+"""Closing everything at the terminal itself, for when Ray or the journal is broken.
 
 Nothing of the council is needed: the book's folder says where the terminal answers. If it does not
-run either, it is started for this. Every position of the account is closed, whoever opened it: in
-an emergency nobody asks whose it was. What was done is found by the next reconciliation and
+run either, it is started for this. Every order that rests is taken back, lest it open anew what is
+closed, and every position of the account is closed, whoever opened it: in an emergency nobody asks
+whose it was. What was done is found by the next reconciliation and
 journaled.
 """
 
@@ -22,6 +23,7 @@ from runtime.terminals.port import Terminal, TerminalRefused
 from runtime.terminals.remote import RemoteTerminal
 from runtime.terminals.requests import UnfitRequest, close_request
 from runtime.terminals.structures import TradePosition
+from runtime.terminals.withdrawal import withdraw, working_orders
 
 _PASSES_MAX = 3
 """Times that all positions are gone through: a close may be filled in part."""
@@ -81,20 +83,26 @@ def _reached(book: Book) -> Iterator[str]:
 
 
 def close_all(terminal: Terminal) -> int:
-    """Close every position at a terminal and return how many; OSError if one is left."""
+    """Close every position at a terminal and return how many; OSError if one or an order is left.
+
+    Orders go first. One that fills meanwhile is a position, which the passes find.
+    """
     if not terminal.initialize():
         raise OSError(f"the terminal cannot be used: {terminal.last_error()}")
-    positions = _positions(terminal)
-    count = len(positions)
+    seen: set[int] = set()
     failures: list[str] = []
     for _ in range(_PASSES_MAX):
-        if not positions:
-            break
-        failures = [text for position in positions if (text := _try_close(terminal, position))]
+        failures = withdraw(terminal, working_orders(terminal))
         positions = _positions(terminal)
-    if positions:
-        raise OSError("\n".join([f"{len(positions)} positions are still open", *failures]))
-    return count
+        seen.update(position.ticket for position in positions)
+        failures += [text for position in positions if (text := _try_close(terminal, position))]
+        if not (failures or positions):
+            break
+    left, resting = _positions(terminal), working_orders(terminal)
+    if left or resting:
+        text = f"{len(left)} positions are still open, {len(resting)} orders still rest"
+        raise OSError("\n".join([text, *failures]))
+    return len(seen)
 
 
 def _positions(terminal: Terminal) -> tuple[TradePosition, ...]:

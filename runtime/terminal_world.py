@@ -135,13 +135,14 @@ class TerminalWorld:
             with self._turn(Priority.READS) as terminal:
                 self._connect(terminal, None)
                 account = terminal.account_info()
-                positions = terminal.positions_get()
+                positions, working = terminal.positions_get(), terminal.orders_get()
         except TerminalUnavailable:
-            account = positions = None
-        if account is None or positions is None:
+            account = positions = working = None
+        if account is None or positions is None or working is None:
             self._is_connected = False
             return ("cannot tell",)
-        return (account.balance, *((p.ticket, p.volume, p.sl, p.tp) for p in positions))
+        held = ((p.ticket, p.volume, p.sl, p.tp) for p in positions)
+        return (account.balance, *held, *((o.ticket, o.volume_current) for o in working))
 
     def close(self) -> None:
         """Release the connections; the terminal goes on."""
@@ -233,8 +234,17 @@ class TerminalWorld:
             self._fence(terminal, epoch)
         if not isinstance(request, SendOrder):
             return Due(now_ns, self._edge.read(terminal, request, now_ns))
+        try:
+            expires_s = self._edge.expires_s(request)
+        except NotDated as error:
+            return Due(now_ns, refused_before_send(request, 0, str(error)))
         answered = send_order(
-            terminal, self._edge.names, request, epoch, checks_first=not self._is_virtual
+            terminal,
+            self._edge.names,
+            request,
+            epoch,
+            expires_s=expires_s,
+            checks_first=not self._is_virtual,
         )
         if self._is_virtual and answered.code == RES_E_INTERNAL_FAIL_CONNECT:
             # The process was restarted in between. Nothing left, and time stands still.

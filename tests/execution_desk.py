@@ -90,7 +90,9 @@ class PlainBroker:
             if word == LOST_DONE and not is_gone:
                 self.execute(order, now_ns)
             return Unanswered(request=order, reason="no reply")
-        if word == PLACED:
+        if order.purpose is Purpose.CANCEL:
+            return self._take_back(order) if word == 10_009 else _answer(order, int(word))
+        if word == PLACED or (word == 10_009 and order.limit_price):
             self._ticket += 1
             self.orders.append(
                 BrokerOrder(
@@ -119,6 +121,38 @@ class PlainBroker:
             order_ticket=deal.order_ticket,
             deal_ticket=deal.ticket,
         )
+
+    def _take_back(self, order: SendOrder) -> Reply:
+        working = [one for one in self.orders if one.ticket == order.order_ticket]
+        if not working or not working[0].is_working:
+            return _answer(order, 10_023)
+        self.end_order(order.order_ticket, "cancelled")
+        return _answer(order, 10_009, order_ticket=order.order_ticket)
+
+    def end_order(self, ticket: int, end: str) -> None:
+        """Let a resting order end unfilled."""
+        self.has_changed = True
+        self.orders = [
+            msgspec.structs.replace(one, is_working=False, is_dead=True, end=end)
+            if one.ticket == ticket
+            else one
+            for one in self.orders
+        ]
+
+    def fill_order(self, order: SendOrder, now_ns: int, lots: float = 0.0) -> int:
+        """Fill a resting order, whole unless lots say otherwise; return the position's ticket."""
+        deal = self.open(
+            order.side,
+            lots or order.lots,
+            now_ns,
+            order.magic,
+            order.comment,
+            stop_price=order.stop_price,
+            target_price=order.target_price,
+        )
+        if not lots:
+            self.orders = [one for one in self.orders if one.magic != order.magic]
+        return deal.position_ticket
 
     def execute(self, order: SendOrder, now_ns: int) -> BrokerDeal | None:
         """Do what an order asks for."""

@@ -14,6 +14,7 @@ from agents.orders.submission import FLATTEN
 from blackboard.entry import Entry
 from blackboard.facts import (
     AgentHealth,
+    CancelIntent,
     ExitIntent,
     OperatorCommand,
     OrderIntent,
@@ -99,6 +100,8 @@ class Clearance:
             return self._account.foreign_reason
         if not self._is_allowed(order):
             return Why.TRADING_STATE
+        if isinstance(order.intent, CancelIntent):
+            return self._gone(order.intent)
         if not isinstance(order.intent, OrderIntent):
             return ""
         if self._unfit:
@@ -107,6 +110,8 @@ class Clearance:
 
     def hold(self, order: Order, now_ns: int) -> str:
         """Return why an order has to wait, empty if it need not."""
+        if order.purpose is Purpose.CANCEL:
+            return ""
         if order.purpose is Purpose.EXIT:
             is_fifo = self._account.is_fifo
             has_elder = is_fifo and self._positions.elder_of(order.position_ticket)
@@ -123,11 +128,16 @@ class Clearance:
     def _is_allowed(self, order: Order) -> bool:
         if order.purpose is Purpose.ENTRY:
             return self._state in _ENTERING
-        if self._state is not TradingState.HALTED:
+        if self._state is not TradingState.HALTED or order.purpose is Purpose.CANCEL:
             return True
         if isinstance(order.intent, ExitIntent):
             return self._is_flattening or order.intent.reason == FLATTEN
         return self._is_repair(order)
+
+    def _gone(self, cancel: CancelIntent) -> str:
+        """Return why there is nothing to take back: the entry has come to its end."""
+        entry = self._orders.get(cancel.entry_intent_id)
+        return Why.ORDER_GONE if entry is None or entry.is_settled else ""
 
     def _is_repair(self, order: Order) -> bool:
         """Whether it sets a stop where there is none."""
@@ -149,10 +159,11 @@ class Clearance:
         """Return why a further attempt is abandoned: the price has left the first one's limit.
 
         Every attempt brings a reference price of its own; without this bound a burst of requotes
-        would walk the price away in steps, each of them within the limit.
+        would walk the price away in steps, each of them within the limit. What rests at a limit
+        keeps its price.
         """
         first = self._orders.first_attempt_of(order)
-        if first is None or order.spec is None or order.quote is None:
+        if first is None or first.rests or order.spec is None or order.quote is None:
             return ""
         price = order.quote.ask if first.side is Side.BUY else order.quote.bid
         away_points = abs(price - first.reference_price) / order.spec.point

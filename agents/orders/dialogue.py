@@ -22,7 +22,7 @@ from agents.requests import (
     Unanswered,
 )
 from blackboard.facts import OrderSubmitting
-from blackboard.facts.execution import Outcome
+from blackboard.facts.execution import Outcome, Purpose
 
 SendReply = SendAnswered | Unanswered
 
@@ -196,4 +196,6 @@ class Dialogue:
 
 
 def _concerns_the_book(reply: SendAnswered) -> bool:
+    if reply.request.purpose is Purpose.CANCEL:
+        return True  # refused or not: what was to be taken back may have been filled
     return classify(reply).outcome in _CHANGES_THE_BOOK or reply.code == POSITION_CLOSED

@@ -12,6 +12,7 @@ from agents.retries import RETCODE_TOO_MANY_REQUESTS
 from blackboard.entry import Draft, Entry
 from blackboard.facts import (
     AmendIntent,
+    CancelIntent,
     ExitIntent,
     OrderIntent,
     OrderOutcome,
@@ -38,12 +39,13 @@ SEQUENCE_BITS: Final = 32
 SEQUENCE_MAX: Final = (1 << SEQUENCE_BITS) - 1
 """A magic number is the strategy's number above so many bits of sequence."""
 
-Intent = OrderIntent | ExitIntent | AmendIntent
+Intent = OrderIntent | ExitIntent | AmendIntent | CancelIntent
 
 _PURPOSES: Final[dict[type[Intent], Purpose]] = {
     OrderIntent: Purpose.ENTRY,
     ExitIntent: Purpose.EXIT,
     AmendIntent: Purpose.AMEND,
+    CancelIntent: Purpose.CANCEL,
 }
 
 
@@ -89,8 +91,25 @@ class Order:
 
     @property
     def position_ticket(self) -> int:
-        """Position that it closes or amends, 0 for an entry."""
-        return 0 if isinstance(self.intent, OrderIntent) else self.intent.position_ticket
+        """Position that it closes or amends, 0 for an entry and for a cancel."""
+        if isinstance(self.intent, OrderIntent | CancelIntent):
+            return 0
+        return self.intent.position_ticket
+
+    @property
+    def order_ticket(self) -> int:
+        """Resting order that it takes back, 0 for everything else."""
+        return self.intent.order_ticket if isinstance(self.intent, CancelIntent) else 0
+
+    @property
+    def place(self) -> int | str:
+        """What it is about, of which one request at a time leaves: a position, an order, a symbol.
+
+        The next is judged by what became of it. An order that rests does not hold its symbol.
+        """
+        if self.order_ticket:
+            return f"order {self.order_ticket}"
+        return self.position_ticket or self.symbol
 
     @property
     def is_uncertain(self) -> bool:
@@ -171,7 +190,7 @@ class Orders:
                 self._quotes[quote.scope] = (quote, entry.seq)
             case SymbolSpec() as spec:
                 self._specs[spec.scope] = spec
-            case OrderIntent() | ExitIntent() | AmendIntent() as intent:
+            case OrderIntent() | ExitIntent() | AmendIntent() | CancelIntent() as intent:
                 self._want(intent, entry)
             case RiskApproved() as approval:
                 self._permit(approval, entry)
@@ -189,8 +208,8 @@ class Orders:
         return self._by_id.get(intent_id)
 
     def waiting(self) -> list[Order]:
-        """Return what may leave: exits, then amendments, then entries, each as permitted."""
-        rank = {Purpose.EXIT: 0, Purpose.AMEND: 1, Purpose.ENTRY: 2}
+        """Return what may leave: exits, cancels, amendments, then entries, each as permitted."""
+        rank = {Purpose.EXIT: 0, Purpose.CANCEL: 1, Purpose.AMEND: 2, Purpose.ENTRY: 3}
         found = [order for order in self.open.values() if order.is_waiting]
         return sorted(found, key=lambda order: rank[order.purpose])
 

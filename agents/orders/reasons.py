@@ -33,6 +33,7 @@ class Why(StrEnum):
     WOULD_LOOSEN = "would_loosen"
     STOPS_LEVEL = REASON_OF_STOPS
     NO_PROTECTION = "no_protection"
+    ORDER_GONE = "order_gone"
     # What it waited for until it expired.
     FIFO_CLOSE = "fifo_close"
     TOO_MANY_REQUESTS = "too_many_requests"
@@ -52,7 +53,7 @@ class Why(StrEnum):
     ADOPTED_DEAL = "adopted_deal"
     ADOPTED_POSITION = "adopted_position"
     ADOPTED_LEVELS = "adopted_levels"
-    ORDER_GONE = "order_gone"
+    ADOPTED_CANCEL = "adopted_cancel"
     ABSENT = "absent"
 
 

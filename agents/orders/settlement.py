@@ -3,7 +3,7 @@
 Never a resend. An order is adopted where the broker has it, and counts as not executed only after
 it was absent from several readings that lie further apart than a send can take, or where the broker
 says that it ended unfilled. An amendment leaves neither order nor deal: the stop and target of its
-position tell.
+position tell; of a cancel the order that it was to take back.
 """
 
 import math
@@ -68,6 +68,8 @@ def no_reply(order: Order, text: str) -> OrderOutcome:
 def _found(order: Order, reading: BrokerRead) -> OrderOutcome | None:
     if order.purpose is Purpose.AMEND:
         return _found_amendment(order, reading)
+    if order.purpose is Purpose.CANCEL:
+        return _found_cancel(order, reading)
     deals = _deals_of(order, reading)
     ours = [o for o in reading.orders if order.owns(o.magic, o.comment, o.placed_ns)]
     working = [o for o in ours if o.is_working]
@@ -79,7 +81,8 @@ def _found(order: Order, reading: BrokerRead) -> OrderOutcome | None:
     adopted = _found_position(order, reading)
     dead = next((o for o in ours if o.is_dead), None)
     if adopted is None and dead is not None:
-        return _outcome(order, Outcome.NOT_EXECUTED, Why.ORDER_GONE, order_ticket=dead.ticket)
+        reason = told(Why.ORDER_GONE, dead.end)
+        return _outcome(order, Outcome.NOT_EXECUTED, reason, order_ticket=dead.ticket)
     return adopted
 
 
@@ -146,6 +149,17 @@ def _found_amendment(order: Order, reading: BrokerRead) -> OrderOutcome | None:
         ):
             return _outcome(order, Outcome.FILLED, Why.ADOPTED_LEVELS)
     return None
+
+
+def _found_cancel(order: Order, reading: BrokerRead) -> OrderOutcome | None:
+    # One that still works may yet be taken back: like an absent order it is looked at again.
+    ended = next(
+        (o for o in reading.orders if o.ticket == order.order_ticket and not o.is_working), None
+    )
+    if ended is None:
+        return None
+    outcome = Outcome.FILLED if ended.is_dead else Outcome.NOT_EXECUTED
+    return _outcome(order, outcome, Why.ADOPTED_CANCEL, order_ticket=ended.ticket)
 
 
 def _outcome(

@@ -17,6 +17,7 @@ from agents.orders.reasons import Why
 from agents.requests import SendOrder
 from blackboard.facts import (
     AmendIntent,
+    CancelIntent,
     ExitIntent,
     OrderIntent,
     OrderOutcome,
@@ -68,16 +69,16 @@ def round_tighter(price: float, side: Side, digits: int) -> float:
     return float(tightened(price, side.sign, digits))
 
 
-def protection(
-    side: Side, quote: Quote, stop_distance: float, target_distance: float, digits: int
-) -> tuple[float, float]:
-    """Return stop and target of an entry at the market.
+def protection(intent: OrderIntent, quote: Quote, digits: int) -> tuple[float, float]:
+    """Return stop and target of an entry.
 
-    A buy opens at the ask and a sell at the bid; the distances count from there.
+    A buy opens at the ask and a sell at the bid, or both at their limit; the distances count from
+    there.
     """
-    entry = quote.ask if side is Side.BUY else quote.bid
-    stop = round_tighter(entry - side.sign * stop_distance, side, digits)
-    return stop, float(normalised(entry + side.sign * target_distance, digits))
+    side = intent.side
+    entry = intent.limit_price or (quote.ask if side is Side.BUY else quote.bid)
+    stop = round_tighter(entry - side.sign * intent.stop_distance, side, digits)
+    return stop, float(normalised(entry + side.sign * intent.target_distance, digits))
 
 
 def submitting(
@@ -97,6 +98,8 @@ def submitting(
             return _exit(order, intent, _managed(position, intent.reason), magic)
         case AmendIntent() as intent:
             return _amendment(order, intent, spec, _managed(position, intent.reason), magic)
+        case CancelIntent() as intent:
+            return _fact(order, intent.side, 0.0, 0.0, 0.0, magic)
 
 
 def send_of(
@@ -121,6 +124,9 @@ def send_of(
         comment=fact.comment,
         deviation_points=deviation_points,
         spec=spec,
+        limit_price=fact.limit_price,
+        expires_ns=fact.expires_ns,
+        order_ticket=fact.order_ticket,
     )
 
 
@@ -157,13 +163,16 @@ def _entry(
         raise Unsendable(Why.NO_SYMBOL_SPEC)
     if order.quote is None:
         raise Unsendable(Why.NO_QUOTE)
-    stop, target = protection(
-        intent.side, order.quote, intent.stop_distance, intent.target_distance, spec.digits
-    )
+    stop, target = protection(intent, order.quote, spec.digits)
     if not (stop > 0.0 and target > 0.0):
         # A level at or below zero means none to the broker: the position would stand without it.
         raise Unsendable(Why.NO_PROTECTION)
-    _require_distance(intent.side, order.quote, stop, spec.stops_level_points * spec.point)
+    nearest = spec.stops_level_points * spec.point
+    if intent.rests:
+        # The stop of an order that waits is measured from where it waits.
+        _require_room((intent.limit_price - stop) * intent.side.sign, nearest)
+    else:
+        _require_distance(intent.side, order.quote, stop, nearest)
     return _fact(order, intent.side, order.approval.lots, stop, target, magic)
 
 
@@ -210,13 +219,18 @@ def _within_reach(side: Side, quote: Quote, stop: float, nearest: float, digits:
 def _require_distance(side: Side, quote: Quote, stop: float, nearest: float) -> None:
     # The broker measures from the price at which the position would close.
     close = quote.bid if side is Side.BUY else quote.ask
-    if (close - stop) * side.sign < nearest:
+    _require_room((close - stop) * side.sign, nearest)
+
+
+def _require_room(distance: float, nearest: float) -> None:
+    if distance < nearest:
         raise Unsendable(Why.STOPS_LEVEL)
 
 
 def _fact(
     order: Order, side: Side, lots: float, stop: float, target: float, magic: int
 ) -> OrderSubmitting:
+    entry = order.intent if isinstance(order.intent, OrderIntent) else None
     return OrderSubmitting(
         scope=order.symbol,
         intent_id=order.intent_id,
@@ -228,4 +242,7 @@ def _fact(
         position_ticket=order.position_ticket,
         magic=magic,
         comment=comment_of(order.intent_id),
+        limit_price=entry.limit_price if entry else 0.0,
+        expires_ns=entry.expires_ns if entry else 0,
+        order_ticket=order.order_ticket,
     )

@@ -166,7 +166,7 @@ class Arbiter:
         weights = self.weights(place.close_ns)
         calibrations = self._in_force(votes, place.close_ns)
         plan = self._plan(place, symbol, forecast, parameters.fact)
-        blackout, news = self._news(symbol, place.close_ns)
+        blackout, news = self.news(symbol, place.close_ns)
 
         ballot = self._ballot(votes, calibrations, weights, standing.state, parameters.fact)
         storm = None if forecast is None else forecast.fact
@@ -259,7 +259,8 @@ class Arbiter:
             causes=(quote.seq, spec.seq, stop.seq),
         )
 
-    def _news(self, symbol: str, close_ns: int) -> tuple[str, tuple[int, ...]]:
+    def news(self, symbol: str, close_ns: int) -> tuple[str, tuple[int, ...]]:
+        """Return what of the news forbids an entry at an instant, empty if nothing, and causes."""
         for blackout in self._blackouts.get(symbol, ()):
             if blackout.fact.from_ns <= close_ns <= blackout.fact.valid_until_ns:
                 return f"{blackout.fact.currency} {blackout.fact.event}", (blackout.seq,)

@@ -46,9 +46,11 @@ class Attempts:
         price = quote.fact.ask if rejected.side is Side.BUY else quote.fact.bid
         if is_early or quote.seq <= outcome.seq or self._has_run_away(wish, price):
             return None
+        # What rests keeps its price and its end: asking later does not make it another bet.
+        reference_price = rejected.limit_price or price
         return Draft(
             fact=msgspec.structs.replace(
-                rejected, intent_id=next_id, attempt=attempt, reference_price=price
+                rejected, intent_id=next_id, attempt=attempt, reference_price=reference_price
             ),
             ts_event_ns=close_ns,
             timeframe=self._settings.timeframe.value,
@@ -57,8 +59,13 @@ class Attempts:
         )
 
     def _has_run_away(self, wish: Wish, price: float) -> bool:
-        """Whether the price is worse than the decision's by more than an order may deviate."""
+        """Whether the price is worse than the decision's by more than an order may deviate.
+
+        For a limit: whether the market has come to it, so that nothing could rest there any more.
+        """
         rejected = wish.intent.fact
+        if rejected.rests:
+            return (price - rejected.limit_price) * rejected.side.sign <= 0.0
         first_id = entry_id(self._settings, rejected.scope, wish.intent.ts_event_ns, 1)
         first = self._holdings.wishes.get(first_id, wish).intent.fact
         spec = self._arbiter.specs.get(rejected.scope)

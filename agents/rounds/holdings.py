@@ -13,6 +13,7 @@ from agents.known import Known, known
 from blackboard.entry import Entry
 from blackboard.facts import (
     AmendIntent,
+    CancelIntent,
     ExitIntent,
     OrderIntent,
     OrderOutcome,
@@ -20,7 +21,7 @@ from blackboard.facts import (
     RiskRefused,
 )
 from blackboard.facts.decision import Side
-from blackboard.facts.execution import Origin, Purpose
+from blackboard.facts.execution import Origin, Outcome, Purpose
 
 INTENTS_MAX: Final = 512
 """Latest entry intents kept; the older ones have expired and been settled long ago."""
@@ -41,6 +42,22 @@ class Wish:
     outcome: Known[OrderOutcome] | None = None
     outcome_ns: int = 0
     """Market time at which the outcome was posted."""
+    cancel: CancelIntent | None = None
+    """Latest wish to take it back."""
+    cancel_outcome: OrderOutcome | None = None
+    cancel_outcome_ns: int = 0
+    cancels: int = 0
+
+    @property
+    def order_ticket(self) -> int:
+        """Order of it that rests at the broker, 0 where none is known to."""
+        if self.outcome is None or self.outcome.fact.outcome is not Outcome.ACCEPTED:
+            return 0
+        return self.outcome.fact.order_ticket if self.intent.fact.rests else 0
+
+    def is_leaving(self, now_ns: int) -> bool:
+        """Whether a cancel may still be carried out."""
+        return _may_happen(self.cancel, self.cancel_outcome, now_ns)
 
     def is_in_flight(self, now_ns: int) -> bool:
         """Whether it may still open a position that is not seen yet."""
@@ -114,7 +131,9 @@ class Holding:
 
 
 def _may_happen(
-    intent: ExitIntent | AmendIntent | None, outcome: OrderOutcome | None, now_ns: int
+    intent: ExitIntent | AmendIntent | CancelIntent | None,
+    outcome: OrderOutcome | None,
+    now_ns: int,
 ) -> bool:
     if intent is None:
         return False
@@ -143,6 +162,10 @@ class Holdings:
                 self._settle(known(outcome, entry), entry.now_ns)
             case PositionChanged() as position:
                 self._change(known(position, entry), entry.now_ns)
+            case CancelIntent(entry_intent_id=entry_id) as cancel if entry_id in self.wishes:
+                wish = self.wishes[entry_id]
+                wish.cancel, wish.cancel_outcome = cancel, None
+                wish.cancels += 1
             case AmendIntent() as amend if amend.position_ticket in self._holdings:
                 self._amend(amend, entry.ts_event_ns)
             case ExitIntent() as exit_intent if exit_intent.position_ticket in self._holdings:
@@ -165,6 +188,10 @@ class Holdings:
             for holding in self._open
             if not holding.is_own and symbol in {None, holding.position.fact.scope}
         ]
+
+    def resting(self) -> list[Wish]:
+        """Return the entries that rest at the broker, in the order of asking."""
+        return [wish for wish in self.wishes.values() if wish.order_ticket]
 
     def repeatable(self, now_ns: int) -> list[Wish]:
         """Return the wishes whose rejection allows a further attempt, in the order of asking."""
@@ -196,11 +223,18 @@ class Holdings:
         if outcome.fact.purpose is Purpose.ENTRY and intent_id in self.wishes:
             wish = self.wishes[intent_id]
             wish.outcome, wish.outcome_ns = outcome, now_ns
+        if outcome.fact.purpose is Purpose.CANCEL:
+            self._answer_cancel(outcome.fact, now_ns)
         for holding in self._holdings.values():
             if holding.amend_intent is not None and holding.amend_intent.intent_id == intent_id:
                 holding.amend_outcome, holding.amend_outcome_ns = outcome, now_ns
             if holding.exit_intent is not None and holding.exit_intent.intent_id == intent_id:
                 holding.exit_outcome = outcome.fact
+
+    def _answer_cancel(self, outcome: OrderOutcome, now_ns: int) -> None:
+        for wish in self.wishes.values():
+            if wish.cancel is not None and wish.cancel.intent_id == outcome.intent_id:
+                wish.cancel_outcome, wish.cancel_outcome_ns = outcome, now_ns
 
     def _change(self, position: Known[PositionChanged], now_ns: int) -> None:
         # A closed position stays known: should the broker show it again, what was asked for it

@@ -10,7 +10,7 @@ from blackboard.facts.control import (
     Summary,
     TradingStateChanged,
 )
-from blackboard.facts.decision import AmendIntent, Decision, ExitIntent, OrderIntent
+from blackboard.facts.decision import AmendIntent, CancelIntent, Decision, ExitIntent, OrderIntent
 from blackboard.facts.execution import (
     AccountSnapshot,
     Fill,
@@ -84,6 +84,7 @@ AnyFact = (
     | OrderIntent
     | ExitIntent
     | AmendIntent
+    | CancelIntent
     | RiskApproved
     | RiskRefused
     | LimitBreached
@@ -131,6 +132,7 @@ __all__ = [
     "BarHistory",
     "CalendarCoverage",
     "Calibration",
+    "CancelIntent",
     "CandidateTrained",
     "ComponentScores",
     "DayCounters",

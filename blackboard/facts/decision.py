@@ -1,12 +1,13 @@
 """What the supervisor wants: a Decision for every symbol and close, and the intents it leads to.
 
-An intent is a wish, not an order. `OrderIntent` raises risk and needs an approval. `ExitIntent`
-and `AmendIntent` need none, because an instance that does not reduce risk cannot be built.
+An intent is a wish, not an order. `OrderIntent` raises risk and needs an approval. `ExitIntent`,
+`AmendIntent` and `CancelIntent` need none, because an instance that does not reduce risk cannot be
+built.
 """
 
 from enum import StrEnum
 
-from blackboard.facts.fact import Fact, above, within
+from blackboard.facts.fact import FOREVER_NS, Fact, above, within
 from blackboard.facts.market import Timeframe
 
 
@@ -107,8 +108,19 @@ class OrderIntent(Fact, frozen=True, kw_only=True):
     """Whether it is closed, not tightened, before an event whose jump would pass its stop."""
     lock_atr: float = 0.0
     """Distance in average true ranges at which its stop is locked before such an event."""
+    limit_price: float = 0.0
+    """Price at which it rests until it is filled; 0 enters at the market."""
+    expires_ns: int = 0
+    """Market time at which it rests no longer; 0 for an entry at the market."""
+
+    @property
+    def rests(self) -> bool:
+        """Whether it waits at a limit."""
+        return self.limit_price > 0.0
 
     def __post_init__(self) -> None:
+        within("limit_price", self.limit_price, 0.0, 1e12)
+        within("expires_ns", self.expires_ns, int(self.rests), FOREVER_NS if self.rests else 0)
         for name in ("break_even_r", "trail_from_r", "trail_multiplier", "jump_sigmas", "lock_atr"):
             within(name, getattr(self, name), 0.0, 100.0)
         within("hold_bars_max", self.hold_bars_max, 0, 1_000_000)
@@ -160,3 +172,21 @@ class AmendIntent(Fact, frozen=True, kw_only=True):
         if self.current_stop_price > 0.0 and looser:
             current = self.current_stop_price
             raise ValueError(f"stop_price must not be looser than {current}, was {self.stop_price}")
+
+
+class CancelIntent(Fact, frozen=True, kw_only=True):
+    """The wish to take back an order that rests; it can only reduce, because it names nothing else.
+
+    A fill may come first. Then there is a position, and the entry's outcome says so.
+    """
+
+    intent_id: str
+    entry_intent_id: str
+    """The OrderIntent whose order rests."""
+    order_ticket: int
+    side: Side
+    """Side of the resting order."""
+    reason: str
+
+    def __post_init__(self) -> None:
+        within("order_ticket", self.order_ticket, 1, 2**63 - 1)

@@ -16,6 +16,7 @@ class Purpose(StrEnum):
     ENTRY = "entry"
     EXIT = "exit"
     AMEND = "amend"
+    CANCEL = "cancel"
 
 
 class OrderSubmitting(Fact, frozen=True, kw_only=True):
@@ -32,8 +33,15 @@ class OrderSubmitting(Fact, frozen=True, kw_only=True):
     magic: int
     """Strategy number above the intent's sequence; never used twice."""
     comment: str
+    limit_price: float = 0.0
+    """Price at which an entry rests; 0 at the market."""
+    expires_ns: int = 0
+    """Market time at which a resting entry ends by itself, 0 for everything else."""
+    order_ticket: int = 0
+    """Resting order that is taken back, 0 for everything else."""
 
     def __post_init__(self) -> None:
+        within("limit_price", self.limit_price, 0.0, 1e12)
         within("lots", self.lots, 0.0, 1e9)
         within("stop_price", self.stop_price, 0.0, 1e12)
         if self.purpose is Purpose.ENTRY:

@@ -3,7 +3,9 @@
 Shared by the simulated terminal, by the order path and by the compiled simulator. A long position
 closes on bids, a short one on asks. A stop goes before a target inside a minute; it fills at its
 price, or at the minute's open if that lies beyond it. A target fills at its price, also where the
-minute opens beyond it. Sides are +1 long and −1 short; prices are in quote currency.
+minute opens beyond it. A limit fills at its price and no better, and only where the market went
+through it; what it opens meets the minute's stop at once, and its target from the next minute on.
+Sides are +1 long and −1 short; prices are in quote currency.
 """
 
 import math
@@ -20,6 +22,9 @@ TARGET_HIT: Final = 2
 
 NO_ROW: Final = -1
 """Place of a minute that does not exist."""
+
+LIMIT_THROUGH_POINTS: Final = 1
+"""How far prices must go through a limit before it counts as filled."""
 
 GRID_TOLERANCE: Final = 1e-6
 """Share of a point by which a price may miss the grid and still count as on it."""
@@ -65,6 +70,16 @@ def fill_of(hit: int, side: int, stop: float, target: float, opened: float) -> f
     if hit == STOP_HIT:
         return min(opened, stop) if side > 0 else max(opened, stop)
     return target if hit == TARGET_HIT else 0.0
+
+
+@njit(cache=True)
+def limit_bound(side: int, limit: float, through: float, digits: int) -> float:
+    """Return the price that must be reached for a limit to count as filled.
+
+    Who waits at a price stands in a queue: that the market touches it fills nobody for certain. One
+    that goes `through` it by a distance has filled everybody there.
+    """
+    return normalised(limit - side * through, digits)
 
 
 @njit(cache=True)

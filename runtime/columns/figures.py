@@ -115,6 +115,9 @@ def _unknown(settings: Settings) -> Iterator[str]:
             f"agents.execution.snapshot_timeframe must divide {settings.timeframe}, was "
             f"{snapshot}: an intent would wait for a reading of the account"
         )
+    entries = settings.trading.entries
+    if entries.style != "market":
+        yield f"trading.entries.style must be market, was {entries.style}: nothing rests here yet"
     if terminal.freeze_level_points:
         yield f"terminal.freeze_level_points must be 0, was {terminal.freeze_level_points}"
     if terminal.positions_max < len(settings.symbols):

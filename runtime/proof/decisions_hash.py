@@ -13,6 +13,7 @@ import msgspec
 from blackboard.entry import Entry
 from blackboard.facts import (
     AmendIntent,
+    CancelIntent,
     Decision,
     ExitIntent,
     Fact,
@@ -30,6 +31,7 @@ _HASHED: tuple[type[Fact], ...] = (
     OrderIntent,
     ExitIntent,
     AmendIntent,
+    CancelIntent,
     RiskApproved,
     RiskRefused,
     Fill,
@@ -38,6 +40,8 @@ _HASHED: tuple[type[Fact], ...] = (
 )
 HASHED_KINDS = frozenset(map(kind_of, _HASHED))
 _LEFT_OUT = frozenset({"ticket", "position_ticket", "order_ticket", "deal_ticket", "magic"})
+_SILENT: dict[str, object] = {"limit_price": 0.0, "expires_ns": 0}
+"""Fields that came later, by the value that says nothing: an older run keeps its number."""
 
 
 def decisions_hash(entries: Iterable[Entry]) -> str:
@@ -61,6 +65,6 @@ def _without_tickets(content: object) -> object:
         return {
             name: _without_tickets(value)
             for name, value in content.items()
-            if name not in _LEFT_OUT
+            if name not in _LEFT_OUT and (name not in _SILENT or value != _SILENT[name])
         }
     return content

@@ -25,6 +25,7 @@ from runtime.terminals.simulated.ledger import Change, Deal, MemoryLedger, Posit
 from runtime.terminals.simulated.source import MarketSource
 from runtime.terminals.simulated.terminal import SimulatedTerminal
 from runtime.terminals.structures import OrderSendResult
+from runtime.terminals.withdrawal import WithdrawalWatch
 
 _SIDES: Final = {mt5.ORDER_TYPE_BUY: "BUY", mt5.ORDER_TYPE_SELL: "SELL"}
 
@@ -96,6 +97,9 @@ class Broker:
             for name in conditions.__struct_fields__:
                 setattr(terminal.conditions, name, getattr(conditions, name))
         self._terminal = terminal
+        self._watch = WithdrawalWatch(
+            terminal, self.stop_file, self._settings.agents.execution.strategy_magic
+        )
         self.is_running, self.hangs = True, False
         self.instance += 1
 
@@ -106,6 +110,7 @@ class Broker:
     def call(self, function: str, *arguments: object, **named: object) -> Any:
         """Call a function of the terminal; CallFailed with its last error where it answers so."""
         terminal = self.terminal
+        self._watch.look()
         result = getattr(terminal, function)(*arguments, **named)
         error = terminal.last_error()
         self.note_changes()

@@ -16,6 +16,7 @@ from agents.requests import (
     ReadSymbols,
     Reply,
     Request,
+    SendOrder,
     Unanswered,
 )
 from blackboard.errors import TerminalUnavailable
@@ -33,7 +34,7 @@ from runtime.terminals.prices import (
     ticks_of,
 )
 from runtime.terminals.reading import BrokerReader
-from runtime.terminals.server_offset import ServerTime
+from runtime.terminals.server_offset import NotDated, ServerTime
 from runtime.terminals.server_time import AUTO_ZONE, MARKET_ZONE, ServerClock
 from runtime.terminals.symbols import SymbolNames
 
@@ -83,6 +84,22 @@ class Edge:
             case _:
                 kind = type(request).__name__
                 return Unanswered(request=request, reason=f"nobody answers {kind}")
+
+    def expires_s(self, order: SendOrder) -> int:
+        """Return when an entry that rests ends, on the server's clock; 0 for what does not rest.
+
+        Raises
+        ------
+        NotDated
+            If that clock is not known: the order would end at some other moment.
+        """
+        if not order.limit_price:
+            return 0
+        with self._guard:
+            self._time.require_undoubted()
+            if self._time.lacks_zone:
+                raise NotDated("the zone of the server's clock has not been found yet")
+            return self._time.clock.to_server_s(order.expires_ns)
 
     def _read_bars(self, terminal: Terminal, request: ReadBars, now_ns: int) -> BarsRead:
         server, per_call = self._clock_for(terminal, request, now_ns), self._per_call(terminal)

@@ -36,6 +36,7 @@ PRIORITIES: Final = {
     Purpose.ENTRY: Priority.ENTERS,
     Purpose.EXIT: Priority.REDUCES,
     Purpose.AMEND: Priority.REDUCES,
+    Purpose.CANCEL: Priority.REDUCES,
 }
 
 

@@ -48,9 +48,11 @@ REASONS: Final = {
 """What made a deal; whatever is not named is ``other``."""
 
 _TRADES: Final = frozenset({mt5.DEAL_TYPE_BUY, mt5.DEAL_TYPE_SELL})
-_DEAD: Final = frozenset(
-    {mt5.ORDER_STATE_CANCELED, mt5.ORDER_STATE_REJECTED, mt5.ORDER_STATE_EXPIRED}
-)
+_DEAD: Final = {
+    mt5.ORDER_STATE_CANCELED: "cancelled",
+    mt5.ORDER_STATE_REJECTED: "rejected",
+    mt5.ORDER_STATE_EXPIRED: "expired",
+}
 
 
 class BrokerReader:
@@ -202,6 +204,7 @@ def order_of(order: TradeOrder, server: ServerClock, *, is_working: bool) -> Bro
         comment=order.comment,
         is_working=is_working,
         is_dead=order.state in _DEAD,
+        end=_DEAD.get(order.state, ""),
         placed_ns=server.to_utc_ns(order.time_setup_msc * MILLISECOND_NS),
     )
 

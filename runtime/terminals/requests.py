@@ -38,7 +38,7 @@ class UnfitRequest(ValueError):
     """The request cannot be built; nothing was sent. The message names field, value and rule."""
 
 
-def order_request(order: SendOrder, info: SymbolInfo) -> RequestFields:
+def order_request(order: SendOrder, info: SymbolInfo, expires_s: int = 0) -> RequestFields:
     """Return the request for an order of ours.
 
     Parameters
@@ -47,6 +47,8 @@ def order_request(order: SendOrder, info: SymbolInfo) -> RequestFields:
         What the ExecutionAgent asked for.
     info : SymbolInfo
         The symbol as the terminal has it now.
+    expires_s : int
+        When an entry that rests ends, on the server's clock.
 
     Raises
     ------
@@ -55,6 +57,10 @@ def order_request(order: SendOrder, info: SymbolInfo) -> RequestFields:
     """
     if order.purpose is Purpose.AMEND:
         return _levels(order, info)
+    if order.purpose is Purpose.CANCEL:
+        return remove_request(order.order_ticket, order.magic, order.comment)
+    if order.limit_price:
+        return _resting(order, info, expires_s)
     closes = order.purpose is Purpose.EXIT
     request = _deal(
         info, order.side, order.lots, order.deviation_points, order.magic, order.comment, closes
@@ -83,6 +89,36 @@ def close_request(position: TradePosition, info: SymbolInfo) -> RequestFields:
         closes=True,
     )
     return {**request, "position": _whole("ticket", position.ticket, 1)}
+
+
+def remove_request(ticket: int, magic: int, comment: str) -> RequestFields:
+    """Return the request that takes back an order that works."""
+    return {
+        "action": mt5.TRADE_ACTION_REMOVE,
+        "order": _whole("order_ticket", ticket, 1),
+        "magic": _whole("magic", magic, 0),
+        "comment": _text("comment", comment),
+    }
+
+
+def lifetime_of(info: SymbolInfo, expires_s: int) -> RequestFields:
+    """Return how long an order rests: to its moment, or until we take it back.
+
+    Where the broker offers neither, its day's end bounds it, if that is offered. In the mask a mode
+    is the bit of its number.
+    """
+    modes = info.expiration_mode
+    if modes & 1 << mt5.ORDER_TIME_SPECIFIED:
+        return {
+            "type_time": mt5.ORDER_TIME_SPECIFIED,
+            "expiration": _whole("expiration", expires_s, 1),
+        }
+    for mode in (mt5.ORDER_TIME_GTC, mt5.ORDER_TIME_DAY):
+        if modes & 1 << mode:
+            return {"type_time": mode}
+    raise UnfitRequest(
+        f"expiration_mode of {info.name} must allow GTC (1), DAY (2) or SPECIFIED (4), was {modes}"
+    )
 
 
 def filling_of(info: SymbolInfo, *, closes: bool) -> int:
@@ -129,6 +165,23 @@ def _deal(
     if info.trade_exemode in _NEEDS_PRICE:
         request["price"] = _positive("price", info.ask if is_buy else info.bid)
     return request
+
+
+def _resting(order: SendOrder, info: SymbolInfo, expires_s: int) -> RequestFields:
+    is_buy = order.side is Side.BUY
+    return {
+        "action": mt5.TRADE_ACTION_PENDING,
+        "symbol": _text("symbol", info.name),
+        "volume": _lots(order.lots),
+        "type": mt5.ORDER_TYPE_BUY_LIMIT if is_buy else mt5.ORDER_TYPE_SELL_LIMIT,
+        "type_filling": mt5.ORDER_FILLING_RETURN,
+        "price": _positive("limit_price", _price("limit_price", order.limit_price, info)),
+        "sl": _positive("stop_price", _price("stop_price", order.stop_price, info)),
+        "tp": _positive("target_price", _price("target_price", order.target_price, info)),
+        "magic": _whole("magic", order.magic, 0),
+        "comment": _text("comment", order.comment),
+        **lifetime_of(info, expires_s),
+    }
 
 
 def _levels(order: SendOrder, info: SymbolInfo) -> RequestFields:

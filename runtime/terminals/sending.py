@@ -42,13 +42,20 @@ judges the rest, and a changed volume step must not keep a position open."""
 
 
 def send_order(
-    terminal: Terminal, names: SymbolNames, order: SendOrder, epoch: int, *, checks_first: bool
+    terminal: Terminal,
+    names: SymbolNames,
+    order: SendOrder,
+    epoch: int,
+    *,
+    checks_first: bool,
+    expires_s: int = 0,
 ) -> SendAnswered:
     """Send an order once and return what came back; TerminalUnavailable if nothing did.
 
     `checks_first` asks `order_check` before the send. It is left out in virtual time, where a send
     may be repeated after a death: the terminal answers the repetition by its id, but a check would
-    judge the order anew, against what the first send has changed.
+    judge the order anew, against what the first send has changed. `expires_s` is when an entry that
+    rests ends, on the server's clock.
     """
     name = _name(terminal, names, order)
     info = terminal.symbol_info(name)
@@ -63,7 +70,7 @@ def send_order(
         names.forget()
         return refused_before_send(order, mt5.RES_E_INVALID_PARAMS, changes)
     try:
-        request = order_request(order, info)
+        request = order_request(order, info, expires_s)
     except UnfitRequest as error:
         return refused_before_send(order, mt5.RES_E_INVALID_PARAMS, str(error))
     if checks_first:

@@ -42,6 +42,8 @@ KEEP_ALIVE_S: Final = 3600
 """Longer than any client keeps a connection, so that the client closes first: a call that meets a
 connection just closed by the server would count as unanswered."""
 SHUTDOWN_S: Final = 1
+WATCH_S: Final = 1.0
+"""Process seconds between two looks at the kill switch."""
 LOOK_TURNS: Final = 3
 """Turns of the loop after which the end of a connection has been read, if there is one."""
 LOOPBACK_NAMES: Final = ("127.0.0.1", "localhost", "[::1]")
@@ -90,7 +92,14 @@ class TerminalServer:
     """
 
     def __init__(
-        self, terminal: Terminal, host: str, port: int, token: str, *, names: tuple[str, ...] = ()
+        self,
+        terminal: Terminal,
+        host: str,
+        port: int,
+        token: str,
+        *,
+        names: tuple[str, ...] = (),
+        watch: Callable[[], object] | None = None,
     ) -> None:
         if not re.fullmatch(rf"[!-~]{{{TOKEN_LENGTH_MIN},}}", token):
             raise ValueError(
@@ -98,6 +107,7 @@ class TerminalServer:
                 "reaches the terminal process commands the account"
             )
         self._terminal = terminal
+        self._watch = watch
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self._socket = socket.create_server((host, port), family=family)
         # Accepted connections inherit it; with Nagle's algorithm each answer waits 40 ms for the
@@ -137,10 +147,19 @@ class TerminalServer:
 
     @asynccontextmanager
     async def _closing(self, _: Starlette) -> AsyncIterator[None]:
+        looking = asyncio.create_task(self._look()) if self._watch else None
         try:
             yield
         finally:
+            if looking is not None:
+                looking.cancel()
             self._terminal.close()
+
+    async def _look(self) -> None:
+        """Look at the kill switch between the calls, whether or not anybody calls."""
+        while self._watch is not None:
+            self._watch()
+            await asyncio.sleep(WATCH_S)
 
     async def _health(self, _: Request) -> Response:
         return PlainTextResponse("ok")
@@ -207,13 +226,15 @@ def serve(
     *,
     announce: Callable[[int], None],
     names: tuple[str, ...] = (),
+    watch: Callable[[], object] | None = None,
 ) -> int:
     """Serve a terminal until the process is told to stop, and return the port that was taken.
 
     `announce` is given the port as soon as connections are accepted into the queue; port 0 takes a
     free one. `names` are further names under which clients on other machines reach this one.
+    `watch` is called once a second, between the calls.
     """
-    server = TerminalServer(terminal, host, port, token, names=names)
+    server = TerminalServer(terminal, host, port, token, names=names, watch=watch)
     announce(server.port)
     server.run()
     return server.port

@@ -30,6 +30,7 @@ from runtime.terminals.simulated.ledger import LedgerUnavailable
 from runtime.terminals.simulated.market import open_market
 from runtime.terminals.simulated.sqlite_ledger import SqliteLedger
 from runtime.terminals.simulated.terminal import SimulatedTerminal
+from runtime.terminals.withdrawal import WithdrawalWatch
 
 PARENT_LOOK_S: Final = 1.0
 """Process seconds between two looks at whether the parent is there."""
@@ -139,7 +140,17 @@ def serve_plan(path: Path, port: int, *, ends_with_parent: bool = False) -> None
     set_up_logs("terminal", plan.book.logs, settings.log, profile=settings.profile)
     token = plan.book.terminal_token.read_text(encoding="ascii")
     terminal = open_served(plan)
-    serve(terminal, settings.terminal.host, port, token, announce=lambda _: None)
+    watch = WithdrawalWatch(
+        terminal, settings.home / STOP_FILE_NAME, settings.agents.execution.strategy_magic
+    )
+    serve(
+        terminal,
+        settings.terminal.host,
+        port,
+        token,
+        announce=lambda _: None,
+        watch=None if settings.market.history.path else watch.look,
+    )
 
 
 def _watch_parent(parent: int) -> None:

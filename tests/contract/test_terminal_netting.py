@@ -185,7 +185,7 @@ def test_symbols_are_netted_apart(netting: Lab) -> None:
 
 
 def test_a_waiting_order_is_netted_too(netting: Lab) -> None:
-    """A sell limit of 0.30 at 1.1035 meets minute 6, whose open is better, and turns 0.10 round."""
+    """A sell limit of 0.30 at 1.1035 meets minute 6, beyond it, and turns 0.10 round."""
     ticket = netting.buy("a", volume=0.1).order
     netting.send("b", action=5, symbol="EURUSD", type=3, volume=0.3, price=1.1035, type_filling=2)
 
@@ -193,8 +193,8 @@ def test_a_waiting_order_is_netted_too(netting: Lab) -> None:
 
     position = held(netting)
     assert (position.identifier, position.type, position.volume) == (ticket, 1, 0.2)
-    assert position.price_open == 1.104
-    assert deals(netting, ticket)[-1].profit == 39.0  # (1.1040 - 1.1001) * 100 000 * 0.1
+    assert position.price_open == 1.1035
+    assert deals(netting, ticket)[-1].profit == 34.0  # (1.1035 - 1.1001) * 100 000 * 0.1
 
 
 def test_f40_a_close_that_could_open_is_refused_under_the_stop_file(netting: Lab) -> None:

@@ -80,25 +80,25 @@ def test_a_waiting_order_is_seen_everywhere_but_in_the_past(make_lab: MakeLab) -
     ("kind", "price", "minute", "fill"),
     [
         # Buys meet the ask, a pip above what is written here.
-        (BUY_LIMIT, 1.095, (6, 1.1, 1.1, 1.0949, 1.1, 10), 1.095),
-        (BUY_LIMIT, 1.095, (6, 1.1, 1.1, 1.095, 1.1, 10), None),
-        (BUY_LIMIT, 1.095, (6, 1.094, 1.096, 1.093, 1.095, 10), 1.0941),  # a better open
+        (BUY_LIMIT, 1.095, (6, 1.1, 1.1, 1.09489, 1.1, 10), 1.095),  # a point through it
+        (BUY_LIMIT, 1.095, (6, 1.1, 1.1, 1.0949, 1.1, 10), None),  # touched
+        (BUY_LIMIT, 1.095, (6, 1.094, 1.096, 1.093, 1.095, 10), 1.095),  # no better for a gap
         (BUY_STOP, 1.105, (6, 1.1, 1.1049, 1.1, 1.1, 10), 1.105),
         (BUY_STOP, 1.105, (6, 1.1, 1.10489, 1.1, 1.1, 10), None),
         (BUY_STOP, 1.105, (6, 1.107, 1.108, 1.106, 1.107, 10), 1.1071),  # a worse open
         # Sells meet the bid.
-        (SELL_LIMIT, 1.105, (6, 1.1, 1.105, 1.1, 1.1, 10), 1.105),
-        (SELL_LIMIT, 1.105, (6, 1.1, 1.10499, 1.1, 1.1, 10), None),
-        (SELL_LIMIT, 1.105, (6, 1.106, 1.107, 1.105, 1.106, 10), 1.106),
+        (SELL_LIMIT, 1.105, (6, 1.1, 1.10501, 1.1, 1.1, 10), 1.105),
+        (SELL_LIMIT, 1.105, (6, 1.1, 1.105, 1.1, 1.1, 10), None),
+        (SELL_LIMIT, 1.105, (6, 1.106, 1.107, 1.105, 1.106, 10), 1.105),
         (SELL_STOP, 1.095, (6, 1.1, 1.1, 1.095, 1.1, 10), 1.095),
         (SELL_STOP, 1.095, (6, 1.1, 1.1, 1.09501, 1.1, 10), None),
         (SELL_STOP, 1.095, (6, 1.093, 1.094, 1.092, 1.093, 10), 1.093),
     ],
 )
-def test_a_price_that_is_touched_fills(
+def test_a_price_that_is_reached_fills(
     make_lab: MakeLab, kind: int, price: float, minute: Minute, fill: float | None
 ) -> None:
-    """At the close of the minute that touches it: at its price, or at a gap's open."""
+    """At the close of its minute: a limit at its price, gone through; a stop at a gap's open."""
     lab = make_lab(a_market(minute))
     ticket = place(lab, type=kind, price=price, sl=0.0, magic=7).order
 
@@ -114,19 +114,27 @@ def test_a_price_that_is_touched_fills(
         assert (deal.entry, deal.order, deal.time) == (0, ticket, START_SERVER_S + 7 * 60)
 
 
-def test_what_a_minute_opens_lives_from_the_next_one(make_lab: MakeLab) -> None:
-    """The minute that fills an order also goes below its stop; only the next one acts on it."""
-    low = (6, 1.1, 1.1, 1.08, 1.085, 10)
-    lab = make_lab(a_market(low, (7, 1.085, 1.086, 1.084, 1.085, 10)))
-    ticket = place(lab, sl=1.09).order
+@pytest.mark.parametrize(
+    ("minute", "closed"),
+    [
+        ((6, 1.1, 1.1, 1.08, 1.085, 10), 1.09),  # on to the stop
+        ((6, 1.088, 1.1, 1.08, 1.085, 10), 1.088),  # begun beyond it
+        ((6, 1.1, 1.12, 1.0948, 1.1, 10), None),  # the target may have come first
+    ],
+)
+def test_a_limit_meets_its_stop_in_the_same_minute_and_its_target_later(
+    make_lab: MakeLab, minute: Minute, closed: float | None
+) -> None:
+    """Nobody knows in which order a minute went: the stop is taken for reached, the target not."""
+    lab = make_lab(a_market(minute))
+    ticket = place(lab, sl=1.09, tp=1.11).order
 
     lab.clock.minute(7)
-    assert lab.terminal.positions_total() == 1
-    lab.clock.minute(8)
 
-    assert lab.terminal.positions_total() == 0
-    exit_ = (lab.terminal.history_deals_get(position=ticket) or ())[-1]
-    assert (exit_.price, exit_.reason) == (1.085, mt5.DEAL_REASON_SL)
+    deals = lab.terminal.history_deals_get(position=ticket) or ()
+    assert [deal.price for deal in deals] == [1.095] + ([] if closed is None else [closed])
+    assert lab.terminal.positions_total() == (1 if closed is None else 0)
+    assert closed is None or deals[-1].reason == mt5.DEAL_REASON_SL
 
 
 def test_an_order_meets_no_minute_that_began_before_it(make_lab: MakeLab) -> None:
@@ -146,11 +154,11 @@ def test_an_order_meets_no_minute_that_began_before_it(make_lab: MakeLab) -> Non
         (BUY_STOP_LIMIT, 1.105, 1.102, [(6, 1.1, 1.106, 1.1, 1.105, 10)], None),
         (
             BUY_STOP_LIMIT, 1.105, 1.102,
-            [(6, 1.1, 1.106, 1.1, 1.105, 10), (7, 1.105, 1.105, 1.1019, 1.103, 10)], 1.102,
+            [(6, 1.1, 1.106, 1.1, 1.105, 10), (7, 1.105, 1.105, 1.10189, 1.103, 10)], 1.102,
         ),
         (
             SELL_STOP_LIMIT, 1.095, 1.098,
-            [(6, 1.1, 1.1, 1.094, 1.095, 10), (7, 1.095, 1.098, 1.095, 1.096, 10)], 1.098,
+            [(6, 1.1, 1.1, 1.094, 1.095, 10), (7, 1.095, 1.09801, 1.095, 1.096, 10)], 1.098,
         ),
     ],
 )  # fmt: skip

@@ -378,7 +378,7 @@ def test_f11_an_accepted_order_that_ends_without_a_deal_was_not_executed() -> No
     desk.notice()
 
     assert outcomes(desk) == [Outcome.ACCEPTED, Outcome.NOT_EXECUTED]
-    assert reasons(desk)[-1] == "order_gone"
+    assert reasons(desk)[-1] == "order_gone: expired"
 
 
 def test_f11_an_accepted_order_stays_so_over_a_restart() -> None:

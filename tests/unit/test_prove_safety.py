@@ -155,9 +155,11 @@ BOUNDS_OF_WORK = {
     "agents.learner.gates.shadow_outcomes_min",
     "agents.learner.gates.spa_p_max",
     "agents.learner.gates.trades_min",
+    "trading.entries.calm_vol_ratio_max",
 }
-"""Settings named like limits that refuse no order: how much is read, kept, asked for at once or
-needed for an opinion; the simulated broker's own; minutes that are an interval."""
+"""Settings named like limits that refuse no order: what counts as calm; how much is read, kept,
+asked for at once or needed for an opinion; the simulated broker's own; minutes that are an
+interval."""
 READS_ONLY = "feeds."
 """Section of what feeds may say and how often they are asked; what they do not say is judged by
 others."""

@@ -70,7 +70,7 @@ def an_order(intent: object, **changes: object) -> Order:
 
 def test_a_buy_is_protected_from_the_ask() -> None:
     """Distances count from the price at which a buy opens."""
-    stop, target = protection(Side.BUY, a_quote(), 0.002, 0.006, 5)
+    stop, target = protection(an_intent(), a_quote(), 5)
 
     assert stop == 1.0981  # 1.1001 - 0.0020
     assert target == 1.1061  # 1.1001 + 0.0060
@@ -78,7 +78,7 @@ def test_a_buy_is_protected_from_the_ask() -> None:
 
 def test_a_sell_is_protected_from_the_bid() -> None:
     """Distances count from the price at which a sell opens."""
-    stop, target = protection(Side.SELL, a_quote(), 0.002, 0.006, 5)
+    stop, target = protection(an_intent(side=Side.SELL), a_quote(), 5)
 
     assert stop == 1.102  # 1.1000 + 0.0020
     assert target == 1.094  # 1.1000 - 0.0060

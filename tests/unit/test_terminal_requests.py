@@ -54,6 +54,57 @@ def a_send(**changes: Any) -> SendOrder:
     return SendOrder(**{**fields, **changes})
 
 
+SPECIFIED, GTC, DAY = 4, 1, 2
+"""Bits of the mask of lifetimes."""
+
+
+@pytest.mark.parametrize(
+    ("side", "kind"), [(Side.BUY, mt5.ORDER_TYPE_BUY_LIMIT), (Side.SELL, mt5.ORDER_TYPE_SELL_LIMIT)]
+)
+def test_a_resting_entry_waits_at_its_price_until_its_moment(side: Side, kind: int) -> None:
+    """With both levels, the filling of pending orders, and an end on the server's clock."""
+    resting = a_send(side=side, limit_price=1.0990001, expires_ns=1)
+    request = order_request(resting, a_symbol(expiration_mode=SPECIFIED | GTC), expires_s=1_700)
+
+    assert (request["action"], request["type"]) == (mt5.TRADE_ACTION_PENDING, kind)
+    assert (request["price"], request["sl"], request["tp"]) == (1.099, 1.0981, 1.1061)
+    assert request["type_filling"] == mt5.ORDER_FILLING_RETURN
+    assert (request["type_time"], request["expiration"]) == (mt5.ORDER_TIME_SPECIFIED, 1_700)
+    assert "deviation" not in request
+
+
+@pytest.mark.parametrize(
+    ("modes", "type_time"),
+    [(GTC | DAY, mt5.ORDER_TIME_GTC), (DAY, mt5.ORDER_TIME_DAY)],
+)
+def test_a_broker_without_moments_gets_the_longest_lifetime(modes: int, type_time: int) -> None:
+    """The order is then ours to take back."""
+    resting = a_send(limit_price=1.099, expires_ns=1)
+    request = order_request(resting, a_symbol(expiration_mode=modes), expires_s=1_700)
+
+    assert request["type_time"] == type_time
+    assert "expiration" not in request
+
+
+def test_a_broker_without_lifetimes_gets_no_resting_order() -> None:
+    """Nothing that it would take could be built."""
+    with pytest.raises(UnfitRequest, match=r"expiration_mode of EURUSD\.m must allow"):
+        order_request(a_send(limit_price=1.099), a_symbol(expiration_mode=8), expires_s=1_700)
+
+
+def test_a_cancel_names_its_order_and_nothing_else() -> None:
+    """Ticket, magic and comment."""
+    cancel = a_send(purpose=Purpose.CANCEL, lots=0.0, order_ticket=77)
+    request = order_request(cancel, a_symbol())
+
+    assert request == {
+        "action": mt5.TRADE_ACTION_REMOVE,
+        "order": 77,
+        "magic": cancel.magic,
+        "comment": cancel.comment,
+    }
+
+
 def test_an_entry_has_the_types_that_the_package_wants() -> None:
     """Sizes and prices are floats, all other numbers ints, and nothing is None."""
     request = order_request(a_send(), a_symbol())

@@ -9,6 +9,7 @@ from typing import Final, Literal
 
 import msgspec
 
+from models.decision.fills import LIMIT_THROUGH_POINTS
 from runtime.terminals import constants as mt5
 
 RETCODE_HEDGE_PROHIBITED: Final = 10046
@@ -81,6 +82,9 @@ class Conditions(msgspec.Struct, kw_only=True):
     """Accepted market orders end after `fill_delay_ns` without a deal."""
     is_activation_refused: bool = False
     """Whether pending orders are rejected when their price is reached (10041)."""
+    limit_through_points: int = LIMIT_THROUGH_POINTS
+    """How far a price must go through a limit before it fills. A touch fills whoever stood first in
+    the queue; at 0 that is always us."""
     ignores_stops: bool = False
     """Whether the server drops stop and target of an entry."""
     slippage_points: float = 0.0

@@ -6,7 +6,8 @@ A minute is acted on at its close, once. Within it the order is fixed and pessim
 2. Margin is judged at the worst prices of the minute, all of them at once; while its level is below
    the stop-out level, the largest loser is closed at its worst price.
 3. At the server's midnight swaps are booked, three nights at the end of the symbol's triple day.
-4. Waiting orders whose price was touched are filled; what they open lives from the next minute on.
+4. Waiting orders that met their price are filled, limits only where prices went through them. What
+   a limit opens is closed at once where the minute reached its stop, and lives on from there.
 5. Accepted market orders meet their deal, and orders end, at their own moments.
 
 Most minutes hold nothing of this, so the first event is searched with whole columns, and only its
@@ -25,7 +26,7 @@ from runtime.terminals.simulated.columns import Columns
 from runtime.terminals.simulated.conditions import Conditions
 from runtime.terminals.simulated.execution import Execution
 from runtime.terminals.simulated.ledger import Order, Position
-from runtime.terminals.simulated.order_types import PENDING_TYPES
+from runtime.terminals.simulated.order_types import LIMIT_TYPES, PENDING_TYPES
 from runtime.terminals.simulated.prices import Prices
 from runtime.terminals.simulated.triggers import entry_of, exit_of, order_hit_ns, position_hit_ns
 from runtime.terminals.simulated.worst_case import Span, WorstCase
@@ -151,7 +152,7 @@ class Stepping:
         columns, rows = self._rows(order.symbol, (since_ns, max(since_ns, span[1])))
         if rows.start == rows.stop:
             return None
-        return order_hit_ns(order, columns, rows, self._digits(order.symbol))
+        return order_hit_ns(order, columns, rows, *self._grid(order.symbol))
 
     def _rows(self, symbol: str, span: Span) -> tuple[Columns, slice]:
         columns = self._prices.columns(symbol, span[0] // WEEK_NS)
@@ -159,6 +160,11 @@ class Stepping:
 
     def _digits(self, symbol: str) -> int:
         return self._prices.traits[symbol].digits
+
+    def _grid(self, symbol: str) -> tuple[int, float]:
+        """Return digits, and how far prices must go through a limit."""
+        traits = self._prices.traits[symbol]
+        return traits.digits, self._conditions.limit_through_points * traits.point
 
     def _first_stop_out_ns(self, block: int, span: Span) -> int | None:
         first_ns, end_ns = span
@@ -200,13 +206,13 @@ class Stepping:
         for order in tuple(self._account.working.values()):
             self._fill_if_hit(order, minute)
 
-    def _close_if_hit(self, position: Position, minute: Span) -> None:
+    def _close_if_hit(self, position: Position, minute: Span, only: int | None = None) -> None:
         columns, rows = self._rows(position.symbol, minute)
         if rows.start == rows.stop:
             return
         digits = self._digits(position.symbol)
         exit_ = exit_of(position, columns, rows.start, digits)
-        if exit_ is None:
+        if exit_ is None or only not in (None, exit_[1]):
             return
         price, reason = exit_
         is_stop = reason == mt5.DEAL_REASON_SL
@@ -247,9 +253,14 @@ class Stepping:
             return
         if rows.start == rows.stop:
             return
-        price = entry_of(order, columns, rows.start, self._digits(order.symbol))
-        if price is not None:
-            self._execution.activate(order, price, minute[1])
+        price = entry_of(order, columns, rows.start, *self._grid(order.symbol))
+        if price is None:
+            return
+        self._execution.activate(order, price, minute[1])
+        opened = self._account.positions.get(order.ticket)
+        if opened is not None and order.type in LIMIT_TYPES:
+            # Prices came down to the limit and may have gone on: nobody knows that they did not.
+            self._close_if_hit(opened, minute, mt5.DEAL_REASON_SL)
 
 
 def _alarm_ns(order: Order) -> int:

@@ -2,7 +2,7 @@
 
 Long positions close on bids, short ones on asks; waiting buys meet asks, waiting sells bids. A stop
 fills at its price, or at the minute's open if that lies beyond it. A target fills at its price,
-also where the minute opens beyond it; a waiting limit order gets the better open.
+also where the minute opens beyond it; so does a waiting limit order, where prices went through it.
 """
 
 import numpy as np
@@ -16,6 +16,7 @@ from models.decision.fills import (
     fill_of,
     first_hit_row,
     hit_of,
+    limit_bound,
 )
 from models.market.sessions import MINUTE_NS
 from runtime.terminals import constants as mt5
@@ -44,21 +45,28 @@ def position_hit_ns(position: Position, columns: Columns, rows: slice, digits: i
     return None if row == NO_ROW else int(columns.open_ns[row]) + MINUTE_NS
 
 
-def order_hit_ns(order: Order, columns: Columns, rows: slice, digits: int) -> int | None:
-    """Return the close of the first minute that touches the price at which an order waits."""
+def order_hit_ns(
+    order: Order, columns: Columns, rows: slice, digits: int, through: float
+) -> int | None:
+    """Return the close of the first minute that brings an order the price at which it waits.
+
+    `through` is how far prices must go through a limit, in quote currency.
+    """
     if order.type not in PENDING_TYPES:
         return None
     lows, highs = columns.low[rows], columns.high[rows]
     if buys(order.type):
         over = columns.ask_over[rows]
         lows, highs = normalised_array(lows + over, digits), normalised_array(highs + over, digits)
-    return _first_close_ns(_touches(order, lows, highs), columns, rows)
+    bound = _bound(order, digits, through)
+    touches: NDArray[np.bool_] = lows <= bound if _waits_below(order) else highs >= bound
+    return _first_close_ns(touches, columns, rows)
 
 
-def _touches(
-    order: Order, lows: NDArray[np.float64], highs: NDArray[np.float64]
-) -> NDArray[np.bool_]:
-    return lows <= order.price if _waits_below(order) else highs >= order.price
+def _bound(order: Order, digits: int, through: float) -> float:
+    if order.type not in LIMIT_TYPES:
+        return order.price
+    return float(limit_bound(1 if buys(order.type) else -1, order.price, through, digits))
 
 
 def _waits_below(order: Order) -> bool:
@@ -90,12 +98,15 @@ def _sign(position: Position) -> int:
     return 1 if is_long(position) else -1
 
 
-def entry_of(order: Order, columns: Columns, row: int, digits: int) -> float | None:
+def entry_of(order: Order, columns: Columns, row: int, digits: int, through: float) -> float | None:
     """Return the price that a minute gives a waiting order, None if it gives none."""
     prices = np.array((columns.open[row], columns.low[row], columns.high[row]))
     if buys(order.type):
         prices = normalised_array(prices + columns.ask_over[row], digits)
     opened, low, high = (float(price) for price in prices)
-    if _waits_below(order):
-        return min(opened, order.price) if low <= order.price else None
-    return max(opened, order.price) if high >= order.price else None
+    is_below, bound = _waits_below(order), _bound(order, digits, through)
+    if not (low <= bound if is_below else high >= bound):
+        return None
+    if order.type in LIMIT_TYPES:
+        return order.price
+    return min(opened, order.price) if is_below else max(opened, order.price)
