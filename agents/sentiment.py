@@ -15,6 +15,7 @@ from itertools import pairwise
 from typing import Final
 
 from agents.agent import Agent, Outbox
+from agents.news.aftermath import Aftermath
 from agents.news.bulletin import GLOBAL, NewsReading, bulletin
 from agents.news.releases import Releases
 from agents.news.scores import Score, SentimentTerms, joined, score_of
@@ -37,8 +38,11 @@ from blackboard.facts import (
     EconomicEvent,
     EntryBlackout,
     Headline,
+    Quote,
     SentimentScore,
+    SymbolSpec,
     TextsRead,
+    VolatilityForecast,
     Vote,
 )
 from blackboard.facts.news import Coverage, Impact
@@ -99,7 +103,7 @@ class SentimentAgent(Agent):
         EntryBlackout,
         Vote,
     )
-    reads = (Bar, *posts)
+    reads = (Bar, SymbolSpec, Quote, VolatilityForecast, *posts)
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
@@ -110,6 +114,12 @@ class SentimentAgent(Agent):
             currency for symbol in settings.symbols for currency in _currencies_of(symbol)
         )
         self._news = News(releases=Releases(self._section.surprises_min))
+        self._aftermath = Aftermath(settings)
+        self._widths_ns = {
+            Impact.HIGH: self._section.blackout_high_min * MINUTE_NS,
+            Impact.MEDIUM: self._section.blackout_medium_min * MINUTE_NS,
+            Impact.LOW: 0,
+        }
         self._bars = {symbol: _SymbolBars() for symbol in settings.symbols}
         self._voted_ns: dict[str, int] = {}
         self._reading: NewsReading | None = None
@@ -122,6 +132,8 @@ class SentimentAgent(Agent):
                     self._bars[bar.scope].see(entry, bar)
             case Vote() as vote:
                 self._voted_ns[vote.scope] = entry.ts_event_ns
+            case Quote() | SymbolSpec() | VolatilityForecast():
+                self._aftermath.see(entry)
             case fact:
                 self._news.take(fact, entry.ts_event_ns, entry.seq)
 
@@ -216,7 +228,8 @@ class SentimentAgent(Agent):
             if (score := score_of(currency, close_ns, news, self._terms))
         }
         votes = [self._vote_draft(symbol, close_ns, scores, news) for symbol in symbols]
-        return [*self._blackout_drafts(close_ns, news), *scores.values(), *votes]
+        longer = self._aftermath.drafts(close_ns, news, self._widths_ns, scores)
+        return [*self._blackout_drafts(close_ns, news), *scores.values(), *longer, *votes]
 
     def _score_draft(self, close_ns: int, score: Score) -> Draft:
         fact = SentimentScore(
@@ -260,14 +273,14 @@ class SentimentAgent(Agent):
     def _near(self, news: News, from_ns: int, until_ns: int) -> list[EventKey]:
         near = []
         for key, event in news.events.items():
-            width_ns = self._blackout_ns(event.fact.impact)
+            width_ns = self._widths_ns[event.fact.impact]
             scheduled_ns = event.fact.scheduled_ns
             if width_ns > 0 and from_ns - width_ns <= scheduled_ns <= until_ns + width_ns:
                 near.append(key)
         return near
 
     def _blackout_of(self, symbol: str, event: EconomicEvent) -> EntryBlackout:
-        width_ns = self._blackout_ns(event.impact)
+        width_ns = self._widths_ns[event.impact]
         return EntryBlackout(
             scope=symbol,
             valid_until_ns=event.scheduled_ns + width_ns,
@@ -276,14 +289,6 @@ class SentimentAgent(Agent):
             currency=event.scope,
             event=event.title,
         )
-
-    def _blackout_ns(self, impact: Impact) -> int:
-        minutes = {
-            Impact.HIGH: self._section.blackout_high_min,
-            Impact.MEDIUM: self._section.blackout_medium_min,
-            Impact.LOW: 0,
-        }
-        return minutes[impact] * MINUTE_NS
 
     def _vote_draft(
         self, symbol: str, close_ns: int, scores: dict[str, Draft], news: News

@@ -11,6 +11,7 @@ from benchmarks import (
     direction,
     gates,
     growth,
+    news,
     sma_cross,
     volatility,
 )
@@ -24,6 +25,7 @@ BENCHMARKS: dict[str, Callable[[], Section]] = {
     "decisions": decisions.run,
     "adaptation": adaptation.run,
     "council": council.run,
+    "news": news.run,
     "gates": gates.run,
     "direction": direction.run,
     "volatility": volatility.run,

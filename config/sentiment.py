@@ -27,6 +27,19 @@ class SentimentSection(AgentSection):
     """Minutes before and after a high-impact event without entries."""
     blackout_medium_min: int = Field(5, ge=0, le=240, json_schema_extra=LIMIT)
     """Minutes before and after a medium-impact event without entries."""
+    blackout_extension_max_min: int = Field(60, ge=0, le=720, json_schema_extra=LIMIT)
+    """Minutes after such a blackout in which it goes on from close to close while the spread is
+    wide, or the volatility forecast of the close before is above its limit; 0 is off."""
+    blackout_spread_median_max: float = Field(1.5, ge=1.0, le=100.0, json_schema_extra=LIMIT)
+    """Spread from which on that is so, as a multiple of the median of its hour."""
+    news_time_buffer_hours: float = Field(1.0, ge=0.0, le=24.0, json_schema_extra=LIMIT)
+    """Hours after an event in which strong texts about its currency bar entries; 0 is off."""
+    blackout_score_min: float = Field(0.6, gt=0.0, le=1.0, json_schema_extra=LIMIT)
+    """Size of a currency's score from which on texts are strong. They lengthen a blackout, they
+    never end one."""
+    news_risk_hours: float = Field(2.0, ge=0.0, le=24.0)
+    """Hours before a blackout of high impact from which on entries become smaller, down to half
+    risk where it begins; 0 is off. Texts against an entry's side halve its risk too."""
     calendar_refresh_min: int = Field(240, ge=1, le=1440)
     """Market minutes between two readings of the calendar."""
     calendar_horizon_hours: int = Field(72, ge=1, le=336)

@@ -178,13 +178,19 @@ class Candidate:
         is_half = state is not None and state.fact.halves_risk
         is_safe = state is not None and state.fact.state is TradingState.SAFE
         base = views.advice.base_risk_frac(self.seen.ts_ns, is_safe=is_safe)
+        news = sizing.news_factor(
+            coverage is Coverage.NOT_CONFIGURED,
+            -self.intent.side.sign * views.advice.lean(self.symbol, self.seen.ts_ns),
+            views.advice.event_hours(self.symbol, self.seen.ts_ns),
+            views.settings.agents.sentiment.news_risk_hours,
+        )
         shared = (("shared", self.shared_frac),) if self.shared_frac < inf else ()
         return (
             ("base", base),
             ("drawdown", sizing.drawdown_factor(drawdown, self.limits.drawdown_sizing)),
             ("portfolio", 1.0 if self.budget is None else self.budget.fact.multiplier),
             ("confidence", sizing.confidence_factor(base, self.kelly_frac)),
-            ("news", sizing.HALF if coverage is Coverage.NOT_CONFIGURED else 1.0),
+            ("news", float(news)),
             ("state", sizing.HALF if is_half else 1.0),
             *shared,
         )

@@ -7,7 +7,7 @@ posts is not taken in.
 
 from collections import deque
 from dataclasses import dataclass
-from math import nan
+from math import inf, nan
 from typing import Generic, TypeVar
 
 import numpy as np
@@ -24,13 +24,15 @@ from blackboard.facts import (
     PortfolioBudget,
     Quote,
     Reconciled,
+    SentimentScore,
     SymbolSpec,
     TradingStateChanged,
 )
 from blackboard.facts.control import Command, Health, TradingState
-from blackboard.facts.news import Coverage
+from blackboard.facts.news import Coverage, Impact
 from config.agent import Mode
 from config.settings import Settings
+from models.market.sessions import HOUR_NS
 from models.market.spreads import SPREADS_PER_SLOT_MAX, spread_slot, usual_spread
 
 PENDING_MAX = 8
@@ -143,6 +145,7 @@ class AdviceView:
         self._hears_portfolio = settings.mode("portfolio") is Mode.ENABLED
         self._coverage: Seen[CalendarCoverage] | None = None
         self._blackouts: dict[str, list[Seen[EntryBlackout]]] = {}
+        self._scores: dict[str, Seen[SentimentScore]] = {}
         self._budgets: dict[str, deque[Seen[PortfolioBudget]]] = {}
         self._parameters: deque[Seen[ParametersChanged]] = deque(maxlen=PENDING_MAX)
 
@@ -153,6 +156,8 @@ class AdviceView:
                 self._coverage = Seen(coverage, entry)
             case EntryBlackout() as blackout if self._hears_sentiment:
                 self._add_blackout(Seen(blackout, entry))
+            case SentimentScore() as score if self._hears_sentiment:
+                self._scores[score.scope] = Seen(score, entry)
             case PortfolioBudget() as budget if self._hears_portfolio:
                 self._add_budget(Seen(budget, entry))
             case ParametersChanged() as parameters:
@@ -174,6 +179,16 @@ class AdviceView:
             if seen.fact.from_ns <= now_ns and seen.is_valid(now_ns):
                 return seen
         return None
+
+    def lean(self, symbol: str, close_ns: int) -> float:
+        """Return what texts say of a symbol: score of the base less that of the quote."""
+        scores = {seen.fact.scope: seen.fact.score for seen in self._heard(symbol, close_ns)}
+        return scores.get(symbol[:3], 0.0) - scores.get(symbol[3:6], 0.0)
+
+    def event_hours(self, symbol: str, close_ns: int) -> float:
+        """Return the time to the next blackout of high impact, infinite beyond its horizon."""
+        ahead = self._event_ahead(symbol, close_ns)
+        return inf if ahead is None else (ahead.fact.from_ns - close_ns) / HOUR_NS
 
     def budget(self, symbol: str, close_ns: int) -> Seen[PortfolioBudget] | None:
         """Return the symbol's latest budget in force at a close."""
@@ -205,8 +220,35 @@ class AdviceView:
 
     def causes(self, symbol: str, close_ns: int) -> tuple[int, ...]:
         """Return the seqs of the advice that a verdict at a close uses."""
-        used = (self._coverage, self.budget(symbol, close_ns), self.parameters(close_ns))
+        used = (
+            self._coverage,
+            self.budget(symbol, close_ns),
+            self.parameters(close_ns),
+            self._event_ahead(symbol, close_ns),
+            *self._heard(symbol, close_ns),
+        )
         return tuple(seen.seq for seen in used if seen is not None)
+
+    def _heard(self, symbol: str, close_ns: int) -> list[Seen[SentimentScore]]:
+        """Return the scores of a symbol's currencies that hold at a close and weigh enough."""
+        weight_min = self._settings.agents.sentiment.score_weight_min
+        found = (self._scores.get(currency) for currency in (symbol[:3], symbol[3:6]))
+        return [
+            seen
+            for seen in found
+            if seen is not None and seen.is_valid(close_ns) and seen.fact.weight >= weight_min
+        ]
+
+    def _event_ahead(self, symbol: str, close_ns: int) -> Seen[EntryBlackout] | None:
+        horizon_ns = self._settings.agents.sentiment.news_risk_hours * HOUR_NS
+        ahead = [
+            seen
+            for seen in self._blackouts.get(symbol, [])
+            if seen.fact.impact is Impact.HIGH
+            and 0 < seen.fact.from_ns - close_ns < horizon_ns
+            and not seen.fact.extends
+        ]
+        return min(ahead, key=lambda seen: (seen.fact.from_ns, seen.seq), default=None)
 
     def _add_blackout(self, seen: Seen[EntryBlackout]) -> None:
         if seen.fact.scope not in self._symbols:

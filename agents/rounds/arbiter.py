@@ -153,8 +153,9 @@ class Arbiter:
         length_ns = self._settings.timeframe.length_ns
         for blackout in self._blackouts.get(symbol, ()):
             from_ns, until_ns = blackout.fact.from_ns, blackout.fact.valid_until_ns
-            is_over = until_ns <= place.close_ns  # most of those kept: no compiled call for them
-            if not is_over and is_event_ahead(place.close_ns, from_ns, until_ns, length_ns):
+            # Most are over, and need no compiled call; an extension has no event ahead.
+            is_past = until_ns <= place.close_ns or bool(blackout.fact.extends)
+            if not is_past and is_event_ahead(place.close_ns, from_ns, until_ns, length_ns):
                 return blackout
         return None
 

@@ -127,6 +127,9 @@ class EntryBlackout(Fact, frozen=True, kw_only=True):
     impact: Impact
     currency: str
     event: str
+    extends: str = ""
+    """What keeps entries barred after an event's own blackout: spread, volatility or texts; empty
+    for that blackout itself, which lies evenly around its event."""
 
     def __post_init__(self) -> None:
         within("from_ns", self.from_ns, 0, self.valid_until_ns)

@@ -14,6 +14,9 @@ KELLY_SHARE = 0.25
 HALF = 0.5
 """Factor of half risk."""
 
+NEWS_MIN = 0.25
+"""Least factor of the news: what is entered against them is small, and still an entry."""
+
 _STEP_TOLERANCE = 1e-9
 
 
@@ -63,6 +66,32 @@ def confidence_factor(base_frac: float, kelly: float) -> float:
 
 
 @njit(cache=True)
+def news_factor(is_blind: bool, against: float, event_hours: float, horizon_hours: float) -> float:
+    """Return the factor of the news, in [`NEWS_MIN`, 1].
+
+    Three things make an entry smaller, each by half at most: a calendar that is not configured,
+    texts against its side, and an event that comes soon. Texts for its side add nothing.
+
+    Parameters
+    ----------
+    is_blind : bool
+        Whether no calendar is configured.
+    against : float
+        Score of the texts against the side, base less quote, in −2..2; from 1 on it counts whole.
+    event_hours : float
+        Time to the beginning of the next blackout of high impact, infinite without one.
+    horizon_hours : float
+        Time from which on that counts; 0 is off.
+    """
+    blind = HALF if is_blind else 1.0
+    texts = 1.0 - (1.0 - HALF) * min(1.0, max(0.0, against))
+    near = 1.0
+    if event_hours < horizon_hours:
+        near = HALF + (1.0 - HALF) * max(0.0, event_hours) / horizon_hours
+    return max(NEWS_MIN, blind * texts * near)
+
+
+@njit(cache=True)
 def risk_budget_frac(
     base_frac: float,
     drawdown: float,
@@ -75,8 +104,8 @@ def risk_budget_frac(
 ) -> float:
     """Return the share of equity that an entry may lose at its stop.
 
-    The chain is clipped first and halved afterwards: half risk must be felt at the lower bound
-    too, so the absolute floor is ``frac_min / 2``. Several reasons for half risk halve it once.
+    The chain is clipped first and lessened afterwards: half risk must be felt at the lower bound
+    too, so the absolute floor is ``frac_min / 4``. Of news and state the stricter counts.
 
     Parameters
     ----------
@@ -84,15 +113,17 @@ def risk_budget_frac(
         Share before the chain, > 0.
     drawdown, portfolio, confidence : float
         Factors of the chain, each >= 0.
-    news, state : float
-        1, or `HALF`: for a calendar that is not configured, and for SAFE or probation.
+    news : float
+        From `news_factor`.
+    state : float
+        1, or `HALF` for SAFE or probation.
     frac_min, frac_max : float
         Bounds of the chain, 0 < frac_min <= frac_max.
 
     Returns
     -------
     float
-        In [frac_min / 2, frac_max].
+        In [frac_min / 4, frac_max].
     """
     chain = base_frac * drawdown * portfolio * confidence
     return min(max(chain, frac_min), frac_max) * min(news, state)

@@ -46,6 +46,7 @@ def _of_decisions(settings: Settings, voters: tuple[str, ...]) -> dict[str, floa
         "reversal_voter": voters.index(REVERSAL_VOTER) if REVERSAL_VOTER in voters else -1,
         "is_forecast_awaited": settings.mode("lstm_vol") is Mode.ENABLED,
         "friday_flat": supervisor.friday_flat,
+        "news_risk_hours": settings.agents.sentiment.news_risk_hours,
         "cooldown_ns": supervisor.cooldown_hours * HOUR_NS,
         "probation_ns": supervisor.probation_hours * HOUR_NS,
     }

@@ -218,6 +218,8 @@ class OpinionReader:
             1.0 if budget is None else budget.fact.multiplier,
             self._advice.blackout(symbol, place.close_ns) is not None,
             self._is_event_ahead(place.close_ns, symbol),
+            self._advice.lean(symbol, place.close_ns),
+            self._advice.event_hours(symbol, place.close_ns),
             feed is not None and feed.fact.state is FeedState.LIVE,
             -1 if quote is None else quote.ts_ns,
             0 if quote is None else quote.fact.valid_until_ns,
@@ -258,7 +260,7 @@ class OpinionReader:
         return any(
             is_event_ahead(close_ns, each.from_ns, each.valid_until_ns, length_ns)
             for each in self._blackouts.get(symbol, ())
-            if each.valid_until_ns > close_ns
+            if each.valid_until_ns > close_ns and not each.extends
         )
 
     def _usual_spread(self, symbol: str) -> float:

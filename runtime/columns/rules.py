@@ -198,7 +198,7 @@ def _view(
         settings.agents.technical.chandelier_multiplier if has_levels else 0.0,
         float(sigma_from_range(atr, bid, horizon_bars)),
         1.0,
-        *(False, False, True),
+        *(False, False, 0.0, np.inf, True),
         close_ns,
         close_ns + FRESH_BARS * settings.timeframe.length_ns,
         bid,

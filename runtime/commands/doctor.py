@@ -191,7 +191,10 @@ def _scorer(settings: Settings) -> Iterator[Finding]:
     yield Finding(WARN if is_other or not active.scorer else OK, "text scorer", detail, mend)
 
 
-def _keys(_settings: Settings) -> Iterator[Finding]:
+def _keys(settings: Settings) -> Iterator[Finding]:
     present = load_secrets().present()
+    if "fmp" in settings.agents.sentiment.calendar_sources and not present["FMP_API_KEY"]:
+        text = "calendar fmp needs FMP_API_KEY; without it entries wait for another calendar"
+        yield Finding(WARN, "keys", text, ".env.example says where to get it")
     having = [name for name, is_set in present.items() if is_set]
     yield Finding(OK, "keys", f"{len(having)} of {len(present)} set: {', '.join(having) or 'none'}")

@@ -1,5 +1,6 @@
 """The feeds that the settings name, each behind one port; a feed that is not configured says so."""
 
+from functools import cached_property
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -10,7 +11,8 @@ from agents.requests import (
     ReadHeadlines,
     Unanswered,
 )
-from blackboard.facts.news import Coverage
+from blackboard.errors import ConfigError
+from blackboard.facts.news import TEXT_LENGTH_MAX, Coverage
 from config.secrets import load_secrets
 from config.settings import Settings
 from runtime.feeds.calendar import CalendarFile, as_known
@@ -79,16 +81,28 @@ class NoHeadlines:
         return HeadlinesRead(request=request, headlines=())
 
 
-def open_calendar(settings: Settings) -> CalendarSource:
-    """Return the configured calendar: feeds, a file, the synthetic market's own, or none."""
-    path = settings.agents.sentiment.calendar_file
-    if settings.agents.sentiment.asks_calendars:
-        return _calendar_chain(settings)
-    if path:
-        return CalendarFile(Path(path))
-    if settings.terminal.kind == "simulated" and not settings.market.history.path:
-        return MarketCalendar(open_market(settings).source)
-    return NoCalendar()
+class NetworkCalendar:
+    """Calendars of the network, opened when they are first asked: one agent of nine ever does."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def read(self, request: ReadCalendar, now_ns: int) -> CalendarRead:
+        """Answer a request as of now; where nothing can be opened the calendar is unknown."""
+        try:
+            return self._chain.read(request, now_ns)
+        except ConfigError as error:
+            return CalendarRead(
+                request=request,
+                coverage=Coverage.UNKNOWN,
+                events=(),
+                source=", ".join(self._settings.agents.sentiment.calendar_sources),
+                reason=str(error)[:TEXT_LENGTH_MAX],
+            )
+
+    @cached_property
+    def _chain(self) -> CalendarSource:
+        return _calendar_chain(self._settings)
 
 
 def _calendar_chain(settings: Settings) -> CalendarSource:
@@ -113,6 +127,18 @@ def _calendar_chain(settings: Settings) -> CalendarSource:
                 feeds.append(CalendarFile(Path(settings.agents.sentiment.calendar_file)))
     currencies = (symbol[place : place + 3] for symbol in settings.symbols for place in (0, 3))
     return CalendarChain(feeds, frozenset(currencies))
+
+
+def open_calendar(settings: Settings) -> CalendarSource:
+    """Return the configured calendar: feeds, a file, the synthetic market's own, or none."""
+    path = settings.agents.sentiment.calendar_file
+    if settings.agents.sentiment.asks_calendars:
+        return NetworkCalendar(settings)
+    if path:
+        return CalendarFile(Path(path))
+    if settings.terminal.kind == "simulated" and not settings.market.history.path:
+        return MarketCalendar(open_market(settings).source)
+    return NoCalendar()
 
 
 def open_headlines(

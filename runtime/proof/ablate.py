@@ -70,6 +70,7 @@ def _without_sentiment(columns: Columns) -> Columns:
     closes, views = columns.closes.copy(), columns.views.copy()
     closes["coverage"] = NOT_CONFIGURED
     views["is_blackout"] = views["is_event_ahead"] = False
+    views["lean"], views["event_hours"] = 0.0, np.inf
     return msgspec.structs.replace(columns, closes=closes, views=views)
 
 

@@ -42,12 +42,12 @@ def test_floor_is_the_nearest_multiple_below(lots: float, step: float) -> None:
 @given(
     base=st.floats(0.002, 0.01),
     chain=st.tuples(factors, factors, factors),
-    halves=st.tuples(st.sampled_from([0.5, 1.0]), st.sampled_from([0.5, 1.0])),
+    halves=st.tuples(st.floats(0.25, 1.0), st.sampled_from([0.5, 1.0])),
 )
 def test_budget_stays_within_its_bounds(
     base: float, chain: tuple[float, float, float], halves: tuple[float, float]
 ) -> None:
-    """Never above the ceiling, never below half of the floor, and half only for a reason."""
+    """Never above the ceiling nor below a quarter of the floor, and less only for a reason."""
     drawdown, portfolio, confidence = chain
 
     frac = risk_budget_frac(base, drawdown, portfolio, confidence, *halves, 0.002, 0.01)

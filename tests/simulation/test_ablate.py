@@ -71,6 +71,8 @@ def test_what_advisers_said_is_gone() -> None:
     """No blackout, half risk; no forecast; equal budgets; equal weights."""
     without_news = WITHOUT["sentiment"](columns())
     assert not without_news.views["is_blackout"].any()
+    assert not without_news.views["lean"].any()
+    assert np.isinf(without_news.views["event_hours"]).all()
     assert (without_news.closes["coverage"] == NOT_CONFIGURED).all()
     without_storms = WITHOUT["lstm_vol"](columns())
     assert not without_storms.views["has_forecast"].any()

@@ -403,11 +403,29 @@ def test_contradictions_of_calendars_are_refused(
         sources(*arguments, **named)
 
 
+def nowhere() -> FeedsSection:
+    """Return feeds at a port where nobody listens."""
+    gone = {"url": "http://127.0.0.1:9/"}
+    return FeedsSection.model_validate({"fmp": gone, "weekly_json": gone})
+
+
+def test_folder_that_cannot_be_used_is_unknown(tmp_path: Path) -> None:
+    """Without a place for its quota no feed is asked, and no entry is permitted."""
+    (tmp_path / "feeds").write_text("a file in the folder's place")
+    settings = sources("weekly_json").model_copy(update={"home": tmp_path, "feeds": nowhere()})
+
+    answer = open_calendar(settings).read(REQUEST, NOW_NS)
+
+    assert answer.coverage is Coverage.UNKNOWN
+    assert "remove the folder" in answer.reason
+
+
 def test_network_is_opened_by_its_settings_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Without a named feed there is no client and no folder; with one there is a chain."""
+    """Without a named feed there is no client and no folder; with one only once it is asked."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("FMP_API_KEY", raising=False)
     home = {"home": tmp_path / "var"}
     assert isinstance(open_calendar(Settings(**home)), MarketCalendar)
     quiet = sources("file").model_copy(update=home)
@@ -415,7 +433,12 @@ def test_network_is_opened_by_its_settings_alone(
     assert not (tmp_path / "var").exists()
 
     asking = sources("fmp", "weekly_json").model_copy(update=home)
-    assert isinstance(open_calendar(asking), CalendarChain)
+    asking = asking.model_copy(update={"feeds": nowhere()})
+    calendar = open_calendar(asking)
+    assert not (tmp_path / "var").exists()
+    answer = calendar.read(REQUEST, NOW_NS)
+    assert (answer.coverage, answer.source) == (Coverage.UNKNOWN, "fmp, weekly_json")
+    assert answer.reason == "fmp: no key is set; weekly_json: cannot be reached (ConnectError)"
     assert (tmp_path / "var" / "feeds").stat().st_mode & 0o777 == 0o700
 
 
@@ -428,3 +451,16 @@ def test_missing_key_is_unknown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     answer = open_calendar(settings).read(REQUEST, NOW_NS)
 
     assert (answer.coverage, answer.reason) == (Coverage.UNKNOWN, "fmp: no key is set")
+
+
+@pytest.mark.parametrize(("key", "verdicts"), [("", ["WARN", "OK"]), ("k", ["OK"])])
+def test_doctor_names_a_missing_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: str, verdicts: list[str]
+) -> None:
+    """Whoever names a feed without its key is told before the start."""
+    from runtime.commands.doctor import _keys
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("FMP_API_KEY", key)
+
+    assert [finding.verdict for finding in _keys(sources("fmp"))] == verdicts

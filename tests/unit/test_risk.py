@@ -20,6 +20,7 @@ from blackboard.facts import (
     LockReleased,
     RiskApproved,
     RiskRefused,
+    SentimentScore,
 )
 from blackboard.facts.control import Command, Restriction, TradingState
 from blackboard.facts.decision import Side
@@ -452,6 +453,66 @@ def test_half_risk_halves_once(facts: list[AnyFact], agents: dict[str, Any]) -> 
 
     assert isinstance(verdict, RiskApproved)
     assert verdict.lots == 0.11  # 25 / 217 = 0.1152
+
+
+def a_score(currency: str, score: float, **changes: Any) -> SentimentScore:
+    """Return what texts say of a currency at the close."""
+    fields: dict[str, Any] = {
+        "valid_until_ns": T0_NS + M15_NS,
+        "weight": 2.0,
+        "text_count": 3,
+        "scorer": "test",
+    }
+    return SentimentScore(scope=currency, score=score, **(fields | changes))
+
+
+def news_of(verdict: RiskApproved | RiskRefused) -> float:
+    """Return the factor of the news in an approval."""
+    assert isinstance(verdict, RiskApproved)
+    return {factor.name: factor.value for factor in verdict.factors}["news"]
+
+
+@pytest.mark.parametrize(
+    ("facts", "expected"),
+    [
+        ([a_score("EUR", -0.4)], 0.8),  # a buy against 0.4
+        ([a_score("EUR", -0.4), a_score("USD", 0.4)], 0.6),  # against 0.8
+        ([a_score("EUR", 0.4)], 1.0),
+        ([a_score("JPY", -0.9)], 1.0),
+        ([a_score("EUR", -0.9, weight=0.1)], 1.0),  # too few texts to be heard
+        ([a_score("EUR", -0.9, valid_until_ns=T0_NS - 1)], 1.0),
+        ([a_blackout(from_ns=T0_NS + HOUR_NS, until_ns=T0_NS + 2 * HOUR_NS)], 0.75),
+        ([a_blackout(from_ns=T0_NS + 2 * HOUR_NS, until_ns=T0_NS + 3 * HOUR_NS)], 1.0),
+        ([a_coverage(Coverage.NOT_CONFIGURED), a_score("EUR", -1.0)], 0.25),
+    ],
+)
+def test_news_lessen_the_risk_of_an_entry(facts: list[AnyFact], expected: float) -> None:
+    """Texts against its side and an event within two hours; texts for it and old ones do not."""
+    verdict = verdict_on(an_open_desk(), *facts)
+
+    assert news_of(verdict) == pytest.approx(expected)
+
+
+def test_news_that_nobody_hears_weigh_nothing() -> None:
+    """A sentiment agent in shadow leaves half risk, as without a calendar."""
+    desk = an_open_desk(sentiment={"enabled": "shadow"})
+
+    assert news_of(verdict_on(desk, a_score("EUR", -1.0))) == 0.5
+
+
+def test_approval_names_the_news_that_lessened_it() -> None:
+    """Scores of both currencies and the event ahead are among its causes; others are not."""
+    desk = an_open_desk()
+    ahead = a_blackout(from_ns=T0_NS + HOUR_NS, until_ns=T0_NS + 2 * HOUR_NS)
+    desk.say(a_score("EUR", -0.4), a_score("USD", 0.1), a_score("JPY", 0.9), ahead)
+    desk.say(an_intent())
+    desk.run()
+
+    entry = desk.board.history(RiskApproved)[-1]
+
+    causes = [desk.board.entry(seq).fact for seq in entry.causes]
+    assert {fact.scope for fact in causes if isinstance(fact, SentimentScore)} == {"EUR", "USD"}
+    assert ahead in causes
 
 
 def test_drawdown_shrinks_risk_to_its_floor() -> None:

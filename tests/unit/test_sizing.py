@@ -1,5 +1,7 @@
 """The sizing chain and the floor of lots, worked by hand."""
 
+from math import inf
+
 import pytest
 
 from models.decision.sizing import (
@@ -9,6 +11,7 @@ from models.decision.sizing import (
     kelly_frac,
     loss_per_lot,
     lots_at_risk,
+    news_factor,
     risk_budget_frac,
     shared_budget_frac,
     target_probability,
@@ -61,6 +64,32 @@ def test_chain_is_clipped_then_halved(factors: tuple[float, ...], expected: floa
     frac = risk_budget_frac(0.005, drawdown, portfolio, confidence, news, state, 0.002, 0.01)
 
     assert frac == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("is_blind", "against", "event_hours", "horizon_hours", "expected"),
+    [
+        (False, 0.0, inf, 2.0, 1.0),
+        (False, -2.0, inf, 2.0, 1.0),  # texts for the side add nothing
+        (True, 0.0, inf, 2.0, 0.5),
+        (False, 0.4, inf, 2.0, 0.8),  # 1 − 0.4 / 2
+        (False, 1.0, inf, 2.0, 0.5),
+        (False, 2.0, inf, 2.0, 0.5),
+        (False, 0.0, 0.0, 2.0, 0.5),
+        (False, 0.0, 0.5, 2.0, 0.625),  # 0.5 + 0.5 × 0.5 / 2
+        (False, 0.0, 2.0, 2.0, 1.0),
+        (False, 0.0, 0.5, 0.0, 1.0),  # off
+        (False, 0.4, 0.5, 2.0, 0.5),  # 0.8 × 0.625
+        (True, 1.0, 0.0, 2.0, 0.25),  # an eighth, but never less than a quarter
+    ],
+)
+def test_news_make_an_entry_smaller(
+    is_blind: bool, against: float, event_hours: float, horizon_hours: float, expected: float
+) -> None:
+    """No calendar, texts against the side and a near event take half each, a quarter at most."""
+    found = news_factor(is_blind, against, event_hours, horizon_hours)
+
+    assert found == pytest.approx(expected)
 
 
 def test_loss_of_one_lot_holds_spread_and_both_commissions() -> None:

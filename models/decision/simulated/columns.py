@@ -103,6 +103,8 @@ VIEW_DTYPE: Final = row_type(
         ("multiplier", np.float64),  # budget in force, 1 where there is none
         ("is_blackout", np.bool_),
         ("is_event_ahead", np.bool_),  # whether a blackout's event is to come by the next close
+        ("lean", np.float64),  # what texts say of the base less what of the quote
+        ("event_hours", np.float64),  # to the next blackout of high impact, infinite without one
         ("is_live", np.bool_),  # whether the feed is live
         ("quote_ns", np.int64),  # when the latest quote was true, −1 where there is none
         ("quote_valid_until_ns", np.int64),
@@ -168,6 +170,7 @@ FIGURES_DTYPE: Final = row_type(
         ("reversal_voter", np.int64),  # place of the voter whom a storm vetoes, −1 without one
         ("is_forecast_awaited", np.bool_),  # whether silence of the forecaster vetoes
         ("friday_flat", np.bool_),
+        ("news_risk_hours", np.float64),
         ("cooldown_ns", np.int64),
         ("probation_ns", np.int64),
         ("risk_frac_min", np.float64),

@@ -216,13 +216,19 @@ def _budget_frac(world: World, book: Book, wish: Wish, kelly: float) -> float:
     if is_probation and account.probation_mark > 0.0:
         drawdown = drawdown_frac(account.equity, account.probation_mark)
     is_half = wish.state == SAFE or is_probation
-    is_blind = close.coverage == NOT_CONFIGURED
+    view = world.views[wish.row, wish.symbol]
+    news = sizing.news_factor(
+        close.coverage == NOT_CONFIGURED,
+        -wish.side * view.lean,
+        view.event_hours,
+        figures.news_risk_hours,
+    )
     return sizing.risk_budget_frac(
         base,
         sizing.drawdown_factor(drawdown, figures.drawdown_sizing),
-        world.views[wish.row, wish.symbol].multiplier,
+        view.multiplier,
         sizing.confidence_factor(base, kelly),
-        sizing.HALF if is_blind else 1.0,
+        news,
         sizing.HALF if is_half else 1.0,
         figures.risk_frac_min,
         figures.risk_frac_max,

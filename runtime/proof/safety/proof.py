@@ -16,6 +16,7 @@ from config.limits import LimitSetting, limit_settings
 from config.section import Section
 from config.settings import Settings
 from runtime.proof.safety import (
+    aftermath_cases,
     board_cases,
     control_cases,
     decision_cases,
@@ -39,6 +40,7 @@ CASES: Final[tuple[Case, ...]] = (
     *control_cases.CASES,
     *decision_cases.CASES,
     *news_cases.CASES,
+    *aftermath_cases.CASES,
     *feed_cases.CASES,
     *board_cases.CASES,
     *execution_cases.CASES,
