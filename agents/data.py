@@ -18,14 +18,20 @@ from agents.agent import Agent, Outbox
 from agents.bars.delivery import (
     SOURCE_UNKNOWN,
     WEEKEND,
+    BarRow,
     CloseReading,
     Delivery,
-    DeliveryLimits,
     FeedReading,
+    JudgedDelivery,
     SymbolReading,
+    changed_specs,
     judge_delivery,
+    limits_of,
+    row_of,
+    told_by,
 )
 from agents.bars.quotes import QuoteTracks, Requote, Requotes, Want
+from agents.bars.second_source import CloseOfSymbol, SecondSource, asked_of, standing_of
 from agents.requests import (
     BarsRead,
     QuotesRead,
@@ -33,6 +39,7 @@ from agents.requests import (
     ReadQuotes,
     ReadSymbols,
     Reply,
+    SecondPricesRead,
     SymbolsRead,
     Unanswered,
     Wake,
@@ -45,7 +52,6 @@ from config.settings import Settings
 from models.market.bars import BAR_DTYPE, BarArray
 from models.market.grid import last_bar_close_ns
 from models.market.sessions import (
-    MINUTE_NS,
     SECOND_NS,
     is_open,
     next_bar_close_ns,
@@ -56,12 +62,8 @@ from models.market.sessions import (
 )
 from models.market.validation import CONTEXT_BARS
 
-REASON_LENGTH_MAX: Final = 200
-"""Longest foreign reason that is passed on."""
 FACTS_BESIDE_BARS: Final = 4
 """Facts of one symbol in a post besides bars: history, quote, feed status and one to spare."""
-
-_BarRow = tuple[int, float, float, float, float, int, int]
 
 
 class DataAgent(Agent):
@@ -75,16 +77,11 @@ class DataAgent(Agent):
         super().__init__(settings)
         self._section = settings.agents.data
         self._length_ns = settings.timeframe.length_ns
-        self._limits = DeliveryLimits(
-            timeframe=settings.timeframe,
-            jump_atr_max=self._section.jump_atr_max,
-            stale_after_bars=self._section.stale_after_bars,
-            quote_age_ns_max=settings.agents.risk.quote_age_max_min * MINUTE_NS,
-        )
+        self._limits = limits_of(settings)
         self._specs: dict[str, SymbolSpec] = {}
         self._specs_ns: dict[str, int] = {}
         self._feeds: dict[str, FeedStatus] = {}
-        self._bars: dict[str, deque[_BarRow]] = {}
+        self._bars: dict[str, deque[BarRow]] = {}
         self._named_ns: dict[str, int] = {}
         self._history_end_ns: dict[str, int] = {}
         self._posted_ns = 0
@@ -92,6 +89,7 @@ class DataAgent(Agent):
         self._skipped: frozenset[str] = frozenset()
         self._tracks = QuoteTracks()
         self._requotes = Requotes(settings, self._limits)
+        self._second = SecondSource(settings, self._limits)
         self._reading: CloseReading | None = None
 
     # What is on the board.
@@ -111,7 +109,7 @@ class DataAgent(Agent):
                 self._history_end_ns[history.scope] = history.last_close_ns
             case Bar() as bar:
                 rows = self._bars.setdefault(bar.scope, deque(maxlen=CONTEXT_BARS))
-                rows.append(_row_of(bar, entry.ts_event_ns))
+                rows.append(row_of(bar, entry.ts_event_ns))
                 self._posted_ns = max(self._posted_ns, entry.ts_event_ns)
             case Quote() as quote:
                 self._tracks.see(quote, entry.ts_event_ns)
@@ -128,7 +126,7 @@ class DataAgent(Agent):
             self._hear_symbols(reply)
         elif self._requotes.hear(reply) or self._reading is None:
             return
-        elif isinstance(reply, BarsRead | QuotesRead | Unanswered):
+        elif isinstance(reply, BarsRead | QuotesRead | SecondPricesRead | Unanswered):
             self._reading.hear(reply)
 
     def _hear_symbols(self, reply: SymbolsRead | Unanswered) -> None:
@@ -210,7 +208,14 @@ class DataAgent(Agent):
         if reading is None or not reading.is_answered or self._waits(reading, now_ns, outbox):
             return
         if reading.unseen is None:
-            reading.unseen = {draft.slot: draft for draft in self._conclude(reading, now_ns)}
+            cases = self._judged(reading, now_ns)
+            if reading.second is None:
+                reading.second = self._second.request(reading.close_ns, cases)
+                outbox.requests += asked_of(reading.second)
+            if reading.waits_for_second:
+                return
+            drafts = self._conclude(reading, cases, now_ns)
+            reading.unseen = {draft.slot: draft for draft in drafts}
         outbox.drafts += reading.unseen.values()
 
     def _is_due(self, close_ns: int, now_ns: int) -> bool:
@@ -320,31 +325,39 @@ class DataAgent(Agent):
 
     # What a close leads to.
 
-    def _conclude(self, reading: CloseReading, now_ns: int) -> list[Draft]:
-        """Return all drafts of a close: histories before bars, so that windows start first."""
-        judged = {
-            symbol: judge_delivery(self._delivery(symbol, reading), self._limits, now_ns)
+    def _judged(self, reading: CloseReading, now_ns: int) -> dict[str, CloseOfSymbol]:
+        return {
+            symbol: CloseOfSymbol(
+                delivery := self._delivery(symbol, reading),
+                judge_delivery(delivery, self._limits, now_ns),
+                self._specs[symbol],
+                standing_of(self._feeds.get(symbol)),
+            )
             for symbol in reading.bars
         }
-        specs = self._changed_specs(reading)
-        histories = [draft for each in judged.values() for draft in each.histories]
-        prices = [draft for each in judged.values() for draft in each.prices]
+
+    def _conclude(
+        self, reading: CloseReading, cases: dict[str, CloseOfSymbol], now_ns: int
+    ) -> list[Draft]:
+        """Return all drafts of a close: histories before bars, so that windows start first."""
+        settled = {each: self._settled(each, case, reading, now_ns) for each, case in cases.items()}
+        histories = [draft for each in settled.values() for draft in each.histories]
+        prices = [draft for each in settled.values() for draft in each.prices]
         feeds = [
             draft
-            for symbol, each in judged.items()
+            for symbol, each in settled.items()
             if each.feed is not None
             for draft in self._feed_drafts(symbol, each.feed, reading.close_ns)
         ]
-        return specs + histories + prices + feeds
+        return changed_specs(reading, self._specs) + histories + prices + feeds
 
-    def _changed_specs(self, reading: CloseReading) -> list[Draft]:
-        answer = reading.quotes_read  # terms change within a day, too
-        specs = answer.specs if isinstance(answer, QuotesRead) else ()
-        return [
-            Draft(fact=spec, ts_event_ns=reading.close_ns)
-            for spec in specs
-            if spec.scope in reading.bars and self._specs[spec.scope] != spec
-        ]
+    def _settled(
+        self, symbol: str, case: CloseOfSymbol, reading: CloseReading, now_ns: int
+    ) -> JudgedDelivery:
+        answer = reading.second_read
+        if answer is None or case.delivery.bars.request not in (reading.second or ()):
+            return case.judged
+        return self._second.settled(symbol, case, answer, now_ns)
 
     def _delivery(self, symbol: str, reading: CloseReading) -> Delivery:
         history = reading.histories.get(symbol)
@@ -368,18 +381,9 @@ class DataAgent(Agent):
 
     def _feed_drafts(self, symbol: str, feed: FeedReading, ts_event_ns: int) -> list[Draft]:
         """Return the state of a feed as a draft if it differs from the one on the board."""
-        reason = feed.reason[:REASON_LENGTH_MAX]
-        latest = self._feeds.get(symbol)
-        if latest is not None and (latest.state, latest.reason) == (feed.state, reason):
+        fact, latest = feed.fact(symbol), self._feeds.get(symbol)
+        if latest is not None and told_by(latest) == told_by(fact):
             return []
-        fact = FeedStatus(
-            scope=symbol,
-            state=feed.state,
-            source=feed.source,
-            reason=reason,
-            last_bar_ns=feed.last_bar_ns,
-            rejected_bars=feed.rejected_bars,
-        )
         # The state is part of the slot: a reading that is repeated may find the feed recovered.
         return [Draft(fact=fact, ts_event_ns=ts_event_ns, ordinal=feed.state.value)]
 
@@ -392,8 +396,3 @@ class DataAgent(Agent):
                 FeedState.CLOSED, WEEKEND, SOURCE_UNKNOWN, self._newest_ns(symbol), rejected_bars=0
             )
             outbox.drafts += self._feed_drafts(symbol, feed, week_close_ns(now_ns))
-
-
-def _row_of(bar: Bar, close_ns: int) -> _BarRow:
-    prices = (bar.open, bar.high, bar.low, bar.close)
-    return (close_ns, *prices, bar.tick_volume, bar.spread_points)

@@ -56,6 +56,12 @@ class ReadQuotes(Request, frozen=True, kw_only=True):
     symbols: tuple[str, ...]
 
 
+class ReadSecondPrices(Request, frozen=True, kw_only=True):
+    """The same closed bars from another source than the terminal."""
+
+    bars: tuple[ReadBars, ...]
+
+
 class ReadBroker(Request, frozen=True, kw_only=True):
     """Account, positions, working orders, and deals since `since_ns`, as one consistent answer."""
 
@@ -121,6 +127,7 @@ AnyRequest = (
     | ReadSymbols
     | ReadBars
     | ReadQuotes
+    | ReadSecondPrices
     | ReadBroker
     | SendOrder
     | ReadCalendar
@@ -171,6 +178,10 @@ class QuoteReading(msgspec.Struct, frozen=True, kw_only=True):
     """Value in account currency of one unit of the symbol's profit currency."""
     tick_ns: int
     """When the tick was made, UTC."""
+    rate_source: str = ""
+    """Who told `account_per_quote`; empty where prices of the terminal did."""
+    rate_ns: int = 0
+    """When that rate was made, UTC; 0 where the terminal told it."""
 
 
 class QuotesRead(Reply, frozen=True, kw_only=True):
@@ -180,6 +191,27 @@ class QuotesRead(Reply, frozen=True, kw_only=True):
     source: str
     specs: tuple[SymbolSpec, ...] = ()
     """Specifications of all symbols asked for, as the terminal has them now."""
+    unvalued: tuple[tuple[str, str], ...] = ()
+    """Symbols left out because nothing values their profit currency, and why."""
+
+
+class Worth(msgspec.Struct, frozen=True, kw_only=True):
+    """What one unit of a symbol's profit currency is worth in the account's."""
+
+    symbol: str
+    account_per_quote: float
+    source: str
+    made_ns: int
+
+
+class SecondPricesRead(Reply, frozen=True, kw_only=True):
+    """What the second source has of each request, in their order."""
+
+    request: ReadSecondPrices
+    source: str
+    bars: tuple["BarsRead | Unanswered", ...]
+    worths: tuple[Worth, ...]
+    """Of those symbols whose profit currency could be valued."""
 
 
 class BrokerAccount(msgspec.Struct, frozen=True, kw_only=True):

@@ -27,6 +27,17 @@ class DataSection(AgentSection):
     """Market seconds between two readings of one close."""
     catch_up_bars_max: int = Field(960, ge=1, le=100_000)
     """Bars of each symbol posted after an absence; what is older comes as history only."""
+    second_source: Literal["none", "twelvedata"] = "none"
+    """Who gives bars and prices where the terminal fails or its spread is above its limit, and
+    whose closes the terminal's are compared with. Nothing is entered by its prices."""
+    compare_every_bars: int = Field(4, ge=0, le=1000)
+    """Closes from one comparison of both sources to the next, 0 for none."""
+    divergence_frac_max: float = Field(0.0025, gt=0.0, le=0.1, json_schema_extra=LIMIT)
+    """Largest distance between the closes of one bar at both sources, as a share of the price."""
+    healthy_closes: int = Field(3, ge=1, le=100)
+    """Closes in a row at which the terminal must be sound before it is followed again."""
+    assumed_spread_factor: float = Field(2.0, ge=1.0, le=20.0)
+    """Spread of a price of the second source, which has none, in median spreads of the terminal."""
 
 
 class TechnicalSection(AgentSection):

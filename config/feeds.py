@@ -57,6 +57,32 @@ class WeeklyJSONTerms(FeedTerms):
     """Minutes for which an answer is taken again instead of asking; a failure is never kept."""
 
 
+class TwelveDataTerms(FeedTerms):
+    """Prices of Twelve Data, which counts every symbol of a request; TWELVEDATA_API_KEY."""
+
+    url: str = Field("https://api.twelvedata.com", min_length=8, max_length=2000)
+    """Where it answers: https, or http on this machine."""
+    requests_per_min_max: int = Field(8, ge=1, le=10_000)
+    """Symbols asked for in any minute, repetitions included; the rest is refused here, unasked."""
+    requests_per_day_max: int = Field(800, ge=1, le=10_000_000)
+    """Symbols asked for in a day of UTC, kept across restarts; the rest is refused, unasked."""
+    cache_min: int = Field(15, ge=0, le=1440)
+    """Minutes for which a conversion rate is taken again instead of asking; bars never are."""
+
+
+class FixerTerms(FeedTerms):
+    """Conversion rates of Fixer; FIXER_API_KEY."""
+
+    url: str = Field("https://data.fixer.io/api/latest", min_length=8, max_length=2000)
+    """Where it answers: https, or http on this machine."""
+    requests_per_min_max: int = Field(1, ge=1, le=10_000)
+    """Requests in any minute, repetitions included; the rest is refused here, unasked."""
+    requests_per_day_max: int = Field(30, ge=1, le=10_000_000)
+    """Requests in a day of UTC, kept across restarts; the rest is refused here, unasked."""
+    cache_min: int = Field(60, ge=0, le=1440)
+    """Minutes for which an answer is taken again instead of asking; a failure is never kept."""
+
+
 class FeedsSection(Section):
     """Feeds from the network, all through one client. None is asked unless a setting names it."""
 
@@ -85,3 +111,5 @@ class FeedsSection(Section):
     """Size of the answers kept; the oldest go first."""
     fmp: FMPTerms = FMPTerms()
     weekly_json: WeeklyJSONTerms = WeeklyJSONTerms()
+    twelvedata: TwelveDataTerms = TwelveDataTerms()
+    fixer: FixerTerms = FixerTerms()

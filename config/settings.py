@@ -3,13 +3,14 @@
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Final, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, model_validator
 
 from blackboard.facts.market import Timeframe
 from config.agent import Mode
 from config.agents import AgentsSection
-from config.feeds import FeedsSection
+from config.feeds import LOOPBACK, FeedsSection
 from config.section import FROM_TEXT, Section
 from config.system import (
     BoardSection,
@@ -111,6 +112,7 @@ def _contradictions(settings: Settings) -> Iterator[str]:
         yield f"symbols must be distinct and at least one, was {settings.symbols}"
     yield from _terminal_contradictions(settings)
     yield from _calendar_contradictions(settings)
+    yield from _price_contradictions(settings)
 
 
 def _terminal_contradictions(settings: Settings) -> Iterator[str]:
@@ -149,6 +151,24 @@ def _terminal_contradictions(settings: Settings) -> Iterator[str]:
             f"({terminal.send_timeout_s:g}), was {terminal.hang_deadline_s:g}: a send within its "
             "time would be cut off"
         )
+
+
+def _price_contradictions(settings: Settings) -> Iterator[str]:
+    terminal, second = settings.terminal, settings.agents.data.second_source
+    names = terminal.conversion_sources
+    if len(set(names)) != len(names):
+        yield f"terminal.conversion_sources must be distinct, was {', '.join(names)}"
+    asked: dict[str, set[str]] = {"agents.data.second_source": {second} - {"none"}}
+    asked["terminal.conversion_sources"] = set(names)
+    for key, feeds in asked.items():
+        for name in sorted(feeds):
+            url = getattr(settings.feeds, name).url
+            # A stand-in on this machine may know a simulated market; a provider cannot.
+            if terminal.kind == "simulated" and urlsplit(url).hostname not in LOOPBACK:
+                yield (
+                    f"{key} must not name {name} with terminal.kind simulated, whose market the "
+                    f"network does not know, unless feeds.{name}.url is on this machine; was {url}"
+                )
 
 
 def _calendar_contradictions(settings: Settings) -> Iterator[str]:

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from config.section import LIMIT, PAIRS_FROM_TEXT, Section
+from config.section import FROM_TEXT, LIMIT, PAIRS_FROM_TEXT, Section
 
 
 class ExitsSection(Section):
@@ -192,6 +192,9 @@ class TerminalSection(Section):
     """Symbols that `symbols: auto` takes at most, the most traded currencies first."""
     conversion_age_max_min: int = Field(60, ge=1, le=1440)
     """Market minutes after which a price is too old to value the profit currency by."""
+    conversion_sources: Annotated[tuple[Literal["twelvedata", "fixer"], ...], FROM_TEXT] = ()
+    """Who is asked, in this order, for the worth of a currency that no price of the terminal
+    tells; none where empty, and nothing is entered then."""
     deposit: float = Field(10_000.0, gt=0.0, le=1e9)
     """First deposit of the simulated account, in its currency."""
     currency: str = Field("USD", pattern="^[A-Z]{3}$")

@@ -196,8 +196,8 @@ def _line(fact: Fact) -> str:  # noqa: C901 - one case a kind
             return f"state      {fact.previous} -> {fact.state}: {fact.reason}"
         case AgentHealth():
             return f"agent      {fact.scope} {fact.health.value} {fact.reason}".rstrip()
-        case FeedStatus(state=FeedState.STALE):
-            return f"feed       {fact.scope} stale: {fact.reason}"
+        case FeedStatus(state=state) if state not in (FeedState.LIVE, FeedState.CLOSED):
+            return f"feed       {fact.scope} {state.value}: {fact.reason}"
         case CalendarCoverage(state=state) if state is not Coverage.COVERED:
             return f"calendar   {state.value}: {fact.reason}"
         case TrainingStarted():

@@ -20,6 +20,7 @@ from agents.requests import (
     ReadBroker,
     ReadCalendar,
     ReadHeadlines,
+    ReadSecondPrices,
     Request,
     SendOrder,
     Unanswered,
@@ -31,6 +32,7 @@ from blackboard.facts.execution import Purpose
 from config.settings import Settings
 from models.market.sessions import SECOND_NS
 from runtime.clock import process_s, sleep_s
+from runtime.feeds.price_feeds import PriceFeeds, open_price_feeds
 from runtime.feeds.sources import CalendarSource, HeadlineSource, open_calendar, open_headlines
 from runtime.learning_world import LearningWorld
 from runtime.run_plan import RunPlan
@@ -87,6 +89,7 @@ class TerminalWorld:
         is_virtual: bool,
         calendar: CalendarSource,
         headlines: HeadlineSource,
+        prices: PriceFeeds | None = None,
         is_direct: bool = False,
         another: Callable[[], SteeredTerminal] | None = None,
     ) -> None:
@@ -102,7 +105,8 @@ class TerminalWorld:
         self._headlines = headlines
         self._settings = settings.terminal
         self._ns_per_s = settings.speed * SECOND_NS  # of process time
-        self._edge = Edge(settings, is_virtual=is_virtual)
+        self._prices = prices or open_price_feeds(settings)
+        self._edge = Edge(settings, is_virtual=is_virtual, rates=self._prices.rates)
         # A terminal process on another machine has a kill switch of its own, and does not see ours.
         self._stop_file = settings.home / STOP_FILE_NAME if settings.terminal.url else None
         parallel_max = settings.terminal.calls_parallel_max if another else 1
@@ -124,6 +128,9 @@ class TerminalWorld:
                 return Due(now_ns, self._calendar.read(request, now_ns))
             case ReadHeadlines():
                 return Due(now_ns, self._headlines.read(request, now_ns))
+            case ReadSecondPrices():
+                currency = self._edge.last_currency
+                return Due(now_ns, self._prices.second.read(request, currency, now_ns))
             case SendOrder() if not self._is_virtual:
                 return self._send_once(request, now_ns, epoch)
             case _:
@@ -148,6 +155,7 @@ class TerminalWorld:
         """Release the connections; the terminal goes on."""
         for client in self._clients:
             client.close()
+        self._prices.close()
 
     @contextmanager
     def _turn(self, priority: Priority) -> Iterator[SteeredTerminal]:

@@ -3,6 +3,7 @@
 When a close is read, and what becomes of the drafts, is the DataAgent's business.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import Final
@@ -15,16 +16,19 @@ from agents.requests import (
     QuotesRead,
     ReadBars,
     ReadQuotes,
+    ReadSecondPrices,
+    SecondPricesRead,
     SymbolsRead,
     Unanswered,
 )
 from blackboard.entry import Draft
-from blackboard.facts import Bar, BarHistory, Quote, Timeframe
+from blackboard.facts import Bar, BarHistory, FeedStatus, Quote, SymbolSpec, Timeframe
 from blackboard.facts.market import FeedState
+from config.settings import Settings
 from models.market.bars import BarArray, empty_bars
 from models.market.grid import closes_between
 from models.market.quote_validation import UNTRACKED, QuoteDefect, QuoteTrack, quote_defect
-from models.market.sessions import is_open
+from models.market.sessions import MINUTE_NS, is_open
 from models.market.validation import Validation, validate_bars
 
 MISDATED: Final = frozenset({QuoteDefect.FUTURE, QuoteDefect.BACKWARDS, QuoteDefect.OLD})
@@ -34,8 +38,25 @@ begun for closed. They are read again at the next close."""
 
 SOURCE_UNKNOWN: Final = "terminal"
 """Named as the source where no answer says which one it was."""
+REASON_LENGTH_MAX: Final = 200
+"""Longest foreign reason that is passed on."""
 WEEKEND: Final = "weekend"
 """Why a feed is closed."""
+
+
+BarRow = tuple[int, float, float, float, float, int, int]
+"""Close, prices, tick volume and spread of a bar on the board, in the order of `BAR_DTYPE`."""
+
+
+def row_of(bar: Bar, close_ns: int) -> BarRow:
+    """Return a bar of the board."""
+    prices = (bar.open, bar.high, bar.low, bar.close)
+    return (close_ns, *prices, bar.tick_volume, bar.spread_points)
+
+
+def told_by(status: FeedStatus) -> tuple[FeedState, str, int]:
+    """Return what a status tells; one that tells nothing new is not posted."""
+    return status.state, status.reason, status.healthy_closes
 
 
 @dataclass(slots=True)
@@ -61,6 +82,9 @@ class CloseReading:
     """When to ask for bars again, 0 while that is not planned."""
     bars_read: dict[ReadBars, BarsRead | Unanswered] = field(default_factory=dict)
     quotes_read: QuotesRead | Unanswered | None = None
+    second: tuple[ReadBars, ...] | None = None
+    """What the second source was asked for; None before it is known whether it must be."""
+    second_read: SecondPricesRead | Unanswered | None = None
     unseen: dict[str, Draft] | None = None
     """Drafts by slot that have not come back from the board; None before all answers are here."""
 
@@ -77,10 +101,18 @@ class CloseReading:
         read = [each.bars for each in answers if isinstance(each, BarsRead)]
         return bool(read) and not any((bars["close_ns"] == self.close_ns).any() for bars in read)
 
-    def hear(self, reply: BarsRead | QuotesRead | Unanswered) -> None:
+    @property
+    def waits_for_second(self) -> bool:
+        """Whether the second source was asked and has not answered."""
+        return bool(self.second) and self.second_read is None
+
+    def hear(self, reply: BarsRead | QuotesRead | SecondPricesRead | Unanswered) -> None:
         """Take an answer; an answer to anything older is passed over."""
         if isinstance(reply, QuotesRead):
             self.quotes_read = reply
+        elif isinstance(reply, SecondPricesRead) or isinstance(reply.request, ReadSecondPrices):
+            if reply.request == ReadSecondPrices(bars=self.second or ()):
+                self.second_read = reply
         elif isinstance(reply.request, ReadQuotes):
             self.quotes_read = reply if reply.request == self.quotes else self.quotes_read
         elif isinstance(reply.request, ReadBars) and self._asked(reply.request):
@@ -98,6 +130,17 @@ class DeliveryLimits:
     jump_atr_max: float
     stale_after_bars: int
     quote_age_ns_max: int
+
+
+def limits_of(settings: Settings) -> DeliveryLimits:
+    """Return the limits that settings give."""
+    section = settings.agents.data
+    return DeliveryLimits(
+        timeframe=settings.timeframe,
+        jump_atr_max=section.jump_atr_max,
+        stale_after_bars=section.stale_after_bars,
+        quote_age_ns_max=settings.agents.risk.quote_age_max_min * MINUTE_NS,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +172,19 @@ class FeedReading:
     source: str
     last_bar_ns: int
     rejected_bars: int
+    healthy_closes: int = 0
+
+    def fact(self, symbol: str) -> FeedStatus:
+        """Return it as a fact."""
+        return FeedStatus(
+            scope=symbol,
+            state=self.state,
+            source=self.source,
+            reason=self.reason[:REASON_LENGTH_MAX],
+            last_bar_ns=self.last_bar_ns,
+            rejected_bars=self.rejected_bars,
+            healthy_closes=self.healthy_closes,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,7 +309,20 @@ def quote_fact(
         account_per_quote=quote.account_per_quote,
         source=answer.source if isinstance(answer, QuotesRead) else "",
         tick_ns=quote.tick_ns,
+        rate_source=quote.rate_source,
+        rate_ns=quote.rate_ns,
     )
+
+
+def changed_specs(reading: CloseReading, known: Mapping[str, SymbolSpec]) -> list[Draft]:
+    """Return the specifications that came with a close's quotes: terms change within a day, too."""
+    answer = reading.quotes_read
+    specs = answer.specs if isinstance(answer, QuotesRead) else ()
+    return [
+        Draft(fact=spec, ts_event_ns=reading.close_ns)
+        for spec in specs
+        if spec.scope in reading.bars and known[spec.scope] != spec
+    ]
 
 
 def _read_feed(
@@ -285,7 +354,8 @@ def _feed_verdict(
     if defect is not None and defect is not QuoteDefect.OLD:
         return FeedState.STALE, f"quote rejected: {defect.value}"
     if defect is None and _quote_of(delivery) is None:
-        return FeedState.STALE, "no quote"
+        unvalued = _unvalued(delivery)
+        return (FeedState.UNVALUED, unvalued) if unvalued else (FeedState.STALE, "no quote")
     if last_bar_ns == delivery.close_ns:
         return FeedState.LIVE, outcome.summary
     complete_to_ns = max(delivery.complete_to_ns, last_bar_ns)
@@ -294,6 +364,12 @@ def _feed_verdict(
     if _bars_behind(complete_to_ns, delivery.close_ns, limits) >= limits.stale_after_bars:
         return FeedState.STALE, f"no bar for {limits.stale_after_bars} closes or more"
     return None
+
+
+def _unvalued(delivery: Delivery) -> str:
+    answer = delivery.quotes
+    pairs = answer.unvalued if isinstance(answer, QuotesRead) else ()
+    return dict(pairs).get(delivery.symbol, "")
 
 
 def _bars_behind(complete_to_ns: int, close_ns: int, limits: DeliveryLimits) -> int:

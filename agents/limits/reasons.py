@@ -23,6 +23,7 @@ class Reason(StrEnum):
     SYMBOL_FROZEN = "symbol_frozen"
     SYMBOL_CLOSED = "symbol_closed"
     FEED_STALE = "feed_stale"
+    CONVERSION_RATE = "conversion_rate"
     QUOTE_MISSING = "quote_missing"
     QUOTE_AGE = "quote_age_max_min"
     SPREAD = "spread_pips_max"

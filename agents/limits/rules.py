@@ -116,11 +116,19 @@ def _symbol_closed(case: Candidate) -> Refusal | None:
 
 def _feed_stale(case: Candidate) -> Refusal | None:
     seen = case.views.market.feeds.get(case.symbol)
-    if seen is not None and seen.fact.state is FeedState.LIVE:
+    if seen is not None and seen.fact.state in (FeedState.LIVE, FeedState.UNVALUED):
         return None
     return Refusal(
         Reason.FEED_STALE, 0.0, 1.0, "unknown" if seen is None else seen.fact.state.value
     )
+
+
+def _conversion_rate(case: Candidate) -> Refusal | None:
+    # Without it the loss at a stop is not known in account currency, so no size is.
+    seen = case.views.market.feeds.get(case.symbol)
+    if seen is None or seen.fact.state is not FeedState.UNVALUED:
+        return None
+    return Refusal(Reason.CONVERSION_RATE, 0.0, 1.0, seen.fact.reason)
 
 
 def _quote_missing(case: Candidate) -> Refusal | None:
@@ -271,6 +279,7 @@ RULES: tuple[Rule, ...] = (
     _symbol_frozen,
     _symbol_closed,
     _feed_stale,
+    _conversion_rate,
     _quote_missing,
     _quote_age,
     _spread,

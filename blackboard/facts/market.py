@@ -78,7 +78,11 @@ class Quote(Fact, frozen=True, kw_only=True):
     """Value in account currency of one unit of the symbol's profit currency at this instant."""
     source: str
     tick_ns: int = 0
-    """When the terminal says that it was made, UTC; 0 where an older journal does not say."""
+    """When the source says that it was made, UTC; 0 where an older journal does not say."""
+    rate_source: str = ""
+    """Who told `account_per_quote` where no price of the terminal did; else empty."""
+    rate_ns: int = 0
+    """When that rate was made, UTC; 0 where the terminal told it."""
 
     def __post_init__(self) -> None:
         above("bid", self.bid, 0.0)
@@ -86,6 +90,7 @@ class Quote(Fact, frozen=True, kw_only=True):
         within("ask", self.ask, 0.0, FIGURE_MAX)
         above("account_per_quote", self.account_per_quote, 0.0)
         within("account_per_quote", self.account_per_quote, 0.0, FIGURE_MAX)
+        within("rate_ns", self.rate_ns, 0, 2**63 - 1)
 
 
 class Bar(Fact, frozen=True, kw_only=True):
@@ -134,6 +139,13 @@ class FeedState(StrEnum):
     LIVE = "live"
     STALE = "stale"
     CLOSED = "closed"
+    FALLBACK = "fallback"
+    """Another source gives the prices, or the terminal is sound again but not for long enough.
+    Opinions and the care of positions go on; nothing is entered."""
+    DIVERGED = "diverged"
+    """Terminal and second source contradict each other, so neither is entered by."""
+    UNVALUED = "unvalued"
+    """Prices are sound, but nothing tells what their profit currency is worth to the account."""
 
 
 class FeedStatus(Fact, frozen=True, kw_only=True):
@@ -146,3 +158,8 @@ class FeedStatus(Fact, frozen=True, kw_only=True):
     """Close of the newest valid bar, 0 if there is none."""
     rejected_bars: int = 0
     """Bars of this delivery that failed validation and were not posted."""
+    healthy_closes: int = 0
+    """Closes in a row at which the terminal has been sound since it was left for another source."""
+
+    def __post_init__(self) -> None:
+        within("healthy_closes", self.healthy_closes, 0, 2**31)

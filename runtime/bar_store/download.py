@@ -47,9 +47,9 @@ def missing_spans(held: Held, wanted: Span) -> list[Span]:
     return [side for side in sides if side.from_ns < side.until_ns]
 
 
-def parts_of(span: Span, timeframe: Timeframe) -> list[Span]:
-    """Cut a span into parts, the oldest first."""
-    length_ns = PART_BARS * timeframe.length_ns
+def parts_of(span: Span, timeframe: Timeframe, part_bars: int = 0) -> list[Span]:
+    """Cut a span into parts of so many bars, `PART_BARS` without a number, the oldest first."""
+    length_ns = (part_bars or PART_BARS) * timeframe.length_ns
     starts = range(span.from_ns, span.until_ns, length_ns)
     return [Span(start, min(start + length_ns, span.until_ns)) for start in starts]
 
@@ -61,6 +61,7 @@ def download(
     timeframe: Timeframe,
     wanted: Span,
     advance: Callable[[str], None],
+    part_bars: int = 0,
 ) -> Fetched:
     """Fetch what is missing of one symbol.
 
@@ -76,9 +77,11 @@ def download(
         Opens of the bars that should be there.
     advance : callable
         Told the symbol after each part.
+    part_bars : int
+        Bars asked for at once; `PART_BARS` without a number.
     """
     read_bars = added = 0
-    for part in ordered_parts(store.held(symbol, timeframe), wanted):
+    for part in ordered_parts(store.held(symbol, timeframe), wanted, part_bars):
         request = ReadBars(
             symbol=symbol,
             timeframe=timeframe,
@@ -92,14 +95,14 @@ def download(
     return Fetched(symbol, read_bars, added)
 
 
-def ordered_parts(held: Held, wanted: Span) -> list[Span]:
+def ordered_parts(held: Held, wanted: Span, part_bars: int = 0) -> list[Span]:
     """Return the parts to fetch, in an order in which what is held grows without a hole.
 
     Cut off after any part, it has none that a later download would take for one of the source.
     """
     parts: list[Span] = []
     for span in missing_spans(held, wanted):
-        cut = parts_of(span, held.timeframe)
+        cut = parts_of(span, held.timeframe, part_bars)
         is_before = len(held.open_ns) and span.from_ns < int(held.open_ns[0])
         parts += reversed(cut) if is_before else cut
     return parts

@@ -23,6 +23,8 @@ class Source(NamedTuple):
     """All that the terminal trades."""
     now_ns: int
     """Its market time: what closed later is not there yet."""
+    part_bars: int = 0
+    """Bars of an open market that it can be asked for at once; 0 for the usual number."""
 
 
 @contextmanager

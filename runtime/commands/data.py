@@ -1,10 +1,12 @@
 """``data``: bars kept on this machine, for `--history` and for learning."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
+from enum import StrEnum
 from itertools import count
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import numpy as np
@@ -12,7 +14,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from blackboard.errors import ConfigError, TerminalUnavailable
+from blackboard.errors import ConfigError, FeedUnavailable, TerminalUnavailable
 from blackboard.facts.market import Timeframe
 from config.settings import AUTO_SYMBOLS, Settings
 from runtime.bar_formats.source_clock import Clocks
@@ -24,6 +26,9 @@ from runtime.instants import end_of_ns, iso, start_of_ns
 from runtime.terminals.server_time import ServerClock
 from runtime.terminals.simulated.bar_files import FileName
 
+if TYPE_CHECKING:
+    from runtime.bar_store.reading import Source
+
 app = typer.Typer(help="Bars kept on this machine.", no_args_is_help=True)
 _console = Console(soft_wrap=True, highlight=False, markup=False)
 
@@ -34,6 +39,13 @@ GapOption = Annotated[
     int, typer.Option("--gap-bars", min=1, help="Fewest missing bars that are told as a gap.")
 ]
 TimeframeOption = Annotated[Timeframe, typer.Option(help="Length of the bars.")]
+
+
+class BarsFrom(StrEnum):
+    """Who gives bars to keep."""
+
+    TERMINAL = "terminal"
+    TWELVEDATA = "twelvedata"
 
 
 class HeldLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,12 +67,15 @@ def fetch(
     timeframe: TimeframeOption = Timeframe.M1,
     from_: Annotated[str, typer.Option("--from", help="First moment, ISO 8601.")] = "",
     to: Annotated[str, typer.Option(help="Last moment; a bare date counts whole.")] = "",
+    source: Annotated[
+        BarsFrom, typer.Option(help="Who gives the bars; twelvedata needs TWELVEDATA_API_KEY.")
+    ] = BarsFrom.TERMINAL,
     gap_bars: GapOption = 60,
     config: ConfigOption = None,
     set_: SetOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Fetch closed bars from the terminal into data/ under the home.
+    """Fetch closed bars from the terminal, or Twelve Data, into data/ under the home.
 
     Only what is missing before and after the bars that are here already is asked for. Without
     --from it is a year. The folder is one that --history takes.
@@ -69,9 +84,10 @@ def fetch(
     settings = load(config, set_, symbols=names).settings
     store = BarStore(settings.home / DATA_FOLDER)
     try:
-        fetched = _download(store, settings, timeframe, from_, to, is_quiet=json)
-    except TerminalUnavailable as error:
-        raise ConfigError(f"terminal: {error}") from error
+        reading = _reader_of(source, settings)
+        fetched = _download(store, reading, settings, timeframe, from_, to, is_quiet=json)
+    except (TerminalUnavailable, FeedUnavailable) as error:
+        raise ConfigError(f"{source}: {error}") from error
     if json:
         print(msgspec.json.encode(fetched).decode())
         return
@@ -154,6 +170,7 @@ def verify(
 
 def _download(
     store: BarStore,
+    reading: "AbstractContextManager[Source]",
     settings: Settings,
     timeframe: Timeframe,
     start: str,
@@ -161,12 +178,13 @@ def _download(
     *,
     is_quiet: bool,
 ) -> list[Fetched]:
-    from runtime.bar_store.reading import reader
-
-    with reader(settings) as source:
+    with reading as source:
         names = settings.symbols if settings.symbols != AUTO_SYMBOLS else source.symbols
         wanted = _span(start, end, source.now_ns, timeframe)
-        total = sum(len(ordered_parts(store.held(name, timeframe), wanted)) for name in names)
+        total = sum(
+            len(ordered_parts(store.held(name, timeframe), wanted, source.part_bars))
+            for name in names
+        )
         done = count(1)
         with progress(_console, "parts", total, is_quiet=is_quiet) as advance:
             return [
@@ -177,9 +195,20 @@ def _download(
                     timeframe,
                     wanted,
                     lambda symbol: advance(next(done), symbol),
+                    source.part_bars,
                 )
                 for name in names
             ]
+
+
+def _reader_of(source: BarsFrom, settings: Settings) -> "AbstractContextManager[Source]":
+    if source is BarsFrom.TWELVEDATA:
+        from runtime.bar_store.twelvedata_reading import twelvedata_reader
+
+        return twelvedata_reader(settings)
+    from runtime.bar_store.reading import reader
+
+    return reader(settings)
 
 
 def _span(start: str, end: str, now_ns: int, timeframe: Timeframe) -> Span:

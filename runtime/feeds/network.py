@@ -20,6 +20,7 @@ class FeedNetwork:
         """Open the store; raises ConfigError where its folder cannot be used."""
         self.section = settings.feeds
         self.secrets = secrets
+        self._clients: list[FeedClient] = []
         try:
             self._store = FeedStore(settings.home / FOLDER, settings.feeds.cache_bytes_max)
         except OSError as error:
@@ -27,4 +28,11 @@ class FeedNetwork:
 
     def client(self, feed: str, terms: FeedTerms, key: FeedKey | None = None) -> FeedClient:
         """Return a client of a feed; its name is that of its quota."""
-        return FeedClient(feed, terms, self.section, self._store, key=key)
+        self._clients.append(FeedClient(feed, terms, self.section, self._store, key=key))
+        return self._clients[-1]
+
+    def close(self) -> None:
+        """Close all clients and the store."""
+        for client in self._clients:
+            client.close()
+        self._store.close()

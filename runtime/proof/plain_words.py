@@ -31,6 +31,7 @@ OF_REASON: Final[Mapping[str, str]] = {
     Reason.SYMBOL_FROZEN: "the fate of an earlier order in this symbol was not known",
     Reason.SYMBOL_CLOSED: "the broker does not let this side of the symbol be opened",
     Reason.FEED_STALE: "the symbol's prices could not be trusted",
+    Reason.CONVERSION_RATE: "nothing told what the symbol's profit currency was worth",
     Reason.QUOTE_MISSING: "there was no valid quote",
     Reason.QUOTE_AGE: "the quote was too old",
     Reason.SPREAD: "the spread was too wide",

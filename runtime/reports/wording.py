@@ -28,6 +28,7 @@ REFUSALS: Final = {
     "symbol_frozen": "the fate of an order in the symbol was not known",
     "symbol_closed": "the symbol did not trade",
     "feed_stale": "prices were not fresh",
+    "conversion_rate": "the worth of the profit currency was not known",
     "quote_missing": "there was no price",
     "quote_age_max_min": "the last price was too old",
     "spread_pips_max": "the spread was too wide",

@@ -23,6 +23,7 @@ from blackboard.errors import TerminalUnavailable
 from config.settings import Settings
 from models.market.sessions import MINUTE_NS, SECOND_NS, week_open_ns
 from runtime.clock import sleep_s
+from runtime.feeds.worth import OutsideRates
 from runtime.terminals.constants import TIMEFRAME_H1
 from runtime.terminals.port import Terminal
 from runtime.terminals.prices import (
@@ -51,7 +52,11 @@ class Edge:
     it first.
     """
 
-    def __init__(self, settings: Settings, *, is_virtual: bool) -> None:
+    def __init__(
+        self, settings: Settings, *, is_virtual: bool, rates: OutsideRates | None = None
+    ) -> None:
+        """Take the settings, and who tells rates that no price of the terminal does."""
+        self._rates = rates or OutsideRates((), settings.terminal.conversion_age_max_min)
         self.names = SymbolNames(settings)
         self._settings = settings.terminal
         self._symbols = settings.symbols
@@ -61,6 +66,8 @@ class Edge:
         self._time = ServerTime(_zone_of(settings))
         self._broker = BrokerReader(self.names)
         self._currency = ""
+        self.last_currency = settings.terminal.currency if is_simulated(settings) else ""
+        """The account's currency as it was last read: it outlives a connection."""
         self._bars_per_call = 0
         self._guard = threading.RLock()
 
@@ -126,7 +133,10 @@ class Edge:
             server = self._time.clock
         oldest_ns = now_ns - self._settings.conversion_age_max_min * MINUTE_NS
         currency = self._account_currency(terminal)
-        return quotes_of(terminal, self.names, server, infos, currency, oldest_ns)
+        return quotes_of(
+            terminal, self.names, server, infos, currency, oldest_ns,
+            lambda unit: self._rates.rate(unit, currency, now_ns),
+        )  # fmt: skip
 
     def _clock_for(self, terminal: Terminal, request: ReadBars, now_ns: int) -> ServerClock:
         """Return the clock by which bars can be dated; those of an unproven week cannot."""
@@ -171,8 +181,13 @@ class Edge:
             if account is None:
                 code, text = terminal.last_error()
                 raise TerminalUnavailable(f"account: {code} {text}")
-            self._currency = currency = account.currency
+            self._currency = self.last_currency = currency = account.currency
         return currency
+
+
+def is_simulated(settings: Settings) -> bool:
+    """Return whether the account is a simulated one, whose currency the settings tell."""
+    return settings.terminal.kind == "simulated"
 
 
 def _zone_of(settings: Settings) -> str:

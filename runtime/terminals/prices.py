@@ -6,7 +6,7 @@ whatever the terminal answers with None becomes TerminalUnavailable: a failure i
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Final
 
@@ -18,6 +18,7 @@ from blackboard.errors import TerminalUnavailable
 from blackboard.facts import SymbolSpec, Timeframe
 from models.market.bars import BAR_DTYPE, BarArray, empty_bars
 from models.market.sessions import DAY_NS, SECOND_NS
+from runtime.feeds.worth import OutsideRate, settled_outside
 from runtime.terminals import constants
 from runtime.terminals.conversion import Price, live_rate, settled_rate
 from runtime.terminals.port import Terminal
@@ -170,6 +171,7 @@ def quotes_of(
     infos: Mapping[str, SymbolInfo],
     currency: str,
     oldest_ns: int,
+    rate_outside: Callable[[str], OutsideRate | str] | None = None,
 ) -> QuotesRead:
     """Return bid, ask and the worth of the profit currency of symbols that were read.
 
@@ -182,6 +184,8 @@ def quotes_of(
         The account's.
     oldest_ns : int
         Prices made before it value no currency.
+    rate_outside : callable, optional
+        Values a currency that no price of the terminal does, or says why it cannot.
     """
 
     def price_of(symbol: str) -> Price | None:
@@ -190,15 +194,22 @@ def quotes_of(
             return Price(info.bid, server.to_utc_ns(info.time * SECOND_NS))
         return _price_beside(terminal, names, server, symbol)
 
-    quotes = []
+    quotes, unvalued = [], []
     for symbol, info in infos.items():
         per_tick = info.trade_tick_size * info.trade_contract_size
         if (info.bid, info.ask) == (0.0, 0.0) or not per_tick > 0.0:
             continue
         live = live_rate(info.currency_profit, currency, price_of, oldest_ns)
-        rate = settled_rate(info.trade_tick_value / per_tick, live)
-        if rate is None:
+        told = info.trade_tick_value / per_tick
+        rate, outside = settled_rate(told, live), None
+        if rate is None and live is None and rate_outside is not None:
+            found = rate_outside(info.currency_profit)
+            outside = settled_outside(told, found) if isinstance(found, OutsideRate) else found
+        if isinstance(outside, OutsideRate):
+            rate = outside.rate
+        elif rate is None:
             if info.ask > info.bid > 0.0:
+                unvalued.append((symbol, outside or "its tick value contradicts the live rate"))
                 continue
             rate = math.nan  # prices that make no sense may be what its rate was counted from
         quotes.append(
@@ -208,9 +219,16 @@ def quotes_of(
                 ask=info.ask,
                 account_per_quote=rate,
                 tick_ns=server.to_utc_ns(info.time * SECOND_NS),
+                rate_source=outside.source if isinstance(outside, OutsideRate) else "",
+                rate_ns=outside.made_ns if isinstance(outside, OutsideRate) else 0,
             )
         )
-    return QuotesRead(quotes=tuple(quotes), source=SOURCE, specs=_specs_of(infos))
+    return QuotesRead(
+        quotes=tuple(quotes),
+        source=SOURCE,
+        specs=_specs_of(infos),
+        unvalued=tuple(unvalued),
+    )
 
 
 def _specs_of(infos: Mapping[str, SymbolInfo]) -> tuple[SymbolSpec, ...]:

@@ -5,17 +5,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import stamina
 
 from agents.requests import BarsRead, ReadBars
 from blackboard.errors import TerminalUnavailable
 from blackboard.facts.market import Timeframe
 from models.market.bars import BAR_DTYPE, BarArray
-from models.market.sessions import DAY_NS, MINUTE_NS
+from models.market.sessions import DAY_NS, MINUTE_NS, is_open
 from runtime.bar_store import download as downloading
 from runtime.bar_store.download import Span, download, missing_spans
 from runtime.bar_store.store import BarStore, gaps_of, problems_of
 from tests.bar_writers import some_bars, write_histdata, write_node
 from tests.command_line import MONDAY_NS, CommandLine
+from tests.feed_server import Asked, FeedServer, Reply, recorded
 
 M1 = Timeframe.M1
 
@@ -142,6 +144,63 @@ def test_the_verbs_fetch_list_verify_and_the_bars_can_be_traded(quorum: CommandL
     assert (line["symbol"], line["timeframe"], line["bars"]) == ("EURUSD", "M1", fetched["added"])
     assert line["gaps"] == 0
     assert quorum("data", "verify").code == 0
+
+
+def test_twelvedata_fills_the_same_folder_in_parts_it_can_answer(
+    quorum: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two weeks of M1 are three requests of at most 5,000 minutes; a second download asks none."""
+    monkeypatch.setenv("TWELVEDATA_API_KEY", "canary-77aa")
+    span = ("--from", "2018-01-02", "--to", "2018-01-10", "--symbols", "EURUSD", "--json")
+    with FeedServer() as server:
+        url = server.serve("/time_series", _minutes).removesuffix("/time_series")
+        feed = ("--source", "twelvedata", "--set", f"feeds.twelvedata.url={url}")
+
+        (fetched,) = json.loads(quorum("data", "download", *feed, *span).out)
+        again = json.loads(quorum("data", "download", *feed, *span).out)
+
+    assert (fetched["added"], again[0]["added"]) == (
+        7 * 1440,
+        0,
+    )  # nine days, of which a weekend is two
+    assert len(server.asked) == 3
+    (line,) = json.loads(quorum("data", "list", "--json").out)
+    assert (line["bars"], line["gaps"]) == (fetched["added"], 0)
+
+
+def test_what_twelvedata_refuses_is_told_and_what_came_is_kept(
+    quorum: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its error in a page of status 200, after one good part."""
+    monkeypatch.setenv("TWELVEDATA_API_KEY", "canary-77aa")
+    span = ("--from", "2018-01-02", "--to", "2018-01-10", "--symbols", "EURUSD")
+    with FeedServer() as server, stamina.set_testing(True, attempts=1):
+        answers = iter([_minutes, lambda asked: recorded("twelvedata_error.json")])
+        url = server.serve("/time_series", lambda asked: next(answers)(asked))
+        feed = ("--source", "twelvedata", "--set", f"feeds.twelvedata.url={url[:-12]}")
+
+        said = quorum("data", "download", *feed, *span)
+
+    assert said.code == 3
+    assert "twelvedata: 429 too many requests; what was fetched is kept" in said.error
+    assert "canary-77aa" not in said.out + said.error
+    (line,) = json.loads(quorum("data", "list", "--json").out)
+    assert line["bars"] > 0
+
+
+def _minutes(asked: Asked) -> Reply:
+    """Return the minutes of an open market that were asked for, as Twelve Data does."""
+    first, last = (
+        np.datetime64(asked.query[name], "ns").astype(np.int64).item()
+        for name in ("start_date", "end_date")
+    )
+    values = [
+        {"datetime": str(np.datetime64(at_ns // 1_000_000_000, "s")).replace("T", " ")}
+        | dict.fromkeys(("open", "high", "low", "close"), "1.20001")
+        for at_ns in range(first, last + 1, MINUTE_NS)
+        if is_open(at_ns)
+    ]
+    return Reply(body=json.dumps({"meta": {}, "values": values, "status": "ok"}).encode())
 
 
 def test_verify_names_what_is_wrong(quorum: CommandLine) -> None:

@@ -12,9 +12,11 @@ from agents.requests import (
     QuotesRead,
     ReadBars,
     ReadQuotes,
+    ReadSecondPrices,
     ReadSymbols,
     Reply,
     Request,
+    SecondPricesRead,
     SymbolsRead,
 )
 from agents.risk import RiskAgent
@@ -45,6 +47,8 @@ class FeedScene(EntryScene):
         """Close of the latest bar that the terminal has."""
         self.jump_ranges = 0.5
         """How far the latest bar reaches from the close before it, in ranges."""
+        self.apart_frac = 0.0
+        """How far the second source's prices lie above the terminal's."""
         super().__init__(settings, (DataAgent, RiskAgent))
 
     def quote_all(self) -> None:
@@ -61,6 +65,16 @@ class FeedScene(EntryScene):
                 return QuotesRead(quotes=quotes, source="terminal")
             case ReadBars():
                 return BarsRead(request=request, bars=self._bars(request), source="terminal")
+            case ReadSecondPrices(bars=asked):
+                return SecondPricesRead(
+                    request=request,
+                    source="second",
+                    bars=tuple(
+                        BarsRead(request=one, bars=self._apart(self._bars(one)), source="second")
+                        for one in asked
+                    ),
+                    worths=(),
+                )
             case _:
                 return None
 
@@ -69,6 +83,11 @@ class FeedScene(EntryScene):
         for _ in range(count):
             self.now_ns += self.settings.timeframe.length_ns
             self.settle()
+
+    def _apart(self, bars: BarArray) -> BarArray:
+        for name in ("open", "high", "low", "close"):
+            bars[name] *= 1.0 + self.apart_frac
+        return bars
 
     def _bars(self, request: ReadBars) -> BarArray:
         length_ns = request.timeframe.length_ns
@@ -105,6 +124,13 @@ def _jumped(scene: FeedScene, ranges: float) -> Answer:
     return scene.ask()
 
 
+def _diverged(scene: FeedScene, frac: float) -> Answer:
+    scene.apart_frac = frac
+    scene.newest_ns = NOON_NS + scene.settings.timeframe.length_ns
+    scene.close_bars(1)
+    return scene.ask()
+
+
 _case = partial(
     Case, reason="feed_stale", stage=FeedScene, changes={"agents.data.read_attempts_max": 1}
 )
@@ -121,5 +147,17 @@ CASES: Final = (
         "a bar that reaches further from the close before it than any market does",
         inside=lambda scene, limit: _jumped(scene, limit - _NUDGE),
         beyond=lambda scene, limit: _jumped(scene, limit + _NUDGE),
+    ),
+    _case(
+        "agents.data.divergence_frac_max",
+        "a second source closes the bar elsewhere: one of them is wrong, and nobody knows which",
+        inside=lambda scene, limit: _diverged(scene, limit * (1.0 - _NUDGE)),
+        beyond=lambda scene, limit: _diverged(scene, limit * (1.0 + _NUDGE)),
+        changes={
+            "agents.data.read_attempts_max": 1,
+            "agents.data.second_source": "twelvedata",
+            "agents.data.compare_every_bars": 1,
+            "feeds.twelvedata.url": "http://127.0.0.1:1",
+        },
     ),
 )

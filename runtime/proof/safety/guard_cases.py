@@ -133,6 +133,16 @@ CASES: Final = (
         _said(a_spec(_ENTERED, trade_mode=_CLOSE_ONLY)),
     ),
     _by("feed_stale", "no bar has come for too long", _said(a_feed(_ENTERED, FeedState.STALE))),
+    _by(
+        "feed_stale",
+        "the prices are another source's",
+        _said(a_feed(_ENTERED, FeedState.FALLBACK)),
+    ),
+    _by(
+        "conversion_rate",
+        "nothing tells what the profit currency is worth",
+        _said(a_feed(_ENTERED, FeedState.UNVALUED)),
+    ),
     _by("quote_missing", "the latest quote is over", _said(_OLD_QUOTE)),
     _by(
         "calendar_unknown",
