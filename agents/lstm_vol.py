@@ -30,16 +30,9 @@ from config.agents import LSTMVolSection
 from config.settings import Settings
 from models.market.sessions import next_bar_close_ns
 from models.opinion import har, volatility_lstm
-from models.opinion.volatility import (
-    HarFit,
-    Unfitted,
-    VolatilityFilter,
-    VolatilityModel,
-    atr_scale,
-    fit_volatility,
-    parkinson_variance,
-    random_walk_sigma_frac,
-)
+from models.opinion.variance import parkinson_variance, random_walk_sigma_frac
+from models.opinion.volatility import HarFit, Unfitted, VolatilityModel, fit_volatility
+from models.opinion.volatility_filter import VolatilityFilter, atr_scale
 from models.opinion.volatility_lstm import LSTMFilter, VolatilityLSTM, load_lstm
 
 FALLBACK_BAND: Final = 2.0

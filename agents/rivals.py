@@ -10,7 +10,8 @@ from typing import Final, NamedTuple
 
 from agents.bars.history import SymbolWindow
 from blackboard.facts.opinion import RivalForecast
-from models.opinion.volatility import Unfitted, VolatilityFilter, VolatilityModel
+from models.opinion.volatility import Unfitted, VolatilityModel
+from models.opinion.volatility_filter import VolatilityFilter
 from models.opinion.volatility_lstm import FIRST_ROW, LSTMFilter, VolatilityLSTM
 
 SIGMA_FRAC_MAX: Final = 0.5

@@ -13,6 +13,7 @@ from benchmarks import (
     growth,
     news,
     sma_cross,
+    speaking,
     volatility,
 )
 from benchmarks.measuring import load, machine
@@ -29,6 +30,7 @@ BENCHMARKS: dict[str, Callable[[], Section]] = {
     "gates": gates.run,
     "direction": direction.run,
     "volatility": volatility.run,
+    "speaking": speaking.run,
 }
 
 

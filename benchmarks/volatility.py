@@ -23,13 +23,8 @@ from models.market.seasonality import Seasonality, fit_seasonality, week_positio
 from models.market.sessions import MINUTE_NS
 from models.opinion.lstm_training import SEEDS
 from models.opinion.network_training import EPOCHS, Lesson, train_network
-from models.opinion.volatility import (
-    HAR_WINDOWS_BARS,
-    forward_sums,
-    har_terms,
-    parkinson_variance,
-    qlike,
-)
+from models.opinion.variance import forward_sums, parkinson_variance, qlike
+from models.opinion.volatility import HAR_WINDOWS_BARS, har_terms
 from models.opinion.volatility_baselines import (
     HAR_DESEASONALISED,
     RANDOM_WALK,

@@ -24,7 +24,7 @@ from models.market.seasonality import fit_seasonality
 from models.market.sessions import HOUR_NS
 from models.opinion.har import HarTerms
 from models.opinion.lstm_training import train_lstm
-from models.opinion.volatility import forward_sums, parkinson_variance, qlike
+from models.opinion.variance import forward_sums, parkinson_variance, qlike
 from models.opinion.volatility_baselines import (
     HAR_DESEASONALISED,
     RANDOM_WALK,

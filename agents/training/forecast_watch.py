@@ -14,7 +14,7 @@ from agents.training.outcomes import UNTRAINED, Outcome
 from blackboard.entry import Entry
 from blackboard.facts import Bar, CandidateTrained, ModelPromoted, VolatilityForecast
 from config.settings import Settings
-from models.opinion.volatility import parkinson_variance, qlike
+from models.opinion.variance import parkinson_variance, qlike
 
 
 @dataclass(slots=True)

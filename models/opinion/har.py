@@ -19,18 +19,16 @@ from models.market.bars import BarArray
 from models.market.seasonality import Seasonality
 from models.market.sessions import DAY_NS
 from models.opinion.conformal import TABLE_SIZE
+from models.opinion.variance import forward_sums, parkinson_variance, qlike
 from models.opinion.volatility import (
     HAR_WINDOWS_BARS,
     HarFit,
     Unfitted,
-    VolatilityFilter,
     VolatilityModel,
     fit_volatility,
-    forward_sums,
-    parkinson_variance,
-    qlike,
 )
 from models.opinion.volatility_baselines import ewma, levelled
+from models.opinion.volatility_filter import VolatilityFilter
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]

@@ -25,6 +25,7 @@ from models.opinion.har import (
 )
 from models.opinion.network_training import EPOCHS, Lesson, train_network
 from models.opinion.recurrent import Network
+from models.opinion.variance import forward_sums, parkinson_variance
 from models.opinion.volatility import (
     HAR_WINDOWS_BARS,
     RATIO_DAYS_MAX,
@@ -32,10 +33,8 @@ from models.opinion.volatility import (
     Unfitted,
     VolatilityModel,
     content_hash,
-    forward_sums,
     har_log_ratio,
     har_terms,
-    parkinson_variance,
 )
 from models.opinion.volatility_lstm import (
     FAMILY,

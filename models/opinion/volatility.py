@@ -1,15 +1,14 @@
-"""How far a symbol is expected to move: the log-HAR on deseasonalised variance, and its yardsticks.
+"""How far a symbol is expected to move: the log-HAR on deseasonalised variance.
 
-A bar's variance v comes from its own high and low, so the weekend gap is never in it.
-Divided by its seasonal factor s it is x = v/s, and the heterogeneous autoregression (Corsi, 2009)
-regresses
+A bar's variance v divided by its seasonal factor s is x = v/s, and the heterogeneous autoregression
+(Corsi, 2009) regresses
 
     y = ln(sum of the next k v / sum of the next k s)  on  1 and ln mean(x) over 1, 4 .. 480 bars.
 
 The forecast is exp(ŷ) · mean(exp(residual)) · the sum of the next k factors. A model is fitted once
-on the history of a trading week and then only filtered through it. Columns grow at their end: row t
-uses bars ≤ t and is bit-identical whatever follows it and however the bars were batched, because
-its sums run in one direction and every product in one order.
+on the history of a trading week and then only filtered through it (`volatility_filter`). Row t uses
+bars ≤ t and is bit-identical whatever follows it, because its sums run in one direction and every
+product in one order.
 """
 
 import hashlib
@@ -19,9 +18,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from models.market.seasonality import Seasonality, fit_seasonality, week_positions
+from models.market.seasonality import Seasonality, fit_seasonality
 from models.market.sessions import DAY_NS
-from models.opinion.conformal import AdaptiveBand, error_table
+from models.opinion.conformal import error_table
+from models.opinion.variance import VARIANCE_MIN, forward_sums
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -33,10 +33,6 @@ FLOOR_QUANTILE: Final = 0.01
 no finite logarithm."""
 RATIO_DAYS_MAX: Final = 60
 """Trailing days whose ratios set the limit of the veto."""
-ATR_SCALE_MIN: Final = 0.7
-ATR_SCALE_MAX: Final = 1.6
-VARIANCE_MIN: Final = 1e-14
-"""Least variance of a bar: a thousandth of a basis point, squared. Real ones are far above it."""
 _WARM_UP_BARS: Final = HAR_WINDOWS_BARS[-1] - 1
 
 
@@ -82,29 +78,6 @@ class Unfitted:
     need: int
 
 
-@dataclass(frozen=True, slots=True)
-class VolatilityColumns:
-    """Forecasts of one horizon, one row a bar; NaN while the longest window is not full."""
-
-    sigma_frac: FloatArray
-    """Standard deviation of the log return over the horizon."""
-    sigma_low_frac: FloatArray
-    sigma_high_frac: FloatArray
-    vol_ratio: FloatArray
-    """Forecast variance over what the season alone would forecast."""
-
-
-def parkinson_variance(high: FloatArray, low: FloatArray) -> FloatArray:
-    """Return (ln H/L)² / (4 ln 2) of each bar, shape (n_bars,), from prices inside the bar only.
-
-    Source: Parkinson, "The extreme value method for estimating the variance of the rate of return",
-    1980. Forecasts built on it scored as well as on Garman-Klass on M15, with one price less.
-    """
-    span = _log_ratio(high, low)
-    variance: FloatArray = span * span / (4.0 * np.log(2.0))
-    return variance
-
-
 def har_terms(x: FloatArray) -> FloatArray:
     """Return ln mean(x) over each of the windows, shape (n_bars, 5); NaN until a window is full.
 
@@ -113,7 +86,7 @@ def har_terms(x: FloatArray) -> FloatArray:
     x : ndarray of shape (n_bars,), float64
         Deseasonalised variance, > 0, oldest first. Row t uses rows ≤ t.
     """
-    return _terms_of_sums(np.concatenate(([0.0], np.cumsum(x))))
+    return terms_of_sums(np.concatenate(([0.0], np.cumsum(x))))
 
 
 def fit_har(
@@ -220,141 +193,6 @@ def fit_volatility(
     return VolatilityModel(seasonality, floor, fits, coverage, version)
 
 
-class VolatilityFilter:
-    """One model carried through the bars of a week.
-
-    Bars may come one by one or in blocks: the rows are the same to the last bit.
-    """
-
-    def __init__(self, model: VolatilityModel) -> None:
-        self.model = model
-        self._x_sums: FloatArray = np.zeros(1)
-        self._variance_sums: FloatArray = np.zeros(1)
-        self._positions: IntArray = np.empty(0, dtype=np.int64)
-        self._tracks = [_Track(fit, model.coverage) for fit in model.fits]
-
-    def __len__(self) -> int:
-        return len(self._positions)
-
-    def extend(self, close_ns: IntArray, variance: FloatArray) -> None:
-        """Take the bars that follow those taken so far."""
-        start = len(self)
-        positions = week_positions(close_ns, self.model.seasonality.length_ns)
-        floored = np.maximum(variance, self.model.variance_floor)
-        x = floored / self.model.seasonality.factors[positions]
-        self._x_sums = _carried_on(self._x_sums, x)
-        self._variance_sums = _carried_on(self._variance_sums, floored)
-        self._positions = np.concatenate((self._positions, positions))
-        terms = _terms_of_sums(self._x_sums, start)
-        for place, track in enumerate(self._tracks):
-            log_ratio = har_log_ratio(track.fit, terms) + self.correction(place, terms, start)
-            track.extend(log_ratio, self._positions, self._variance_sums)
-
-    def extend_prices(
-        self,
-        close_ns: IntArray,
-        opened: FloatArray,
-        high: FloatArray,
-        low: FloatArray,
-        close: FloatArray,
-    ) -> None:
-        """Take the bars that follow, whole, for those who look at more than their range."""
-        del opened, close
-        self.extend(close_ns, parkinson_variance(high, low))
-
-    def correction(self, place: int, terms: FloatArray, start: int) -> FloatArray | float:
-        """Return what is added to a horizon's log forecast in the rows from `start` on."""
-        del place, terms, start
-        return 0.0
-
-    def columns(self, fit: HarFit, rows: int) -> VolatilityColumns:
-        """Return the forecasts of the newest `rows` bars for one of the model's horizons."""
-        start = max(len(self) - rows, 0)
-        track = next(track for track in self._tracks if track.fit is fit)
-        relative = track.relative[start:]
-        sigma = np.sqrt(relative * fit.ahead[self._positions[start:]])
-        return VolatilityColumns(
-            sigma_frac=sigma,
-            sigma_low_frac=sigma * np.exp(0.5 * track.band.low[start:]),
-            sigma_high_frac=sigma * np.exp(0.5 * track.band.high[start:]),
-            vol_ratio=relative / fit.level,
-        )
-
-
-class _Track:
-    # One horizon's forecasts so far, and its band.
-
-    def __init__(self, fit: HarFit, coverage: float) -> None:
-        self.fit = fit
-        self.relative: FloatArray = np.empty(0)
-        self.band = AdaptiveBand(fit.errors, coverage, fit.horizon_bars)
-
-    def extend(self, log_ratio: FloatArray, positions: IntArray, variance_sums: FloatArray) -> None:
-        start, horizon = len(self.relative), self.fit.horizon_bars
-        self.relative = np.concatenate((self.relative, np.exp(log_ratio) * self.fit.smear))
-        errors = np.full(len(log_ratio), np.nan)
-        first = max(start, horizon)
-        if first < len(self.relative):
-            made = slice(first - horizon, len(self.relative) - horizon)
-            forecast = self.relative[made] * self.fit.ahead[positions[made]]
-            outcome = variance_sums[first + 1 :] - variance_sums[first + 1 - horizon : -horizon]
-            errors[first - start :] = np.log(outcome / forecast)
-        self.band.extend(errors)
-
-
-def atr_scale(vol_ratio: float) -> float:
-    """Return the factor for stop distances: the square root of the ratio, within 0.7..1.6."""
-    return float(min(max(vol_ratio**0.5, ATR_SCALE_MIN), ATR_SCALE_MAX))
-
-
-def forward_sums(values: FloatArray, horizon_bars: int) -> FloatArray:
-    """Return the sum of the next k values of each row, shape (n_bars,); NaN in the last k rows."""
-    sums = np.cumsum(values)
-    ahead = np.full(len(values), np.nan)
-    ahead[:-horizon_bars] = sums[horizon_bars:] - sums[:-horizon_bars]
-    return ahead
-
-
-def trailing_sums(values: FloatArray, window_bars: int) -> FloatArray:
-    """Return the sum of each row and the k − 1 before it, shape (n_bars,); NaN in the first rows.
-
-    The random walk's forecast of the next k variances.
-    """
-    sums = np.concatenate(([0.0], np.cumsum(values)))
-    trailing = np.full(len(values), np.nan)
-    trailing[window_bars - 1 :] = sums[window_bars:] - sums[:-window_bars]
-    return trailing
-
-
-def qlike(realised: FloatArray, forecast: FloatArray) -> FloatArray:
-    """Return RV/h − ln(RV/h) − 1 of each row: 0 for a perfect forecast, unbounded if h is too low.
-
-    One of the two losses that rank forecasts correctly against a noisy proxy (Patton, 2011).
-    """
-    ratio = realised / forecast
-    return ratio - np.log(ratio) - 1.0
-
-
-def random_walk_sigma_frac(variance: FloatArray, horizon_bars: int) -> float:
-    """Return what the mean variance of the bars makes of the horizon; > 0, for want of a model.
-
-    Parameters
-    ----------
-    variance : ndarray of shape (n_bars,), float64
-        Variance of the bars to carry forward, ≥ 0.
-    horizon_bars : int
-        Bars ahead.
-    """
-    mean = float(np.mean(variance)) if len(variance) else 0.0
-    return float((horizon_bars * max(mean, VARIANCE_MIN)) ** 0.5)
-
-
-def _log_ratio(upper: FloatArray, lower: FloatArray) -> FloatArray:
-    # Contiguous: for strided input numpy may take another code path, with another last bit.
-    ratio: FloatArray = np.log(np.ascontiguousarray(upper) / np.ascontiguousarray(lower))
-    return ratio
-
-
 def har_log_ratio(fit: HarFit, terms: FloatArray) -> FloatArray:
     """Return ŷ, HAR's log of the next variances over the next factors, shape (n_bars,)."""
     return _linear(fit.intercept, fit.slopes, terms)
@@ -371,7 +209,8 @@ def content_hash(seasonality: Seasonality, floor: float, fits: tuple[HarFit, ...
     return digest.hexdigest()[:12]
 
 
-def _terms_of_sums(sums: FloatArray, from_row: int = 0) -> FloatArray:
+def terms_of_sums(sums: FloatArray, from_row: int = 0) -> FloatArray:
+    """Return HAR's terms of the rows from one on, of the running sums of x that begin with 0."""
     terms = np.full((len(sums) - 1 - from_row, len(HAR_WINDOWS_BARS)), np.nan)
     for column, window in enumerate(HAR_WINDOWS_BARS):
         end = max(window, from_row + 1)
@@ -386,8 +225,3 @@ def _linear(intercept: float, slopes: tuple[float, ...], terms: FloatArray) -> F
     for column, slope in enumerate(slopes):
         total += slope * np.ascontiguousarray(terms[:, column])
     return total
-
-
-def _carried_on(sums: FloatArray, values: FloatArray) -> FloatArray:
-    # In one direction, so that a block adds up as its bars do one by one.
-    return np.concatenate((sums, np.cumsum(np.concatenate((sums[-1:], values)))[1:]))

@@ -12,14 +12,8 @@ from numba import njit
 from numpy.typing import NDArray
 
 from models.market.seasonality import Seasonality
-from models.opinion.volatility import (
-    HarFit,
-    fit_har,
-    forward_sums,
-    har_log_ratio,
-    har_terms,
-    trailing_sums,
-)
+from models.opinion.variance import forward_sums, trailing_sums
+from models.opinion.volatility import HarFit, fit_har, har_log_ratio, har_terms
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]

@@ -20,12 +20,9 @@ from models.market.bars import BarArray
 from models.market.sessions import DAY_NS
 from models.opinion.har import model_of, values_of
 from models.opinion.recurrent import WINDOW_BARS, Network, network_of
-from models.opinion.volatility import (
-    HAR_WINDOWS_BARS,
-    VolatilityFilter,
-    VolatilityModel,
-    parkinson_variance,
-)
+from models.opinion.variance import parkinson_variance
+from models.opinion.volatility import HAR_WINDOWS_BARS, VolatilityModel
+from models.opinion.volatility_filter import VolatilityFilter
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]

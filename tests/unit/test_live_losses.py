@@ -24,7 +24,7 @@ from blackboard.facts import (
 from blackboard.facts.opinion import ModelWord, RivalForecast
 from config.settings import Settings
 from models.market.sessions import DAY_NS
-from models.opinion.volatility import parkinson_variance
+from models.opinion.variance import parkinson_variance
 from tests.chamber import M15, a_forecast
 from tests.random_bars import M15_NS, random_bars
 from tests.stage import Stage, bar_drafts

@@ -4,19 +4,15 @@ import numpy as np
 import pytest
 
 from models.market.seasonality import FloatArray, IntArray
-from models.opinion.volatility import (
-    Unfitted,
-    VolatilityFilter,
-    VolatilityModel,
-    atr_scale,
-    fit_volatility,
+from models.opinion.variance import (
     forward_sums,
-    har_terms,
     parkinson_variance,
     qlike,
     random_walk_sigma_frac,
     trailing_sums,
 )
+from models.opinion.volatility import Unfitted, VolatilityModel, fit_volatility, har_terms
+from models.opinion.volatility_filter import VolatilityFilter, atr_scale
 from tests.random_bars import M15_NS, random_bars
 
 WEEK_BARS = 480

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from models.market.seasonality import fit_seasonality
-from models.opinion.volatility import forward_sums
+from models.opinion.variance import forward_sums
 from models.opinion.volatility_baselines import (
     GarchFit,
     VarianceSeries,

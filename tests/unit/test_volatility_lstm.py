@@ -9,7 +9,7 @@ from models.learning.candidate import Candidate, ForecastEvidence, Untrained
 from models.market.bars import BarArray
 from models.opinion.har import HarTerms, train_har
 from models.opinion.lstm_training import train_lstm
-from models.opinion.volatility import VolatilityColumns
+from models.opinion.volatility_filter import VolatilityColumns
 from models.opinion.volatility_lstm import (
     FEATURES,
     FIRST_ROW,

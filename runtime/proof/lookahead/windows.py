@@ -16,12 +16,9 @@ from models.market.bars import BarArray, Window
 from models.opinion.components import RecordTerms
 from models.opinion.rules import RuleSettings, WeekRules
 from models.opinion.signals import Family, RuleWindow
-from models.opinion.volatility import (
-    Unfitted,
-    VolatilityFilter,
-    fit_volatility,
-    parkinson_variance,
-)
+from models.opinion.variance import parkinson_variance
+from models.opinion.volatility import Unfitted, fit_volatility
+from models.opinion.volatility_filter import VolatilityFilter
 from runtime.proof.lookahead.futures import Bars, Moment
 
 REVERSION_READS = ("rsi", "bollinger", "candle")
