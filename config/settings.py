@@ -158,10 +158,10 @@ def _price_contradictions(settings: Settings) -> Iterator[str]:
     names = terminal.conversion_sources
     if len(set(names)) != len(names):
         yield f"terminal.conversion_sources must be distinct, was {', '.join(names)}"
-    asked: dict[str, set[str]] = {"agents.data.second_source": {second} - {"none"}}
-    asked["terminal.conversion_sources"] = set(names)
+    asked: dict[str, tuple[str, ...]] = {"agents.data.second_source": (second,)}
+    asked["terminal.conversion_sources"] = names
     for key, feeds in asked.items():
-        for name in sorted(feeds):
+        for name in sorted(set(feeds) - {"none"}):
             url = getattr(settings.feeds, name).url
             # A stand-in on this machine may know a simulated market; a provider cannot.
             if terminal.kind == "simulated" and urlsplit(url).hostname not in LOOPBACK:

@@ -26,7 +26,6 @@ from agents.bars.delivery import (
     JudgedDelivery,
     judge_delivery,
 )
-from agents.limits.rules import MAJORS
 from agents.requests import (
     BarsRead,
     QuoteReading,
@@ -42,6 +41,7 @@ from blackboard.facts.market import FeedState
 from config.settings import Settings
 from models.market.bars import BarArray
 from models.market.sessions import is_open
+from models.market.spreads import MAJORS
 
 AWAY: Final = frozenset({FeedState.FALLBACK, FeedState.DIVERGED})
 """States in which the terminal has to show that it is sound."""

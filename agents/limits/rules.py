@@ -37,9 +37,7 @@ from models.market.sessions import (
     week_close_ns,
     week_open_ns,
 )
-
-MAJORS = frozenset({"EURUSD", "GBPUSD", "USDJPY", "USDCHF", "AUDUSD", "USDCAD", "NZDUSD"})
-"""Symbols with the narrower limit on the spread."""
+from models.market.spreads import MAJORS
 
 TRADE_MODES_OF_SIDE = {Side.BUY: frozenset({1, 4}), Side.SELL: frozenset({2, 4})}
 """The terminal's trade modes in which a side may be opened: long only 1, short only 2, full 4."""

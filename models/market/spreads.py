@@ -17,6 +17,9 @@ from models.market.sessions import DAY_NS, HOUR_NS, market_clock_ns
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
+MAJORS: Final = frozenset({"EURUSD", "GBPUSD", "USDJPY", "USDCHF", "AUDUSD", "USDCAD", "NZDUSD"})
+"""Symbols whose spreads are the narrowest, and have the narrower limit."""
+
 SPREAD_SLOTS: Final = DAY_NS // HOUR_NS
 """Times of day that are told apart."""
 

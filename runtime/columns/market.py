@@ -6,13 +6,14 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.limits.rules import MAJORS, TRADE_MODES_OF_SIDE
+from agents.limits.rules import TRADE_MODES_OF_SIDE
 from blackboard.facts import SymbolSpec
 from blackboard.facts.decision import Side
 from config.settings import Settings
 from models.decision.exposure import esma_leverage
 from models.decision.simulated.columns import CONTRACT_DTYPE, MINUTE_DTYPE, NO_SYMBOL
 from models.market.sessions import WEEK_NS
+from models.market.spreads import MAJORS
 from runtime.columns.table import Columns
 from runtime.terminals.simulated.prices import LOOKBACK_BLOCKS, Prices
 from runtime.terminals.simulated.source import MarketSource

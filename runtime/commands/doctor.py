@@ -18,6 +18,7 @@ from config.secrets import load_secrets
 from config.settings import Settings
 from runtime.book import book_of
 from runtime.commands.options import ConfigOption, JsonOption, SetOption, load
+from runtime.feeds.lacking_keys import lacking_keys
 from runtime.machine.current import MACHINE
 from runtime.ray_session import free_port
 from runtime.self_check import FAIL, OK, WARN, Finding, before_start
@@ -192,9 +193,12 @@ def _scorer(settings: Settings) -> Iterator[Finding]:
 
 
 def _keys(settings: Settings) -> Iterator[Finding]:
-    present = load_secrets().present()
+    secrets = load_secrets()
+    present = secrets.present()
     if "fmp" in settings.agents.sentiment.calendar_sources and not present["FMP_API_KEY"]:
         text = "calendar fmp needs FMP_API_KEY; without it entries wait for another calendar"
         yield Finding(WARN, "keys", text, ".env.example says where to get it")
     having = [name for name, is_set in present.items() if is_set]
     yield Finding(OK, "keys", f"{len(having)} of {len(present)} set: {', '.join(having) or 'none'}")
+    for line in lacking_keys(settings, secrets):
+        yield Finding(WARN, "keys", line, "put it into the environment or .env")

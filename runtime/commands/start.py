@@ -24,6 +24,7 @@ from runtime.commands.options import (
 )
 from runtime.commands.reductions import reductions
 from runtime.driver import MARKERS, Display, Ending, Notify, to_nobody
+from runtime.feeds.lacking_keys import lacking_keys
 from runtime.live_view import render
 from runtime.notify.telegram import start_notifier
 from runtime.picture import Picture, clock_text
@@ -317,7 +318,8 @@ def _announce(plan: RunPlan, *, json: bool) -> None:
         f"book {plan.book.name}, from {clock_text(plan.start_ns)} UTC; journal {plan.book.journal}",
         highlight=False,
     )
-    for line in (*reductions(settings), *plan.warnings):
+    lacking = lacking_keys(settings, load_secrets())
+    for line in (*reductions(settings), *lacking, *plan.warnings):
         console.print(f"note: {line}", highlight=False, markup=False)
 
 

@@ -1,6 +1,7 @@
 """Bars kept on this machine: fetched once, without holes, and read back as they were."""
 
 import json
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -175,8 +176,12 @@ def test_what_twelvedata_refuses_is_told_and_what_came_is_kept(
     monkeypatch.setenv("TWELVEDATA_API_KEY", "canary-77aa")
     span = ("--from", "2018-01-02", "--to", "2018-01-10", "--symbols", "EURUSD")
     with FeedServer() as server, stamina.set_testing(True, attempts=1):
-        answers = iter([_minutes, lambda asked: recorded("twelvedata_error.json")])
-        url = server.serve("/time_series", lambda asked: next(answers)(asked))
+        asks = count()
+
+        def answer(asked: Asked) -> Reply:
+            return _minutes(asked) if next(asks) == 0 else recorded("twelvedata_error.json")
+
+        url = server.serve("/time_series", answer)
         feed = ("--source", "twelvedata", "--set", f"feeds.twelvedata.url={url[:-12]}")
 
         said = quorum("data", "download", *feed, *span)

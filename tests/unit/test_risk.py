@@ -228,6 +228,7 @@ CASES: list[tuple[str, dict[str, Any], Story, float, float]] = [
     ("friday_flat_min", {}, friday_evening, 45.0, 60.0),
     ("week_open_rest_min", {}, sunday_evening, 30.0, 60.0),
     ("rollover_min", {}, after_the_rollover, 5.0, 10.0),
+    ("conversion_rate", {}, say(a_feed(state=FeedState.UNVALUED)), 0.0, 1.0),
     ("calendar_unknown", {}, say(a_coverage(Coverage.UNKNOWN)), 0.0, 1.0),
     ("calendar_unknown", {}, say(a_coverage(valid_until_ns=T0_NS - 1)), 0.0, 1.0),
     ("blackout", {}, say(a_blackout()), 1.0, 0.0),
