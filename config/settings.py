@@ -113,6 +113,7 @@ def _contradictions(settings: Settings) -> Iterator[str]:
     yield from _terminal_contradictions(settings)
     yield from _calendar_contradictions(settings)
     yield from _price_contradictions(settings)
+    yield from _second_source_contradictions(settings)
 
 
 def _terminal_contradictions(settings: Settings) -> Iterator[str]:
@@ -169,6 +170,18 @@ def _price_contradictions(settings: Settings) -> Iterator[str]:
                     f"{key} must not name {name} with terminal.kind simulated, whose market the "
                     f"network does not know, unless feeds.{name}.url is on this machine; was {url}"
                 )
+
+
+def _second_source_contradictions(settings: Settings) -> Iterator[str]:
+    if settings.agents.data.second_source == "none":
+        return
+    symbols, most = len(settings.symbols), settings.feeds.twelvedata.requests_per_min_max
+    if symbols > most:
+        yield (
+            f"feeds.twelvedata.requests_per_min_max must be at least the number of symbols "
+            f"({symbols}) with agents.data.second_source twelvedata, was {most}: an outage of all "
+            "of them could not be bridged at one close"
+        )
 
 
 def _calendar_contradictions(settings: Settings) -> Iterator[str]:

@@ -159,9 +159,16 @@ def test_every_key_that_lacks_is_one_line(monkeypatch: pytest.MonkeyPatch) -> No
             {"terminal": {"conversion_sources": "fixer,fixer"}},
             "terminal.conversion_sources must be distinct, was fixer, fixer",
         ),
+        (
+            {
+                "agents": {"data": {"second_source": "twelvedata"}},
+                "feeds": {"twelvedata": {"requests_per_min_max": 6}},
+            },
+            r"requests_per_min_max must be at least the number of symbols \(7\)",
+        ),
     ],
 )
-def test_a_simulated_market_asks_no_provider(changes: dict[str, Any], message: str) -> None:
+def test_contradictions_of_prices_are_refused(changes: dict[str, Any], message: str) -> None:
     """The network knows nothing of it; a stand-in on this machine may."""
     with pytest.raises(ValueError, match=message):
         Settings.model_validate(changes)
