@@ -182,7 +182,7 @@ def _asked(facts: Sequence[Fact]) -> Counter[str]:
             case CalendarCoverage(state=state):
                 counts[f"calendar read: {state}"] += 1
             case Decision(blocked_by="blackout"):
-                counts["decisions that only a blackout stopped or first did"] += 1
+                counts["decisions that passed every gate before the blackout's"] += 1
             case Decision():
                 counts["other decisions"] += 1
             case RiskRefused(reason=reason):
