@@ -47,6 +47,11 @@ class Reply:
     repeats: int = 1
     """How often the body is sent, for a huge one."""
 
+    @property
+    def is_slow(self) -> bool:
+        """Whether its end never comes, so that a client must lose patience."""
+        return self.is_silent or self.drips_after is not None
+
 
 Answering = Callable[[Asked], Reply]
 

@@ -40,6 +40,7 @@ JSON: Final = ("application/json", "text/json", "text/plain")
 XML: Final = ("application/rss+xml", "application/atom+xml", "application/xml", "text/xml")
 """Types under which feeds send RSS and Atom."""
 
+_INSTANT_S: Final = 0.001
 _CHUNK_BYTES: Final = 65_536
 _CONNECTIONS_MAX: Final = 2
 _HTML: Final = ("text/html", "application/xhtml+xml")
@@ -137,7 +138,6 @@ class FeedClient:
         for name in _TELLS_URLS:  # they write whole addresses, keys included
             logging.getLogger(name).setLevel(logging.WARNING)
         self._client = httpx.Client(
-            timeout=httpx.Timeout(section.read_timeout_s, connect=section.connect_timeout_s),
             headers={"user-agent": "quorum-fx", "accept-encoding": "gzip, identity"},
             limits=httpx.Limits(max_connections=_CONNECTIONS_MAX),
             verify=_trusted(),
@@ -181,6 +181,7 @@ class FeedClient:
 
     def _asked(self, call: FeedCall, now_ns: int) -> FeedAnswer:
         end_s = process_s() + self._section.deadline_s
+        failed: list[Refused] = []
 
         def pause(error: Exception) -> bool | float:
             if not isinstance(error, _AskAgain):
@@ -204,8 +205,11 @@ class FeedClient:
                 with attempt:
                     answer = self._once(call, now_ns, end_s)
                     if isinstance(answer, Refused) and answer.refusal in PASSING:
+                        failed.append(answer)
                         raise _AskAgain(answer)
-                    return answer
+                    # A repetition that our own limit forbids is no reason; what failed first is.
+                    is_spent = isinstance(answer, Refused) and answer.refusal is Refusal.SPENT
+                    return failed[-1] if failed and is_spent else answer
         except _AskAgain as last:
             self._rest(last.refused, now_ns)
             return last.refused
@@ -241,7 +245,7 @@ class FeedClient:
         """Return the answer, or the address on the same host to which it was redirected."""
         try:
             with self._client.stream(
-                "GET", url, params=parameters or None, headers=headers
+                "GET", url, params=parameters or None, headers=headers, timeout=self._left(end_s)
             ) as response:
                 if response.status_code in _REDIRECTS:
                     return self._elsewhere(response)
@@ -256,6 +260,12 @@ class FeedClient:
             return Refused(refusal=Refusal.CUT)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             return Refused(refusal=Refusal.UNREACHABLE, detail=type(error).__name__)
+
+    def _left(self, end_s: float) -> httpx.Timeout:
+        left_s = max(_INSTANT_S, end_s - process_s())
+        section = self._section
+        connect_s = min(section.connect_timeout_s, left_s)
+        return httpx.Timeout(min(section.read_timeout_s, left_s), connect=connect_s)
 
     def _elsewhere(self, response: httpx.Response) -> Refused | str:
         here = urlsplit(str(response.request.url))

@@ -69,7 +69,10 @@ EAGER: dict[str, Any] = {
     "trading": {"min_confidence": 0.5, "families_min": 1, "expected_value_margin_r": 0.0},
     "agents": {"sentiment": {"calendar_refresh_min": 15}},
 }
-SECTION = FeedsSection(read_timeout_s=0.05, tries_max=1, retry_pause_s=0.0)
+SECTION = FeedsSection(
+    read_timeout_s=30.0, connect_timeout_s=30.0, deadline_s=60.0, tries_max=1, retry_pause_s=0.0
+)
+IMPATIENT = SECTION.model_copy(update={"read_timeout_s": 1.0})
 Row = dict[str, Any]
 Answering = Callable[[list[Row]], Reply]
 
@@ -182,6 +185,8 @@ def payrolls(tmp_path: Path) -> Iterator[Callable[[Answering | None], list[Entry
     with FeedServer() as server, stamina.set_testing(True, attempts=1):
 
         def live(breaking: Answering | None) -> list[Entry]:
+            is_silent = breaking is WAYS["time-out"][0]
+            section = IMPATIENT if is_silent else SECTION
             clock = VirtualClock(START)
 
             def answer(asked: Asked) -> Reply:
@@ -192,8 +197,8 @@ def payrolls(tmp_path: Path) -> Iterator[Callable[[Answering | None], list[Entry
 
             terms = FeedTerms(url=server.serve("/fmp", answer), cache_min=0)
             key = FeedKey(SecretStr("key"), "apikey")
-            client = FeedClient("fmp", terms, SECTION, store, key=key)
-            chain = CalendarChain([FMPCalendar(client, SECTION)], frozenset({"EUR", "GBP", "USD"}))
+            client = FeedClient("fmp", terms, section, store, key=key)
+            chain = CalendarChain([FMPCalendar(client, section)], frozenset({"EUR", "GBP", "USD"}))
             bars = DATA / "m1"
             settings = over_history(
                 tmp_path, bars, ["EURUSD", "GBPUSD"], "2018-02-02", "2018-02-02", EAGER
