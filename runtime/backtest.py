@@ -14,13 +14,14 @@ import msgspec
 from config.loading import LoadedSettings
 from models.market.sessions import DAY_NS, SECOND_NS
 from runtime.book import remember_latest
-from runtime.columns import simulate_columns
+from runtime.columns import Columns, simulate_columns
 from runtime.council_run import Advance, run_council
 from runtime.opinions import opinions_of
 from runtime.preparation import Start, StartOptions, manifest_of, prepare
-from runtime.reports.baselines import Baselines, HeldMarket, no_trade
+from runtime.reports.baselines import Band, Baselines, HeldMarket, no_trade
 from runtime.reports.journal_record import record_of
 from runtime.reports.random_entries import RandomEntries
+from runtime.reports.random_votes import random_band
 from runtime.reports.record import RunRecord
 from runtime.reports.simulated_record import record_of_simulation
 from runtime.reports.stress import StressTable
@@ -39,6 +40,8 @@ class Backtest(msgspec.Struct, frozen=True, kw_only=True):
     start: Start
     market: OpenedMarket
     record: RunRecord
+    columns: Columns | None = None
+    """Opinions of a compiled run, which chance can be traded over; None where agents ran."""
 
 
 def options_of(duration_s: float) -> StartOptions:
@@ -75,7 +78,7 @@ def run_compiled(loaded: LoadedSettings, duration_s: float, advance: Advance) ->
     market = open_market(settings)
     manifest = manifest_of(plan, options, start.data)
     record = record_of_simulation(run, settings, manifest, market, readings, span_ns)
-    return Backtest(start=start, market=market, record=record)
+    return Backtest(start=start, market=market, record=record, columns=columns)
 
 
 def tear_sheet_of(
@@ -90,8 +93,15 @@ def tear_sheet_of(
     baselines = Baselines(
         no_trade=no_trade(one.deposit, one.start_ns, one.end_ns),
         held=held.curve(one.symbols, one.deposit, one.start_ns, one.end_ns),
-        random=RandomEntries(run.market.source, record).band(random_runs),
+        random=_chance(run, random_runs),
     )
     folder = out or run.start.plan.book.folder / REPORT
     written = write_tear_sheet(folder, record, run.market.source, baselines, stress)
     return sheet_of(record, baselines, stress), written
+
+
+def _chance(run: Backtest, runs: int) -> Band | None:
+    # Agents take minutes for what the simulator does in a moment, so their trades are moved.
+    if run.columns is None:
+        return RandomEntries(run.market.source, run.record).band(runs)
+    return random_band(run.columns, run.start.plan.settings, run.record.identity.end_ns, runs)

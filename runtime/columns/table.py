@@ -14,7 +14,7 @@ from blackboard.errors import ConfigError
 from config.settings import Settings
 from runtime.book import write_atomically
 
-FORMAT: Final = 2
+FORMAT: Final = 3
 """Layout of the file; another one is exported anew."""
 
 ARRAYS: Final = (

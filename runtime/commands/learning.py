@@ -197,6 +197,8 @@ def status(book: BookOption = "", config: ConfigOption = None, json: JsonOption 
             f"{standing.expectancy_r:+.2f} R a trade"
         )
     _console.print(f"{record}; parameters: {standing.parameters}")
+    if standing.best_params_version:
+        _console.print(f"best_params.json {standing.best_params_version} serves")
 
 
 def store_of(settings: "Settings", *, is_real: bool = False) -> "ModelStore":

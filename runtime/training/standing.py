@@ -72,12 +72,17 @@ def standing_of(book: Book, settings: Settings) -> Standing:
             case TrainingStarted(scope=family):
                 tried_ns[family] = entry.ts_event_ns
                 _fold(lines.setdefault(family, FamilyStanding(family=family)), entry)
+            case ModelPromoted(scope=family) | ModelRolledBack(scope=family):
+                # Also of a family that no timetable trains, such as the winner of a search.
+                _fold(lines.setdefault(family, FamilyStanding(family=family)), entry)
             case _ if entry.fact.scope in lines:
                 _fold(lines[entry.fact.scope], entry)
             case _:
                 pass
     table = timetable_of(section.training)
     for line in lines.values():
+        if line.family not in table.families:
+            continue
         line.next_training = _next(line.family, now_ns, tried_ns, table)
     recent = trades[-section.recent_trades :]
     return Standing(
