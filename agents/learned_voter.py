@@ -14,12 +14,14 @@ import numpy as np
 
 from agents.agent import Outbox
 from agents.challenger import Challenger
+from agents.feature_shift import shift_draft
 from agents.requests import Reply
 from agents.served_model import BASELINE, ServedModel, Serving
-from blackboard.entry import Entry
+from blackboard.entry import Draft, Entry
 from blackboard.facts import Vote
 from blackboard.facts.opinion import ModelWord
 from config.settings import Settings
+from models.market.bars import FloatArray
 from models.opinion.direction import IGNORANCE, Answer, DirectionModel, load_direction
 from models.opinion.direction_rows import DirectionTerms, Inputs, inputs_of
 from models.opinion.meta_label import ensemble_scores, signal_sides
@@ -127,6 +129,45 @@ class LearnedVoter:
             return Learned(silent, name, causes, heard)
         reading = Reading("signal", self._timeframe.value, float(scores[-1]), 1.0)
         return Learned(_opinion(silent, side, reading, answers), name, causes, heard)
+
+    def shifts(
+        self, rules: Mapping[str, WeekRules], close_ns: int, causes: tuple[int, ...]
+    ) -> list[Draft]:
+        """Return how far the signals of the windows have moved from each model's training rows.
+
+        Parameters
+        ----------
+        rules : mapping of str to WeekRules
+            Of every symbol, carried to the close.
+        close_ns : int
+            The close, at which it is known who answers.
+        causes : tuple of int
+            Seqs of what the windows stand on.
+        """
+        serving = {family: served.at(close_ns) for family, served in self._served.items()}
+        if not any(one.model for one in serving.values()):
+            return []
+        features = np.concatenate([self._signals(symbol, each) for symbol, each in rules.items()])
+        return [
+            draft
+            for family, one in serving.items()
+            if one.model is not None
+            for draft in shift_draft(
+                family,
+                one.version,
+                dict(zip(one.model.schema, one.model.feature_drifts(features), strict=False)),
+                close_ns,
+                self._timeframe.value,
+                (*causes, one.seq),
+            )
+        ]
+
+    def _signals(self, symbol: str, rules: WeekRules) -> FloatArray:
+        window = rules.window
+        sides = signal_sides(ensemble_scores(window.said(slice(None))), self._terms.signal_min)
+        rows = np.flatnonzero(sides)
+        length_ns = self._timeframe.length_ns
+        return inputs_of(window, symbol, length_ns, rows, sides[rows]).features
 
     def _all(self) -> list[ServedModel[DirectionModel] | Challenger[DirectionModel]]:
         return [*self._served.values(), *self._shadows.values()]

@@ -14,6 +14,7 @@ from agents.scores.calibrator import Retraining, calibration_of, in_force, refre
 from agents.scores.components import ComponentWatch
 from agents.scores.scorecard import Record, Scorecard, columns
 from agents.training.curriculum import Curriculum
+from agents.training.feature_watch import FeatureWatch
 from agents.training.forecast_watch import ForecastWatch
 from agents.training.vote_watch import VoteWatch
 from agents.voters import CONSTANT, first_weights
@@ -27,6 +28,7 @@ from blackboard.facts import (
     ComponentScores,
     DriftDetected,
     EquityMark,
+    FeatureShift,
     Fill,
     GateReport,
     ModelFailed,
@@ -89,6 +91,7 @@ class LearnerAgent(Agent):
         Bar,
         ComponentScores,
         EquityMark,
+        FeatureShift,
         Fill,
         ModelFailed,
         ModelPromoted,
@@ -110,6 +113,7 @@ class LearnerAgent(Agent):
         self._curriculum = Curriculum(self._section, may_promote=not self._is_judging_only)
         self._forecasts = ForecastWatch(settings)
         self._words = VoteWatch(settings)
+        self._features = FeatureWatch()
         self._published_ns = 0
         self._told_ns = 0
         self._open: dict[tuple[str, int], Retraining] = {}
@@ -119,6 +123,7 @@ class LearnerAgent(Agent):
         """Fold what is scored, what was asked, and what was said already."""
         self._curriculum.see(entry)
         self._adaptor.see(entry)
+        self._features.see(entry)
         for outcome in (*self._forecasts.see(entry), *self._words.see(entry)):
             self._curriculum.see_outcome(outcome)
         match entry.fact:
@@ -149,6 +154,7 @@ class LearnerAgent(Agent):
         """Post statistics, alarms, weights and verdicts that are due."""
         outbox.drafts += self._ledger.drafts()
         outbox.drafts += self._components.drafts()
+        outbox.drafts += self._features.drafts()
         self._publish(now_ns, outbox)
         if not self._is_judging_only:
             self._adaptor.act(outbox)

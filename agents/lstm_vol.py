@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 from agents.agent import Agent, Outbox
 from agents.bars.history import SymbolWindow, Windows
 from agents.challenger import Challenger
+from agents.feature_shift import DailyShift, shift_draft
 from agents.requests import Reply
 from agents.rivals import SIGMA_FRAC_MAX, Rival, Rivals, catch_up, sigma_of
 from agents.served_model import ServedModel
@@ -20,6 +21,7 @@ from blackboard.facts import (
     Bar,
     BarHistory,
     CandidateTrained,
+    FeatureShift,
     GateReport,
     ModelFailed,
     ModelPromoted,
@@ -28,8 +30,10 @@ from blackboard.facts import (
 )
 from config.agents import LSTMVolSection
 from config.settings import Settings
+from models.learning.drift import FeatureDrift
 from models.market.sessions import next_bar_close_ns
 from models.opinion import har, volatility_lstm
+from models.opinion.term_drift import NAMES, term_drifts
 from models.opinion.variance import parkinson_variance, random_walk_sigma_frac
 from models.opinion.volatility import HarFit, Unfitted, VolatilityModel, fit_volatility
 from models.opinion.volatility_filter import VolatilityFilter, atr_scale
@@ -47,13 +51,14 @@ class LSTMVolAgent(Agent):
     """Posts one forecast for every symbol, close and horizon, an abstention included."""
 
     name = "lstm_vol"
-    posts = (VolatilityForecast, ModelFailed)
+    posts = (VolatilityForecast, FeatureShift, ModelFailed)
     reads = (Bar, BarHistory, CandidateTrained, GateReport, ModelPromoted, ModelRolledBack)
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
         self._section = settings.agents.lstm_vol
         self._windows = Windows(settings)
+        self._shift = DailyShift()
         self._forecasters: dict[str, _Forecaster] = {}
         self._answered_ns: dict[tuple[str, int], int] = {}
         self._har = ServedModel(har.FAMILY, har.FEATURES, har.load_har, self._check_models)
@@ -66,6 +71,7 @@ class LSTMVolAgent(Agent):
 
     def see(self, entry: Entry) -> None:
         """Follow the windows, and note which closes are answered."""
+        self._shift.see(entry)
         if isinstance(entry.fact, VolatilityForecast):
             self._answered_ns[entry.fact.scope, entry.fact.horizon_bars] = entry.ts_event_ns
             if not entry.fact.abstains:
@@ -97,6 +103,10 @@ class LSTMVolAgent(Agent):
                 outbox.drafts += drafts
                 if forecaster.failure:
                     self._lstm.fail(forecaster.version, forecaster.failure)
+        windows = self._windows.by_symbol.values()
+        close_ns = self._shift.due_ns(windows)
+        if close_ns and all(self._is_ready(window) for window in windows):
+            outbox.drafts += self._shifts(close_ns)
 
     def _note(self, close_ns: int, model: str) -> None:
         """Keep to what answered a close; a name of neither family is that of the weekly HAR."""
@@ -150,6 +160,35 @@ class LSTMVolAgent(Agent):
             *(Rival(each.version, trained=each.model) for each in trained if each.model),
         ]
         return tuple(rival for rival in rivals if rival.version != server.version)
+
+    def _shifts(self, close_ns: int) -> list[Draft]:
+        """Return how far the terms of each symbol have moved from each model's training rows."""
+        network, trained = self._lstm.at(close_ns), self._har.at(close_ns)
+        models: list[tuple[str, str, int, Mapping[str, VolatilityModel]]] = []
+        if network.model is not None:
+            family = volatility_lstm.FAMILY
+            models.append((family, network.version, network.seq, network.model.models))
+        if trained.model is not None:
+            models.append((har.FAMILY, trained.version, trained.seq, trained.model))
+        windows = self._windows.by_symbol
+        causes = tuple(window.bar_seq for window in windows.values())
+        return [
+            draft
+            for family, version, seq, by_symbol in models
+            for draft in shift_draft(
+                family,
+                version,
+                {
+                    f"{symbol} {name}": drift
+                    for symbol, model in by_symbol.items()
+                    if symbol in windows
+                    for name, drift in zip(NAMES, _drifts(model, windows[symbol]), strict=False)
+                },
+                close_ns,
+                self.settings.timeframe.value,
+                (*causes, seq),
+            )
+        ]
 
     def _check_lstm(self, lstm: VolatilityLSTM) -> None:
         self._check_models(lstm.models)
@@ -320,6 +359,11 @@ class _Forecaster:
                 return f"{reason}: {have} of {need}"
             case _:
                 return ""
+
+
+def _drifts(model: VolatilityModel, window: SymbolWindow) -> tuple[FeatureDrift, ...]:
+    bars = window.bars
+    return term_drifts(model, bars.close_ns, parkinson_variance(bars.high, bars.low))
 
 
 def _origin(

@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 from agents.agent import Agent, Outbox
 from agents.bars.history import SymbolWindow, Windows
 from agents.bars.strength import VOTER, CurrencyVoter
+from agents.feature_shift import DailyShift
 from agents.learned_voter import VOTER as LEARNED
 from agents.learned_voter import Learned, LearnedVoter
 from agents.path_voter import VOTER as PATH
@@ -23,6 +24,7 @@ from blackboard.facts import (
     Bar,
     BarHistory,
     ComponentScores,
+    FeatureShift,
     GateReport,
     ModelFailed,
     ModelPromoted,
@@ -63,7 +65,7 @@ class TechnicalAgent(Agent):
     """
 
     name = "technical"
-    posts = (Vote, TrailingStop, ComponentScores, ModelFailed)
+    posts = (Vote, TrailingStop, ComponentScores, FeatureShift, ModelFailed)
     reads = (Bar, BarHistory, GateReport, ModelPromoted, ModelRolledBack)
 
     def __init__(self, settings: Settings) -> None:
@@ -78,6 +80,7 @@ class TechnicalAgent(Agent):
             else None
         )
         self._paths = PathVoter(settings) if section.forecaster_folder else None
+        self._shift = DailyShift()
         self._served: dict[str, _Served] = {}
         self._answered_ns: dict[str, int] = {}
         self._closes: dict[str, deque[_Close]] = {
@@ -88,6 +91,7 @@ class TechnicalAgent(Agent):
         """Follow windows and promotions, and note which closes wait for an answer."""
         fact = entry.fact
         self._learned.see(entry)
+        self._shift.see(entry)
         if isinstance(fact, Vote):
             if entry.author == self.name:
                 # The votes of a close stand in one post: one of them tells of the others.
@@ -123,6 +127,12 @@ class TechnicalAgent(Agent):
             self._paths.act(outbox)
             for waiting in self._paths.due(self._oldest_ns(now_ns)):
                 outbox.drafts += self._path_drafts(self._paths, waiting)
+        windows = self._windows.by_symbol
+        close_ns = self._shift.due_ns(windows.values())
+        if close_ns and self._learned.is_ready(close_ns):
+            rules_of = {symbol: self._serve(window) for symbol, window in windows.items()}
+            causes = tuple(window.bar_seq for window in windows.values())
+            outbox.drafts += self._learned.shifts(rules_of, close_ns, causes)
 
     def _oldest_ns(self, now_ns: int) -> int:
         return now_ns - LIVE_BARS * self.settings.timeframe.length_ns

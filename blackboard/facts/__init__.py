@@ -25,6 +25,7 @@ from blackboard.facts.learning import (
     Calibration,
     CandidateTrained,
     DriftDetected,
+    FeatureShift,
     GateReport,
     ModelFailed,
     ModelPromoted,
@@ -118,6 +119,7 @@ AnyFact = (
     | ModelRolledBack
     | ModelFailed
     | DriftDetected
+    | FeatureShift
 )
 
 __all__ = [
@@ -144,6 +146,7 @@ __all__ = [
     "ExitIntent",
     "Exposure",
     "Fact",
+    "FeatureShift",
     "FeedStatus",
     "Fill",
     "GateReport",

@@ -165,6 +165,31 @@ class ModelFailed(Fact, frozen=True, kw_only=True):
     """Whether it had served: then nothing that is learned is trusted until another serves."""
 
 
+class FeatureShift(Fact, frozen=True, kw_only=True):
+    """How far a model's inputs have moved from its training rows, once a trading day.
+
+    The scope is the family; a feature counts as moved where its population stability index is
+    beyond three times the critical value.
+    """
+
+    version: str
+    features: int
+    """Features that were looked at; each symbol's count on their own where each has its own."""
+    moved_frac: float
+    """Share of them that has moved."""
+    rows: int
+    """Rows behind each feature's index, the fewest."""
+    farthest: str
+    """Name of the feature that is farthest beyond its threshold, or nearest to it."""
+    psi: float
+    """Index of that feature."""
+    psi_max: float
+    """Threshold of that feature."""
+
+    def __post_init__(self) -> None:
+        within("moved_frac", self.moved_frac, 0.0, 1.0)
+
+
 class DriftDetected(Fact, frozen=True, kw_only=True):
     """A stream of losses or features has changed; the scope is the model or feature."""
 

@@ -9,6 +9,7 @@ stability index", 2020). Both only ask for a retraining; the gates decide what b
 """
 
 import math
+from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -155,6 +156,14 @@ def reference_of(values: FloatArray) -> Reference:
         edges = edges[:-1]  # the last decile is the maximum itself: nothing lies beyond it
     shares = _counts(finite, edges) / len(finite)
     return Reference(tuple(edges.tolist()), tuple(shares.tolist()), len(finite))
+
+
+def reference_from(plain: Mapping[str, Any]) -> Reference:
+    """Return a reference from its fields; ValueError if they are none, or not finite."""
+    edges, shares = tuple(map(float, plain["edges"])), tuple(map(float, plain["shares"]))
+    if len(shares) != len(edges) + 1 or not np.isfinite((*edges, *shares)).all():
+        raise ValueError("a reference must hold finite edges, and one share more")
+    return Reference(edges, shares, int(plain["rows"]))
 
 
 def feature_drift(reference: Reference, values: FloatArray) -> FeatureDrift:

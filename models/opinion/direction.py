@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from models.learning.drift import FeatureDrift, Reference, feature_drift
+from models.learning.drift import FeatureDrift, Reference, feature_drift, reference_from
 from models.learning.skill import Skill
 from models.market.bars import FloatArray
 from models.opinion.classifiers import Boosted, Classifier, Forest, Line
@@ -152,10 +152,7 @@ def load_direction(files: Mapping[str, bytes]) -> DirectionModel:
             sigmoid=Sigmoid(**_finite(about["sigmoid"])),
             familiarity=familiarity_from(about["familiarity"]),
             skill=Skill(**{**_finite(about["skill"]), "reliability": ()}),
-            references=tuple(
-                Reference(tuple(each["edges"]), tuple(each["shares"]), int(each["rows"]))
-                for each in about["references"]
-            ),
+            references=tuple(reference_from(each) for each in about["references"]),
         )
     except (KeyError, TypeError, AttributeError, UnicodeDecodeError) as error:
         raise ValueError(f"no direction model: {error!r}") from error

@@ -10,7 +10,7 @@ training is one trial.
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, MutableMapping
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -23,7 +23,7 @@ from models.market.bars import BarArray, FloatArray, bin_opens_ns
 from models.market.sessions import DAY_NS
 from models.opinion.calibration import fit_calibration
 from models.opinion.classifiers import Boosted, Classifier, Forest, Line
-from models.opinion.direction import IGNORANCE, DirectionModel, Sigmoid, load_direction
+from models.opinion.direction import IGNORANCE, LOADERS, DirectionModel, Sigmoid, load_direction
 from models.opinion.direction_lstm import SequenceNet
 from models.opinion.direction_rows import DirectionRows, DirectionTerms, direction_rows
 from models.opinion.meta_label import time_decay
@@ -43,6 +43,8 @@ RIDGE_ROWS: Final = 50.0
 Fit = Callable[[DirectionRows, FloatArray, int], Classifier]
 """Fits a classifier on rows, with a weight for each, under a seed."""
 
+KEPT: Final = frozenset({"direction_lstm"})
+"""Families whose fits take minutes, so that an interrupted training goes on from those it has."""
 FITS: Final[Mapping[str, Fit]] = {
     "rf": Forest.fit,
     "xgboost": Boosted.fit,
@@ -77,6 +79,7 @@ def train_direction(
     terms: DirectionTerms,
     seed: int,
     champion: Mapping[str, bytes],
+    checkpoints: MutableMapping[str, bytes] | None = None,
 ) -> Candidate | Untrained:
     """Train one family of direction models on the signals of all symbols.
 
@@ -94,6 +97,9 @@ def train_direction(
         Of whatever the fit draws.
     champion : mapping of str to bytes
         Files of the model of this family that serves now; empty where none does.
+    checkpoints : mutable mapping of str to bytes, optional
+        Fits that an interrupted training has left, of families that take minutes; what comes of
+        them is the same to the last bit.
 
     Returns
     -------
@@ -113,9 +119,12 @@ def train_direction(
     outcomes = int(min(known.target_first.sum(), (1.0 - known.target_first).sum()))
     if outcomes < terms.rows_min // 10:
         return Untrained("too few of one outcome", outcomes, terms.rows_min // 10)
-    walked = walk_forward(FITS[family], known, seed)
+    fit = FITS[family]
+    if checkpoints is not None and family in KEPT:
+        fit = kept_fit(family, fit, checkpoints)
+    walked = walk_forward(fit, known, seed)
     unseen = rows.take(split.test)
-    fitted = fit_calibrated(FITS[family], known, seed)
+    fitted = fit_calibrated(fit, known, seed)
     leak = leaks(walked, unseen, fitted.probability(unseen), terms.leak_auc_max)
     if leak is not None:
         return leak
@@ -130,6 +139,28 @@ def train_direction(
         evidence=_evidence(model, known, unseen, champion),
         trials=(Trial(_parameters(family, terms), walked.skill.brier_skill),),
     )
+
+
+def kept_fit(family: str, fit: Fit, checkpoints: MutableMapping[str, bytes]) -> Fit:
+    """Return a fit that leaves its classifier under a name of all that it was given.
+
+    Asked for the same again, also after an interruption, it reads what was left.
+    """
+    load = LOADERS[family][1]
+
+    def kept(rows: DirectionRows, weight: FloatArray, seed: int) -> Classifier:
+        name = f"{_hash_of(rows, weight, seed)[:32]}.fit"
+        left = checkpoints.get(name)
+        if left is not None:
+            try:
+                return load(left)
+            except ValueError:
+                pass  # it was cut off: fitted anew
+        fitted = fit(rows, weight, seed)
+        checkpoints[name] = fitted.content()
+        return fitted
+
+    return kept
 
 
 def evidence_split(rows: DirectionRows) -> Split:
@@ -235,8 +266,12 @@ def _parameters(family: str, terms: DirectionTerms) -> str:
     return json.dumps(figures, sort_keys=True)
 
 
-def _hash_of(rows: DirectionRows) -> str:
+def _hash_of(rows: DirectionRows, weight: FloatArray | None = None, seed: int = 0) -> str:
     digest = hashlib.sha256("\0".join(rows.inputs.symbols).encode())
-    for column in (rows.close_ns, rows.inputs.features, rows.inputs.sequences, rows.target_first):
+    inputs = rows.inputs
+    columns = [rows.close_ns, inputs.features, inputs.sequences, rows.target_first]
+    if weight is not None:
+        columns += [rows.settled_ns, weight, np.array([seed])]
+    for column in columns:
         digest.update(np.ascontiguousarray(column).tobytes())
     return digest.hexdigest()

@@ -8,17 +8,19 @@ average of deseasonalised variance, which is what a desk without a model would u
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.learning.candidate import Candidate, ForecastEvidence, Trial, Untrained
+from models.learning.drift import reference_from
 from models.market.bars import BarArray
 from models.market.seasonality import Seasonality
 from models.market.sessions import DAY_NS
 from models.opinion.conformal import TABLE_SIZE
+from models.opinion.term_drift import term_references
 from models.opinion.variance import forward_sums, parkinson_variance, qlike
 from models.opinion.volatility import (
     HAR_WINDOWS_BARS,
@@ -180,16 +182,21 @@ def split_row(close_ns: IntArray, purge_bars: int) -> int:
 
 
 def fit_rows(rows: BarArray, length_ns: int, terms: HarTerms) -> VolatilityModel | Unfitted:
-    """Fit season and regressions on every one of the rows."""
-    return fit_volatility(
-        np.ascontiguousarray(rows["close_ns"]),
-        parkinson_variance(rows["high"], rows["low"]),
+    """Fit season and regressions on every one of the rows, and note what the terms look like."""
+    close_ns = np.ascontiguousarray(rows["close_ns"])
+    variance = parkinson_variance(rows["high"], rows["low"])
+    fitted = fit_volatility(
+        close_ns,
+        variance,
         length_ns,
         terms.horizons_bars,
         coverage=terms.coverage,
         veto_quantile=terms.veto_quantile,
         rows_min=terms.rows_min,
     )
+    if isinstance(fitted, Unfitted):
+        return fitted
+    return replace(fitted, references=term_references(fitted, close_ns, variance))
 
 
 def judge(
@@ -285,6 +292,7 @@ def values_of(model: VolatilityModel) -> dict[str, Any]:
         "variance_floor": model.variance_floor,
         "coverage": model.coverage,
         "version": model.version,
+        "references": [each._asdict() for each in model.references],
         "fits": [
             {
                 "horizon_bars": fit.horizon_bars,
@@ -322,8 +330,14 @@ def model_of(values: Mapping[str, Any]) -> VolatilityModel:
         raise ValueError(f"{FILE} must hold finite numbers for at least one horizon")
     if any(fit.errors.shape != (TABLE_SIZE,) for fit in fits):
         raise ValueError(f"a table of errors must hold {TABLE_SIZE} quantiles")
+    references = tuple(reference_from(each) for each in values.get("references", ()))
     return VolatilityModel(
-        seasonality, float(values["variance_floor"]), fits, coverage, str(values["version"])
+        seasonality,
+        float(values["variance_floor"]),
+        fits,
+        coverage,
+        str(values["version"]),
+        references,
     )
 
 

@@ -18,6 +18,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from models.learning.drift import Reference
 from models.market.seasonality import Seasonality, fit_seasonality
 from models.market.sessions import DAY_NS
 from models.opinion.conformal import error_table
@@ -67,6 +68,8 @@ class VolatilityModel:
     """Share of outcomes that the bands should hold, in (0, 1)."""
     version: str
     """Content hash: the same bars and settings give the same text."""
+    references: tuple[Reference, ...] = ()
+    """What each of HAR's terms looked like in training; empty where nobody asks for drift."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -178,7 +178,9 @@ def status(book: BookOption = "", config: ConfigOption = None, json: JsonOption 
     if json:
         print(msgspec.json.encode(standing).decode())
         return
-    table = Table("family", "serves", "last training", "next", "attempts", "verdict", "failed")
+    table = Table(
+        "family", "serves", "last training", "next", "attempts", "verdict", "failed", "alarm"
+    )
     for line in standing.families:
         table.add_row(
             line.family,
@@ -188,6 +190,7 @@ def status(book: BookOption = "", config: ConfigOption = None, json: JsonOption 
             str(line.attempts),
             _told(line.verdict, line.taken_back),
             line.failed_gate,
+            line.alarm,
         )
     _console.print(table)
     record = "no trade has closed yet"
@@ -196,7 +199,8 @@ def status(book: BookOption = "", config: ConfigOption = None, json: JsonOption 
             f"latest {standing.recent_trades} trades: {standing.win_rate:.0%} won, "
             f"{standing.expectancy_r:+.2f} R a trade"
         )
-    _console.print(f"{record}; parameters: {standing.parameters}")
+    warned = f"; warned: {standing.emergency}" if standing.emergency else ""
+    _console.print(f"{record}{warned}; parameters: {standing.parameters}")
     if standing.best_params_version:
         _console.print(f"best_params.json {standing.best_params_version} serves")
 

@@ -1,13 +1,14 @@
 """Bars to policy: the rules' opinions, the lattice over them, PPO and its rivals."""
 
-from models.learning.adaptation.ppo import PPOTerms
+from models.learning.adaptation.ppo import PPOTerms, train_policy
 from models.learning.adaptation.sessions import Terms
-from models.learning.adaptation.training import AdaptationTerms, train_ppo
+from models.learning.adaptation.training import AdaptationTerms, Train, kept_training, train_ppo
 from models.learning.candidate import Candidate, Untrained
 from models.market.sessions import WEEK_NS
 from runtime.columns.figures import overridden
 from runtime.columns.rules import rule_columns
 from runtime.training.bars_market import BarsMarket
+from runtime.training.checkpoint_folder import CheckpointFolder
 from runtime.training.lattice import lattice_of, space_of
 from runtime.training.lesson import Lesson
 
@@ -32,11 +33,15 @@ def train_adaptation(lesson: Lesson) -> Candidate | Untrained:
     lattice = lattice_of(
         columns, known, space, lambda share, word: lesson.advance(LATTICE_SHARE * share, word)
     )
+    train: Train = train_policy
+    if lesson.checkpoints is not None:
+        train = kept_training(train, CheckpointFolder(lesson.checkpoints))
     return train_ppo(
         lattice,
         space,
         terms,
         lesson.seed,
+        train,
         advance=lambda share, word: lesson.advance(
             LATTICE_SHARE + (1.0 - LATTICE_SHARE) * share, word
         ),

@@ -5,6 +5,8 @@ import msgspec
 from agents.training.schedule import Timetable, due_family, next_look_ns, timetable_of
 from blackboard.entry import Entry
 from blackboard.facts import (
+    ACCOUNT,
+    DriftDetected,
     GateReport,
     ModelPromoted,
     ModelRolledBack,
@@ -32,6 +34,8 @@ class FamilyStanding(msgspec.Struct, kw_only=True):
     promotions: int = 0
     verdict: str = ""
     failed_gate: str = ""
+    alarm: str = ""
+    """Latest alarm about its losses or inputs."""
     taken_back: str = ""
     """Version that was rolled back or demoted last, and why; empty since something was promoted."""
 
@@ -44,6 +48,8 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     recent_trades: int
     win_rate: float
     expectancy_r: float
+    emergency: str
+    """Latest warning about the trades, empty where there was none."""
     parameters: str
     """The adaptive parameters in force, or that they are the settings."""
     best_params_version: str
@@ -56,7 +62,7 @@ def standing_of(book: Book, settings: Settings) -> Standing:
     lines = {family: FamilyStanding(family=family) for family in section.training.families}
     tried_ns: dict[str, int] = {}
     trades: list[TradeClosed] = []
-    parameters = "as set"
+    parameters, emergency = "as set", ""
     now_ns = 0
     for entry in entries_of(book.journal):
         now_ns = max(now_ns, entry.known_at_ns)
@@ -69,6 +75,8 @@ def standing_of(book: Book, settings: Settings) -> Standing:
                     f"stop {changed.atr_multiplier:g} ATR, risk {changed.risk_frac:g} "
                     f"({changed.origin})"
                 )
+            case DriftDetected(scope=scope) as drift if scope == ACCOUNT:
+                emergency = _alarm(drift, entry)
             case TrainingStarted(scope=family):
                 tried_ns[family] = entry.ts_event_ns
                 _fold(lines.setdefault(family, FamilyStanding(family=family)), entry)
@@ -91,6 +99,7 @@ def standing_of(book: Book, settings: Settings) -> Standing:
         recent_trades=len(recent),
         win_rate=sum(trade.pnl > 0.0 for trade in recent) / max(len(recent), 1),
         expectancy_r=sum(trade.r_multiple for trade in recent) / max(len(recent), 1),
+        emergency=emergency,
         parameters=parameters,
         best_params_version=lines["walkforward"].serves if "walkforward" in lines else "",
     )
@@ -110,12 +119,19 @@ def _fold(line: FamilyStanding, entry: Entry) -> None:
                 line.verdict = f"passed, in shadow until {iso(report.shadow_until_ns)}"
         case TrainingSkipped(reason=reason, have=have, need=need):
             line.verdict = f"skipped: {reason} ({have} of {need})"
+        case DriftDetected() as drift:
+            line.alarm = _alarm(drift, entry)
         case ModelPromoted(version=version):
             line.serves, line.taken_back = version, ""
         case ModelRolledBack(version=version, replaced_version=replaced, reason=reason):
             line.serves, line.taken_back = version, f"{replaced}: {reason}"
         case _:
             pass
+
+
+def _alarm(drift: DriftDetected, entry: Entry) -> str:
+    at = iso(entry.ts_event_ns)
+    return f"{drift.statistic} {drift.value:.3g} against {drift.threshold:.3g} at {at}"
 
 
 def _next(family: str, now_ns: int, tried_ns: dict[str, int], table: Timetable) -> str:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from blackboard.errors import ConfigError
 from config.settings import Settings
 from models.learning.candidate import Candidate, Untrained
+from runtime.training.checkpoint_folder import CheckpointFolder
 from runtime.training.lesson import Lesson
 
 if TYPE_CHECKING:
@@ -70,7 +71,6 @@ def _har(lesson: Lesson) -> Candidate | Untrained:
 
 def _lstm(lesson: Lesson) -> Candidate | Untrained:
     from models.opinion.lstm_training import train_lstm
-    from runtime.training.checkpoint_folder import CheckpointFolder
 
     return train_lstm(
         lesson.bars,
@@ -79,8 +79,12 @@ def _lstm(lesson: Lesson) -> Candidate | Untrained:
         lesson.champion,
         seed=lesson.seed,
         device=lesson.device,
-        checkpoints=CheckpointFolder(lesson.checkpoints) if lesson.checkpoints else None,
+        checkpoints=_checkpoints(lesson),
     )
+
+
+def _checkpoints(lesson: Lesson) -> CheckpointFolder | None:
+    return CheckpointFolder(lesson.checkpoints) if lesson.checkpoints else None
 
 
 def _har_terms(settings: Settings) -> "HarTerms":
@@ -99,7 +103,15 @@ def _direction(family: str, lesson: Lesson) -> Candidate | Untrained:
     from models.opinion.direction_training import train_direction
 
     length_ns, terms = lesson.settings.timeframe.length_ns, _direction_terms(lesson.settings)
-    return train_direction(family, lesson.bars, length_ns, terms, lesson.seed, lesson.champion)
+    return train_direction(
+        family,
+        lesson.bars,
+        length_ns,
+        terms,
+        lesson.seed,
+        lesson.champion,
+        _checkpoints(lesson),
+    )
 
 
 def _direction_terms(settings: Settings) -> "DirectionTerms":

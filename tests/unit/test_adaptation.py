@@ -25,6 +25,7 @@ from models.learning.adaptation.sessions import Sessions, Terms
 from models.learning.adaptation.training import (
     AdaptationTerms,
     evaluate,
+    kept_training,
     sessions_needed,
     train_ppo,
     windows_of,
@@ -408,3 +409,33 @@ def test_the_same_seed_gives_the_same_policy() -> None:
 
     assert np.array_equal(one.w2, two.w2)
     assert np.array_equal(one.seen_mean, two.seen_mean)
+
+
+def test_an_interrupted_training_goes_on_from_its_policies() -> None:
+    """Ended in its sixth policy and asked again, it trains the rest, the same to the byte."""
+    terms = AdaptationTerms(windows=2, seeds=3)
+    lattice, _ = planted(200, 0)
+    whole = train_ppo(lattice, SPACE, terms, 0, quick)
+    checkpoints: dict[str, bytes] = {}
+    calls: list[int] = []
+
+    def counted(
+        lattice: Lattice, space: Space, terms: Terms, learning: PPOTerms, seed: int
+    ) -> Policy:
+        if len(calls) == 5:
+            calls.append(0)
+            raise InterruptedError
+        calls.append(1)
+        return quick(lattice, space, terms, learning, seed)
+
+    with pytest.raises(InterruptedError):
+        train_ppo(lattice, SPACE, terms, 0, kept_training(counted, checkpoints))
+    assert len(checkpoints) == 5
+    name = next(iter(checkpoints))
+    checkpoints[name] = checkpoints[name][:40]
+    again = train_ppo(lattice, SPACE, terms, 0, kept_training(counted, checkpoints))
+
+    assert isinstance(whole, Candidate)
+    assert isinstance(again, Candidate)
+    assert again.files == whole.files
+    assert sum(calls) == 9 + 1  # two windows and the whole of three seeds, one was cut off

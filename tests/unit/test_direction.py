@@ -251,3 +251,38 @@ def test_no_bars_are_no_rows() -> None:
     """Without bars there is nothing to train on."""
     assert isinstance(train_direction("rf", {}, M15_NS, TERMS, 1, {}), Untrained)
     assert len(direction_rows({"EURUSD": random_bars(0)}, M15_NS, TERMS)) == 0
+
+
+def test_an_interrupted_network_goes_on_from_its_fits() -> None:
+    """Ended in its third fit and asked again it makes what is missing, the same to the byte."""
+    rows = made_up_rows(900, seed=1)
+    checkpoints: dict[str, bytes] = {}
+    calls: list[int] = []
+    fit = direction_training.FITS["direction_lstm"]
+
+    def until(limit: int) -> direction_training.Fit:
+        def counted(*given: Any) -> Any:
+            if len(calls) == limit:
+                raise InterruptedError
+            calls.append(1)
+            return fit(*given)
+
+        return direction_training.kept_fit("direction_lstm", counted, checkpoints)
+
+    split = direction_training.evidence_split(rows)
+    known = rows.take(split.train)
+    with pytest.raises(InterruptedError):
+        direction_training.walk_forward(until(2), known, 0)
+    assert len(checkpoints) == 2
+    cut_off = next(iter(checkpoints))
+    checkpoints[cut_off] = checkpoints[cut_off][:-4]
+
+    again = until(99)
+    walked = direction_training.walk_forward(again, known, 0)
+    fitted = direction_training.fit_calibrated(again, known, 0)
+
+    assert len(calls) == 2 + 4  # the one that was cut off, two of the walk-forward, the last
+    plain = direction_training.walk_forward(fit, known, 0)
+    assert (walked.probability == plain.probability).all()
+    last = direction_training.fit_calibrated(fit, known, 0)
+    assert fitted.classifier.content() == last.classifier.content()

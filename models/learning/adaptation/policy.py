@@ -63,15 +63,37 @@ class Council:
         return mean
 
 
-def files_of(council: Council) -> dict[str, bytes]:
-    """Return a council as files: safetensors for the numbers, JSON for what they mean."""
+def saved_policies(policies: tuple[Policy, ...]) -> bytes:
+    """Return the numbers of policies as safetensors."""
     from safetensors.numpy import save
 
-    tensors = {
-        f"{place}.{name}": np.ascontiguousarray(getattr(policy, name))
-        for place, policy in enumerate(council.policies)
-        for name in _TENSORS
-    }
+    saved: bytes = save(
+        {
+            f"{place}.{name}": np.ascontiguousarray(getattr(policy, name))
+            for place, policy in enumerate(policies)
+            for name in _TENSORS
+        }
+    )
+    return saved
+
+
+def load_policies(content: bytes) -> tuple[Policy, ...]:
+    """Return the policies that `saved_policies` wrote; ValueError where they are not whole."""
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    try:
+        tensors = load(content)
+        return tuple(
+            Policy(*(tensors[f"{place}.{name}"] for name in _TENSORS))
+            for place in range(len(tensors) // len(_TENSORS))
+        )
+    except (KeyError, SafetensorError) as error:
+        raise ValueError(f"the policies are incomplete or broken: {error!r}") from error
+
+
+def files_of(council: Council) -> dict[str, bytes]:
+    """Return a council as files: safetensors for the numbers, JSON for what they mean."""
     config = {
         "format": FORMAT,
         "policies": len(council.policies),
@@ -83,7 +105,7 @@ def files_of(council: Council) -> dict[str, bytes]:
         "move_frac": council.move_frac,
     }
     text = json.dumps(config, sort_keys=True)
-    return {NETWORK_FILE: save(tensors), CONFIG_FILE: text.encode()}
+    return {NETWORK_FILE: saved_policies(council.policies), CONFIG_FILE: text.encode()}
 
 
 def load_ppo(files: Mapping[str, bytes]) -> Council:

@@ -4,8 +4,9 @@ Every window trains all seeds on the sessions before it and plays the sessions i
 over is trained on all sessions, by the same recipe; the recipe is what the windows have judged.
 """
 
+import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -14,7 +15,13 @@ import numpy as np
 from models.learning.adaptation.evaluation import Deployment, deployment, follow, play, stand
 from models.learning.adaptation.lattice import Lattice, Space
 from models.learning.adaptation.observation import NAMES
-from models.learning.adaptation.policy import Council, Policy, files_of
+from models.learning.adaptation.policy import (
+    Council,
+    Policy,
+    files_of,
+    load_policies,
+    saved_policies,
+)
 from models.learning.adaptation.ppo import PPOTerms, train_policy
 from models.learning.adaptation.rivals import best_static, rivals_of
 from models.learning.adaptation.sessions import Terms
@@ -75,6 +82,34 @@ def sessions_needed(terms: AdaptationTerms) -> int:
     in_windows = WINDOW_MIN * terms.windows / (1.0 - terms.first_frac)
     before = (terms.sessions.episode_min + PURGED) / terms.first_frac
     return int(np.ceil(max(in_windows, before)))
+
+
+def kept_training(train: Train, checkpoints: MutableMapping[str, bytes]) -> Train:
+    """Return a training that leaves each policy under a name of all that it was given.
+
+    Asked for the same again, also after an interruption, it reads what was left, and what comes of
+    the whole is the same to the last bit.
+    """
+
+    def kept(
+        lattice: Lattice, space: Space, sessions: Terms, learning: PPOTerms, seed: int
+    ) -> Policy:
+        given = f"{lattice.content_hash} {lattice.start_ns[0]} {len(lattice)} "
+        given += f"{space} {sessions} {learning} {seed}"
+        name = f"{hashlib.sha256(given.encode()).hexdigest()[:32]}.policy"
+        left = checkpoints.get(name)
+        if left is not None:
+            try:
+                (policy,) = load_policies(left)
+            except ValueError:
+                pass  # it was cut off: trained anew
+            else:
+                return policy
+        trained = train(lattice, space, sessions, learning, seed)
+        checkpoints[name] = saved_policies((trained,))
+        return trained
+
+    return kept
 
 
 def evaluate(
