@@ -117,6 +117,7 @@ class LearnerAgent(Agent):
         self._published_ns = 0
         self._told_ns = 0
         self._open: dict[tuple[str, int], Retraining] = {}
+        self._held: set[tuple[str, int]] = set()
         self._answered: dict[tuple[str, int], None] = {}
 
     def see(self, entry: Entry) -> None:
@@ -141,7 +142,7 @@ class LearnerAgent(Agent):
             case RetrainRequested(scope=scope):
                 self._ask(scope, entry)
             case GateReport(scope=scope):
-                self._answer(scope, entry.ts_event_ns)
+                self._answer(scope, entry)
             case _:
                 self._ledger.see(entry)
 
@@ -159,9 +160,13 @@ class LearnerAgent(Agent):
         if not self._is_judging_only:
             self._adaptor.act(outbox)
         effective_from_ns = next_bar_close_ns(now_ns, self.settings.timeframe.length_ns)
-        for request in self._open.values():
+        for place, request in self._open.items():
+            if self._curriculum.owes(request.seq):
+                self._held.add(place)  # who asks for all is answered when all are judged
+                continue
+            at_ns = now_ns if place in self._held else request.ts_event_ns
             outbox.drafts += verdict(
-                request,
+                request._replace(ts_event_ns=at_ns),
                 self._section,
                 may_promote=not self._is_judging_only,
                 effective_from_ns=effective_from_ns,
@@ -180,9 +185,14 @@ class LearnerAgent(Agent):
             place, Retraining(*place, entry.seq, self._scores.outcomes(), incumbents)
         )
 
-    def _answer(self, scope: str, ts_event_ns: int) -> None:
-        self._open.pop((scope, ts_event_ns), None)
-        self._answered[scope, ts_event_ns] = None
+    def _answer(self, scope: str, entry: Entry) -> None:
+        place = (scope, entry.ts_event_ns)
+        for waiting, request in self._open.items():
+            if waiting[0] == scope and request.seq in entry.causes:
+                place = waiting
+        self._open.pop(place, None)
+        self._held.discard(place)
+        self._answered[place] = None
         if len(self._answered) > ANSWERED_MAX:
             del self._answered[next(iter(self._answered))]
 

@@ -24,6 +24,9 @@ class DrawdownPath(msgspec.Struct, frozen=True, kw_only=True):
     probation_ns: int
     is_requested: bool = False
     """Whether the retraining was asked for; only a verdict after that counts."""
+    asked: str = ""
+    """What was asked to be retrained; a verdict on something else, such as a model that was due by
+    the timetable, answers another question."""
     verdict_ns: int = FOREVER_NS
     verdict: str = ""
     held_until_ns: int = 0

@@ -46,6 +46,7 @@ class Attempt:
     def __init__(self, entry: Entry, fact: TrainingStarted) -> None:
         self.family = fact.scope
         self.reason = fact.reason
+        self.causes = entry.causes
         self.at_ns = entry.ts_event_ns
         self.seq = entry.seq
 
@@ -135,6 +136,12 @@ class Curriculum:
     def trains(self, family: str) -> bool:
         """Whether a family is trained here."""
         return self.is_on and family in self._table.families
+
+    def owes(self, seq: int) -> bool:
+        """Whether a family is still to be judged for the request of a seq."""
+        is_begun = self._attempt is not None and seq in self._attempt.causes
+        is_waiting = any(wanted.seq == seq for wanted in self._wanted.values())
+        return self.is_on and (is_begun or is_waiting)
 
     def _heed(self, drift: DriftDetected, entry: Entry) -> None:
         if drift.scope == ACCOUNT and drift.statistic == "expectancy":

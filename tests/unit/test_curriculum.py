@@ -331,3 +331,33 @@ def test_a_day_later_the_daily_family_is_due_again(school: School) -> None:
     assert reasons == ["first", "daily"]
     begun_ns = school.stage.entries(TrainingStarted)[-1].ts_event_ns
     assert (begun_ns // HOUR_NS) % 24 == 22  # 17:00 in New York's winter
+
+
+def test_who_asks_for_all_is_answered_when_all_are_judged(school: School) -> None:
+    """The verdict waits for the models' trainings, and is dated by its own time."""
+    school.graduate(FIRST, has_passed=False)
+    school.close()
+    asked_ns = CLOSES_NS[school.row]
+    request = RetrainRequested(scope="all", reason="drawdown_reducing", evidence="")
+    school.tell("supervisor", request)
+    school.close()
+    assert [fact.scope for fact in school.stage.facts(GateReport)] == ["har"]
+
+    school.graduate(SECOND, has_passed=False)
+
+    reports = school.stage.entries(GateReport)
+    assert [said.fact.scope for said in reports] == ["har", "har", "all"]
+    assert reports[-1].ts_event_ns > asked_ns
+    for _ in range(3):
+        school.close()
+    assert len(school.stage.facts(GateReport)) == 3
+
+
+def test_without_trainings_a_request_is_answered_at_once() -> None:
+    """By the calibrations alone, at the time of the request."""
+    school = School(when="never")
+    school.close()
+    school.tell("supervisor", RetrainRequested(scope="all", reason="by hand", evidence=""))
+
+    (report,) = school.stage.entries(GateReport)
+    assert (report.fact.scope, report.ts_event_ns) == ("all", CLOSES_NS[0])

@@ -64,9 +64,7 @@ def a_breach(limit: str) -> LimitBreached:
 
 def a_report(*, promoted: bool = False) -> GateReport:
     """Return the verdict on a candidate."""
-    return GateReport(
-        scope="direction", version="1", is_promoted=promoted, failed_gate="", detail=""
-    )
+    return GateReport(scope="all", version="1", is_promoted=promoted, failed_gate="", detail="")
 
 
 def a_request() -> RetrainRequested:
@@ -226,7 +224,7 @@ def in_drawdown() -> Log:
     [
         a_report(promoted=True),
         a_report(promoted=False),
-        TrainingSkipped(scope="direction", reason="too few rows", have=1, need=2),
+        TrainingSkipped(scope="all", reason="too few rows", have=1, need=2),
     ],
 )
 def test_drawdown_leads_through_judgement_cooldown_and_probation(verdict: AnyFact) -> None:
@@ -251,6 +249,20 @@ def test_a_verdict_before_the_request_is_none() -> None:
     log = Log().tell(a_breach("drawdown_reducing"), a_report())
 
     assert log.state(T0_NS + 1000 * HOUR_NS) is TradingState.REDUCING
+
+
+@pytest.mark.parametrize("family", ["har", "calibration"])
+def test_a_verdict_on_another_question_is_none(family: str) -> None:
+    """A training that the timetable was due for, promoted or skipped, opens no way out."""
+    report = GateReport(
+        scope=family, version="1", is_promoted=True, failed_gate="", detail="scheduled"
+    )
+    skipped = TrainingSkipped(scope=family, reason="too few rows", have=1, need=2)
+
+    log = in_drawdown().tell(report, skipped)
+
+    assert log.state(T0_NS + 1000 * HOUR_NS) is TradingState.REDUCING
+    assert log.tell(a_report()).state(T0_NS + COOLDOWN_NS) is TradingState.ACTIVE
 
 
 def test_a_request_for_another_reason_is_none() -> None:

@@ -131,9 +131,7 @@ def test_a_drawdown_asks_for_retraining_and_leads_back() -> None:
     assert request.fact.scope == "all"
     assert seq in request.causes
 
-    report = GateReport(
-        scope="direction", version="1", is_promoted=False, failed_gate="dsr", detail=""
-    )
+    report = GateReport(scope="all", version="1", is_promoted=False, failed_gate="dsr", detail="")
     chamber.say("learner", report)
     chamber.settle()
     assert chamber.wake_ns <= T0_NS + 24 * HOUR_NS
@@ -151,7 +149,7 @@ def test_a_breach_on_probation_asks_for_retraining_again() -> None:
     chamber = Chamber()
     chamber.say("risk", a_breach())
     chamber.settle()
-    report = GateReport(scope="x", version="1", is_promoted=True, failed_gate="", detail="")
+    report = GateReport(scope="all", version="1", is_promoted=True, failed_gate="", detail="")
     chamber.say("learner", report)
     chamber.at(T0_NS + 25 * HOUR_NS)
     chamber.say("risk", a_breach())
