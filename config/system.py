@@ -26,9 +26,10 @@ class ExitsSection(Section):
     """Jump that a blackout's event is expected to bring, in standard deviations of the first
     forecast horizon; 0 is off. At the close before the blackout a stop that lies nearer is dealt
     with. At 2, a convention, a fresh stop lies just outside, one that is half lost inside."""
-    before_jump: Literal["tighten", "close"] = "tighten"
+    before_jump: Literal["tighten", "close", "reduce"] = "tighten"
     """What happens to a position whose stop lies inside the expected jump: the stop is moved to
-    lock_atr from the price, or the position is closed. A tightened one may live on to the event."""
+    lock_atr from the price, the position is closed, or so much of it is closed that the jump costs
+    what the stop would (not in compiled backtests). A tightened one may live on to the event."""
     lock_atr: float = Field(0.5, ge=0.0, le=10.0)
     """Distance at which such a stop is locked, in average true ranges, at least the broker's level;
     half a bar's range keeps most of what is there without being hit by the spread alone."""

@@ -20,6 +20,7 @@ from agents.rounds.reductions import (
     is_last_chance,
     is_left_before_a_jump,
     leave,
+    lessen,
     repair,
     tend_stop,
     terms_of,
@@ -159,7 +160,8 @@ class Care:
             if reason:
                 intent = leave(self._settings, holding, reason, slot)
             else:
-                intent = self._amendment(holding, prices, state, slot)
+                intent = self._lessened(holding, prices, state, slot)
+                intent = intent or self._amendment(holding, prices, state, slot)
             if intent is not None:
                 causes: tuple[int | str, ...] = (decision_slot, holding.position.seq)
                 if prices is not None and intent.reason == BLACKOUT_REASON:
@@ -196,6 +198,13 @@ class Care:
         )
         return "" if reason == STAYS else EXITS[reason]
 
+    def _lessened(
+        self, holding: Holding, prices: Prices | None, state: TradingState, slot: Slot
+    ) -> ExitIntent | None:
+        if prices is None or state is TradingState.HALTED:
+            return None
+        return lessen(self._settings, holding, prices, slot)
+
     def _amendment(
         self, holding: Holding, prices: Prices | None, state: TradingState, slot: Slot
     ) -> AmendIntent | None:
@@ -218,6 +227,7 @@ class Care:
             stop=None if stop is None else stop.fact,
             sigma_frac=self._sigma_frac(place, symbol),
             event_seq=0 if event is None else event.seq,
+            event_from_ns=0 if event is None else event.fact.from_ns,
         )
 
     def _sigma_frac(self, place: Round, symbol: str) -> float:

@@ -48,6 +48,7 @@ def entry_draft(
         jump_sigmas=exits.jump_sigmas,
         closes_before_jump=exits.before_jump == "close",
         lock_atr=exits.lock_atr,
+        reduces_before_jump=exits.before_jump == "reduce",
         limit_price=limit_price,
         expires_ns=expires_ns,
     )

@@ -18,10 +18,11 @@ from blackboard.facts import (
     SymbolSpec,
     TrailingStop,
 )
+from blackboard.facts.execution import Outcome
 from config.settings import Settings
 from models.decision.arbitration import round_trip_cost
-from models.decision.exits import UNAGREED, ExitTerms, is_time_up
-from models.decision.jump import is_inside_jump, jump_distance
+from models.decision.exits import BLACKOUT, EXITS, UNAGREED, ExitTerms, is_time_up
+from models.decision.jump import is_inside_jump, jump_distance, kept_lots
 from models.decision.trailing import (
     KEPT,
     MEASURES,
@@ -35,6 +36,9 @@ from models.market.grid import closes_between
 from models.market.sessions import MINUTE_NS, was_open_before, week_close_ns
 
 REPAIR: Final = "missing stop"
+BEFORE_JUMP: Final = EXITS[BLACKOUT]
+"""Reason of an exit before an event, whole or in part."""
+LOTS_DIGITS: Final = 8
 
 
 class Prices(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,6 +51,8 @@ class Prices(msgspec.Struct, frozen=True, kw_only=True):
     """Standard deviation to the forecast's horizon; 0 where it is not known."""
     event_seq: int = 0
     """The blackout of an event that is ahead, 0 where none is."""
+    event_from_ns: int = 0
+    """When it begins."""
 
     @property
     def gap(self) -> float:
@@ -98,6 +104,48 @@ def is_left_before_a_jump(position: PositionChanged, terms: ExitTerms, prices: P
     return bool(is_inside_jump(position.side.sign, position.stop_price, quote.bid, quote.ask, jump))
 
 
+def lessen(settings: Settings, holding: Holding, prices: Prices, slot: Slot) -> ExitIntent | None:
+    """Return the wish to part with so much that an event's jump costs what the stop would.
+
+    None where the terms do not ask for it, the jump ends before the stop, or it was done for this
+    event already; what failed is asked for again at the next close before the event.
+    """
+    position, quote = holding.position.fact, prices.quote
+    jump = expected_jump(position, terms_of(holding), prices)
+    if not _is_lessened(holding) or jump <= 0.0:
+        return None
+    sign, stop_price = position.side.sign, position.stop_price
+    is_inside = is_inside_jump(sign, stop_price, quote.bid, quote.ask, jump)
+    if stop_price == 0.0 or not is_inside or _was_lessened(settings, holding, prices):
+        return None
+    price = quote.bid if sign > 0 else quote.ask
+    kept = kept_lots(
+        position.lots,
+        sign * (price - stop_price),
+        jump,
+        prices.spec.volume_step_lots,
+        prices.spec.volume_min_lots,
+    )
+    whole = leave(settings, holding, BEFORE_JUMP, slot)
+    return msgspec.structs.replace(whole, lots=rounded_lots(position.lots - kept))
+
+
+def rounded_lots(lots: float) -> float:
+    """Return a difference of lots without the last bits of its floats."""
+    return round(lots, LOTS_DIGITS)
+
+
+def _is_lessened(holding: Holding) -> bool:
+    return holding.entry is not None and holding.entry.reduces_before_jump
+
+
+def _was_lessened(settings: Settings, holding: Holding, prices: Prices) -> bool:
+    asked, outcome = holding.exit_intent, holding.exit_outcome
+    is_for_it = holding.exited_ns >= prices.event_from_ns - settings.timeframe.length_ns
+    is_done = outcome is not None and outcome.outcome is Outcome.FILLED
+    return asked is not None and asked.reason == BEFORE_JUMP and is_for_it and is_done
+
+
 def is_held_long_enough(
     settings: Settings, position: PositionChanged, terms: ExitTerms, close_ns: int
 ) -> bool:
@@ -140,7 +188,8 @@ def tend_stop(
             prices.spec.contract_size,
             quote.account_per_quote,
         ),
-        jump=expected_jump(position, terms, prices),
+        # Where a position is lessened instead, its stop stays where it was planned.
+        jump=0.0 if _is_lessened(holding) else expected_jump(position, terms, prices),
     )
     stake = Stake(
         position.side.sign, position.open_price, position.stop_price, holding.stop_distance

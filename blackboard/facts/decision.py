@@ -108,6 +108,8 @@ class OrderIntent(Fact, frozen=True, kw_only=True):
     """Whether it is closed, not tightened, before an event whose jump would pass its stop."""
     lock_atr: float = 0.0
     """Distance in average true ranges at which its stop is locked before such an event."""
+    reduces_before_jump: bool = False
+    """Whether so much of it is closed instead that such a jump costs what its stop would."""
     limit_price: float = 0.0
     """Price at which it rests until it is filled; 0 enters at the market."""
     expires_ns: int = 0

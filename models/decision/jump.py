@@ -12,6 +12,8 @@ from typing import Final
 
 from numba import njit
 
+from models.decision.sizing import floor_to_step
+
 RANGE_PER_SIGMA: Final = 1.5957691216057308
 """Expected range of a Brownian motion over its standard deviation, √(8/π): Feller (1951)."""
 
@@ -64,3 +66,34 @@ def locked_stop(side: int, bid: float, ask: float, gap: float, distance: float) 
     """Return the stop that keeps what a position is worth, a distance or the broker's gap away."""
     closing_price = bid if side > 0 else ask
     return closing_price - side * max(gap, distance)
+
+
+@njit(cache=True)
+def kept_lots(
+    lots: float, stop_distance: float, jump: float, step_lots: float, lots_min: float
+) -> float:
+    """Return what may stay of a position so that the jump costs no more than its stop would.
+
+    Rounded down to the broker's step; where less than the smallest lot may stay, or less than that
+    would have to leave, the smallest that can be done to that end is done.
+
+    Parameters
+    ----------
+    lots : float
+        Size of the position, > 0.
+    stop_distance : float
+        From the price that closes it to its stop, in quote currency; 0 or less keeps nothing.
+    jump : float
+        Expected jump against it, > `stop_distance`.
+    step_lots, lots_min : float
+        Steps and smallest size that the broker takes, > 0.
+
+    Returns
+    -------
+    float
+        In [0, lots - lots_min], 0 or at least `lots_min`.
+    """
+    if stop_distance <= 0.0:
+        return 0.0
+    kept = floor_to_step(min(lots * stop_distance / jump, lots - lots_min), step_lots)
+    return kept if kept >= lots_min else 0.0

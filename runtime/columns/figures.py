@@ -119,6 +119,8 @@ def _unknown(settings: Settings) -> Iterator[str]:
     entries = settings.trading.entries
     if entries.style != "market":
         yield f"trading.entries.style must be market, was {entries.style}: nothing rests here yet"
+    if settings.trading.exits.before_jump == "reduce":
+        yield "trading.exits.before_jump must be tighten or close, was reduce: no part is closed"
     if terminal.freeze_level_points:
         yield f"terminal.freeze_level_points must be 0, was {terminal.freeze_level_points}"
     if terminal.positions_max < len(settings.symbols):

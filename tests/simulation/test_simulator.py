@@ -159,3 +159,5 @@ def test_wrong_overrides_are_refused() -> None:
         simulate_columns(columns(), settings, {"trading.min_rr_ratio": 9.0})
     with pytest.raises(ConfigError, match=r"freeze_level_points must be 0"):
         simulate_columns(columns(), settings, {"terminal.freeze_level_points": 3})
+    with pytest.raises(ConfigError, match=r"before_jump must be tighten or close"):
+        simulate_columns(columns(), settings, {"trading.exits.before_jump": "reduce"})

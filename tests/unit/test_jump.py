@@ -6,6 +6,7 @@ from models.decision.jump import (
     is_event_ahead,
     is_inside_jump,
     jump_distance,
+    kept_lots,
     locked_stop,
     sigma_from_range,
 )
@@ -58,3 +59,22 @@ def test_the_lock_keeps_the_brokers_gap() -> None:
     assert locked_stop(1, 1.1, 1.1001, 0.0002, 0.001) == pytest.approx(1.099)
     assert locked_stop(-1, 1.1, 1.1001, 0.0002, 0.001) == pytest.approx(1.1011)
     assert locked_stop(1, 1.1, 1.1001, 0.0015, 0.001) == pytest.approx(1.0985)
+
+
+@pytest.mark.parametrize(
+    ("lots", "stop_distance", "jump", "lots_min", "expected"),
+    [
+        (0.10, 0.0019, 0.0022, 0.01, 0.08),  # 0.1 × 19 / 22 = 0.086
+        (0.10, 0.0021, 0.0022, 0.05, 0.05),  # 0.095 may stay, but 0.05 is the least that leaves
+        (0.10, 0.0001, 0.0022, 0.01, 0.0),  # 0.0045 is less than the smallest lot
+        (0.01, 0.0021, 0.0022, 0.01, 0.0),  # all or nothing
+        (0.10, 0.0, 0.0022, 0.01, 0.0),
+        (0.10, -0.001, 0.0022, 0.01, 0.0),  # the price is beyond the stop
+        (1.00, 0.0011, 0.0022, 0.10, 0.5),
+    ],
+)
+def test_what_may_stay_before_a_jump(
+    lots: float, stop_distance: float, jump: float, lots_min: float, expected: float
+) -> None:
+    """So much that the jump costs what the stop would, in steps of 0.01, and never too small."""
+    assert kept_lots(lots, stop_distance, jump, 0.01, lots_min) == pytest.approx(expected)

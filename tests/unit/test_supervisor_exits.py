@@ -3,11 +3,19 @@
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from agents.supervisor import SupervisorAgent
-from blackboard.facts import AmendIntent, EntryBlackout, ExitIntent, OrderIntent, ParametersChanged
+from blackboard.facts import (
+    AmendIntent,
+    EntryBlackout,
+    ExitIntent,
+    OrderIntent,
+    ParametersChanged,
+    PositionChanged,
+)
 from blackboard.facts.decision import Side
-from blackboard.facts.execution import Outcome
+from blackboard.facts.execution import Outcome, Purpose
 from config.agents import AgentsSection, SupervisorSection, TechnicalSection
 from config.settings import Settings
 from config.system import ExitsSection, TradingSection
@@ -229,6 +237,52 @@ def test_before_an_event_a_position_is_closed_where_that_is_set() -> None:
     assert (leave.reason, leave.side, leave.lots) == ("blackout", Side.SELL, 0.1)
     assert seq in chamber.entries(ExitIntent)[-1].causes
     assert chamber.all(EntryBlackout)
+
+
+def test_before_an_event_a_position_is_lessened_where_that_is_set() -> None:
+    """19 pips from the stop and a jump of 22: 0.08 of 0.1 lots may stay, 0.02 are closed.
+
+    A part that failed is asked for again; one that left is not, and the stop stays as planned.
+    """
+    chamber = entered(settings_of({"before_jump": "reduce"}))
+    assert chamber.last(OrderIntent).reduces_before_jump
+    begins_ns = T0_NS + 2 * M15_NS  # its event comes at the fourth close
+    chamber.say("sentiment", a_blackout(from_ns=begins_ns, until_ns=begins_ns + 4 * M15_NS))
+    seq = chamber.board.head
+
+    (part,) = close(chamber, 1, bid=1.0990)
+    assert (part.reason, part.side, part.lots, part.position_lots) == (
+        "blackout",
+        Side.SELL,
+        0.02,  # 0.1 − floor(0.1 × 19 / 21.98)
+        0.1,
+    )
+    assert seq in chamber.entries(ExitIntent)[-1].causes
+    answer = an_outcome(
+        intent_id=part.intent_id, purpose=Purpose.EXIT, outcome=Outcome.REJECTED, retcode=10_018
+    )
+    chamber.say("execution", answer)
+    chamber.settle()
+
+    (again,) = close(chamber, 2, bid=1.0990)
+    assert again.lots == 0.02
+    chamber.say("execution", an_outcome(intent_id=again.intent_id, purpose=Purpose.EXIT))
+    known = chamber.all(PositionChanged)[-1]
+    chamber.say("execution", structs.replace(known, lots=0.08))
+    chamber.settle()
+
+    assert close(chamber, 3, bid=1.0990) == []
+
+
+def test_a_position_too_small_to_part_leaves_whole_before_an_event() -> None:
+    """Of 0.01 lots nothing can stay; where the jump ends before the stop nothing leaves."""
+    small = entered(settings_of({"before_jump": "reduce"}), lots=0.01)
+    ahead(small)
+    assert close(small, 1, bid=1.0994) == []
+
+    (whole,) = close(small, 2, bid=1.0990)
+
+    assert whole.lots == 0.01
 
 
 def test_without_a_factor_no_event_concerns_a_position() -> None:
