@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from blackboard.facts.market import Timeframe
 from config.agent import Mode
 from config.agents import AgentsSection
+from config.console import ConsoleSection
 from config.feeds import LOOPBACK, FeedsSection
 from config.section import FROM_TEXT, Section
 from config.system import (
@@ -63,6 +64,7 @@ class Settings(Section):
     board: BoardSection = BoardSection()
     cluster: ClusterSection = ClusterSection()
     log: LogSection = LogSection()
+    console: ConsoleSection = ConsoleSection()
     agents: AgentsSection = AgentsSection()
 
     def mode(self, agent: str) -> Mode:
@@ -145,6 +147,11 @@ def _terminal_contradictions(settings: Settings) -> Iterator[str]:
         yield (
             f"terminal.host must be one address, was {terminal.host}: a process that listens on "
             "all of them answers whoever can reach one"
+        )
+    if settings.console.host in EVERY_ADDRESS:
+        yield (
+            f"console.host must be one address, was {settings.console.host}: a console that "
+            "listens on all of them answers whoever can reach one"
         )
     if terminal.hang_deadline_s < terminal.send_timeout_s:
         yield (

@@ -51,11 +51,44 @@ class Ending(Enum):
 class Display:
     """What the driver tells a person; this one tells nothing."""
 
+    kinds: frozenset[str] | None = SEEN_KINDS
+    """Kinds of facts that it wants to see; None are all."""
+    url: str = ""
+    """Where a browser finds it, empty for what is no page."""
+
     def line(self, text: str) -> None:
         """Show an event."""
 
+    def see(self, entry: Entry) -> None:
+        """Take a fact, also one that an earlier start has made."""
+
     def update(self, picture: Picture, status: Status) -> None:
         """Show the present."""
+
+
+class Displays(Display):
+    """Several at once, such as the terminal's view and the console."""
+
+    def __init__(self, *displays: Display) -> None:
+        self._displays = displays
+        self.url = next((display.url for display in displays if display.url), "")
+        wanted = [display.kinds for display in displays]
+        self.kinds = None if None in wanted else frozenset().union(*filter(None, wanted))
+
+    def line(self, text: str) -> None:
+        """Show an event on each."""
+        for display in self._displays:
+            display.line(text)
+
+    def see(self, entry: Entry) -> None:
+        """Hand a fact to each."""
+        for display in self._displays:
+            display.see(entry)
+
+    def update(self, picture: Picture, status: Status) -> None:
+        """Show the present on each."""
+        for display in self._displays:
+            display.update(picture, status)
 
 
 Notify = Callable[[str], None]
@@ -68,6 +101,7 @@ def to_nobody(_text: str) -> None:
 
 def show(entry: Entry, plan: RunPlan, picture: Picture, display: Display, notify: Notify) -> None:
     """Fold an entry into the picture; tell people of it if this start has made it."""
+    display.see(entry)
     line = picture.add(entry)
     if entry.seq < plan.first_seq:
         return
@@ -163,7 +197,7 @@ class Driver:
                 await asyncio.sleep(_FOLLOW_TIMEOUT_S)  # the agents need the processor more
 
     async def _follow_once(self, timeout_s: float) -> None:
-        wanted = Filter(kinds=SEEN_KINDS)
+        wanted = Filter(kinds=self.display.kinds)
         with suppress(BoardUnavailable):
             answer = await self.cluster.board.read(
                 self._cursor, wanted, _FOLLOW_BATCH_MAX, timeout_s
@@ -226,6 +260,7 @@ class Driver:
             host="ray",
             ray_address=session.address if session else "",
             dashboard_url=session.dashboard_url if session else "",
+            console_url=self.display.url,
             terminal_url=cluster.terminal.url,
             terminal_pid=cluster.terminal.pid,
             board_pid=cluster.board_pid,

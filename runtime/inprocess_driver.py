@@ -25,7 +25,7 @@ from runtime.driver import (
 )
 from runtime.inprocess import InProcessHost, Pace
 from runtime.mailbox import Letter, take
-from runtime.picture import SEEN_KINDS, Picture
+from runtime.picture import Picture
 from runtime.run_plan import RunPlan
 from runtime.status import AgentLine, Status
 from runtime.world import World
@@ -102,7 +102,7 @@ class InProcessDriver:
 
     def _look(self, now_s: float) -> bool:
         """Follow the facts and take the letters; return whether the board was handed something."""
-        self._cursor, stored = self._board.read(self._cursor, Filter(kinds=SEEN_KINDS))
+        self._cursor, stored = self._board.read(self._cursor, Filter(kinds=self.display.kinds))
         for item in stored:
             show(item.entry, self.plan, self.picture, self.display, self._notify)
         if now_s - self._told_s >= _TELL_EVERY_S:
@@ -143,6 +143,7 @@ class InProcessDriver:
             host="in-process",
             ray_address="",
             dashboard_url="",
+            console_url=self.display.url,
             terminal_url="",
             terminal_pid=0,
             board_pid=os.getpid(),

@@ -55,6 +55,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     supersteps: int
     """Supersteps so far in virtual time, 0 where the clock is followed."""
     agents: list[AgentLine]
+    console_url: str = ""
+    """Empty where no console is served."""
     has_ended: bool = False
     """Whether it was the last account before an ordered end."""
 

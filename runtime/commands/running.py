@@ -51,6 +51,7 @@ def status(book: BookOption = "", config: ConfigOption = None, json: JsonOption 
         _console.print(f"{label:<13}{text}")
     if told is not None and told.is_alive():
         _console.print(f"{'dashboard':<13}{told.dashboard_url or 'off'}")
+        _console.print(f"{'console':<13}{told.console_url or 'off'}")
 
 
 def _headline(book: Book, told: Status | None) -> str:

@@ -136,7 +136,11 @@ def _run(start: Start, options: StartOptions, address: str, *, json: bool) -> En
     clear(plan.book.mailbox)
     remember_latest(plan.settings.home.absolute(), plan.book)
     duration_s = options.duration_s if plan.is_paced or not plan.is_virtual else 0.0
-    with _display(plan, json=json) as display, _messenger(plan) as notify:
+    with (
+        _display(plan, json=json) as view,
+        _watched(plan, view) as display,
+        _messenger(plan) as notify,
+    ):
         if options.in_process:
             from runtime.inprocess_driver import InProcessDriver
             from runtime.terminal_world import direct_world
@@ -148,6 +152,27 @@ def _run(start: Start, options: StartOptions, address: str, *, json: bool) -> En
             finally:
                 world.close()
         return asyncio.run(_run_on_ray(start, options, address, display, duration_s, notify))
+
+
+@contextmanager
+def _watched(plan: RunPlan, view: Display) -> Iterator[Display]:
+    """Add the console and the heartbeat to the terminal's view."""
+    # At full speed nobody can follow, and the agents need the processor more.
+    if plan.is_virtual and not plan.is_paced:
+        yield view
+        return
+    from runtime.console.server import console_of, token_path
+    from runtime.driver import Displays
+    from runtime.heartbeat import Heartbeat
+
+    home = plan.settings.home.absolute()
+    with console_of(plan) as console:
+        if console is None:
+            yield Displays(view, Heartbeat(home))
+            return
+        place = token_path(home)
+        view.line(f"console    {console.url} (it asks for a token once: the content of {place})")
+        yield Displays(view, Heartbeat(home), console)
 
 
 @contextmanager

@@ -85,7 +85,7 @@ def page_of(
             f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">',
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
             '<meta name="referrer" content="no-referrer">',
-            f"<title>{escape(title)}</title><style>{_resource('sheet.css')}</style></head><body>",
+            f"<title>{escape(title)}</title><style>{_resource('palette.css')}{_resource('sheet.css')}</style></head><body>",
             *parts,
             f'<script type="application/json" id="charts">{data}</script>',
             f"<script>{get_plotlyjs()}</script><script>{_resource('sheet.js')}</script>",

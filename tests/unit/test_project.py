@@ -26,8 +26,8 @@ TEXTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / ".env
 
 IMPORTED_AS = {
     "annotated-types": "annotated_types",
-    "fastapi": "starlette",  # its foundation, which serves where no more is needed
     "pandas-ta-classic": "pandas_ta_classic",
+    "prometheus-client": "prometheus_client",
     "pydantic-settings": "pydantic_settings",
     "pyyaml": "yaml",
     "scikit-learn": "sklearn",

@@ -1,0 +1,1 @@
+"""The web console: what runs, seen and steered from a browser on this machine."""

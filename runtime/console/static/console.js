@@ -1,0 +1,182 @@
+// The page's frame: who may see, which page is shown, and the stream that keeps it up to date.
+
+import { clock, h, number, percent } from "./dom.js";
+import * as pages from "./pages.js";
+
+const PAGES = [["overview", "Overview"], ["council", "Council"], ["symbol", "Symbols"], ["why", "Why"], ["journal", "Journal"], ["models", "Models"], ["limits", "Limits"]];
+const REFRESH_MS = 1500;
+const SLOW = new Set(["why", "why-not", "entry", "journal", "models"]);
+const place = document.getElementById("page");
+const link = document.getElementById("link");
+const root = document.documentElement;
+let csrf = "";
+let controls = false;
+let shown = null;
+let due = false;
+let stream = null;
+
+const isDark = () => root.dataset.theme ? root.dataset.theme === "dark" : window.matchMedia("(prefers-color-scheme: dark)").matches;
+
+async function ask(path) {
+  const answer = await fetch(path, { credentials: "same-origin" });
+  if (answer.status === 401) { showLogin(); throw new Error("the session is over"); }
+  if (!answer.ok) throw new Error(await answer.text());
+  return answer.json();
+}
+
+function showLogin(problem = "") {
+  stream?.close();
+  stream = null;
+  shown = null;
+  document.getElementById("controls").hidden = true;
+  const enter = async (event) => { event.preventDefault(); await open(new FormData(event.target).get("token")); };
+  place.replaceChildren(h("h1", {}, "Quorum"),
+    h("p", {}, "This console asks for its token once: the content of console.token in the folder of the state (", h("code", {}, "python launch.py console"), " opens it with the token)."),
+    h("form", { class: "form", onsubmit: enter }, h("label", {}, "Token", h("input", { name: "token", type: "password", autocomplete: "off", required: true })), h("button", {}, "Enter")),
+    problem ? h("p", { class: "bad", role: "alert" }, problem) : "");
+  place.querySelector("input").focus();
+}
+
+async function open(token) {
+  const answer = await fetch("/session", { method: "POST", body: token, credentials: "same-origin" });
+  if (!answer.ok) { showLogin(await answer.text()); return; }
+  await begin();
+}
+
+async function begin() {
+  const session = await (await fetch("/session", { credentials: "same-origin" })).json();
+  if (!session.open) { showLogin(); return; }
+  ({ csrf, controls } = session);
+  document.getElementById("controls").hidden = !controls;
+  if (!stream) follow();
+  await show();
+}
+
+function follow() {
+  stream = new EventSource("/events");
+  stream.addEventListener("tick", (event) => { tick(JSON.parse(event.data)); due = true; });
+  stream.onopen = () => { link.textContent = ""; };
+  stream.onerror = () => { link.textContent = "The connection is lost; it is tried again."; };
+}
+
+function tick(now) {
+  const state = document.getElementById("state");
+  state.textContent = now.state;
+  state.className = `state ${now.state}`;
+  document.getElementById("marker").textContent = now.marker || "QUORUM";
+  document.getElementById("equity").textContent = now.equity === null ? "" : `${number(now.equity)} ${now.currency}`;
+  document.getElementById("drawdown").textContent = now.drawdown_frac === null ? "" : `drawdown ${percent(now.drawdown_frac)}`;
+  document.getElementById("clock").textContent = `${clock(now.now_ns)} UTC`;
+  document.getElementById("unwell").textContent = now.unwell.length ? `unwell: ${now.unwell.join(", ")}` : "";
+  document.title = `${now.state} ${now.equity === null ? "" : number(now.equity)} Quorum`;
+}
+
+function route() {
+  const [path, query = ""] = (location.hash.replace(/^#\/?/, "") || "overview").split("?");
+  const [name, ...rest] = path.split("/");
+  return { name, rest: rest.map(decodeURIComponent), asked: Object.fromEntries(new URLSearchParams(query)) };
+}
+
+const VIEWS = {
+  overview: async () => view(pages.overview, await ask("/api/overview")),
+  council: async () => view(pages.council, await ask("/api/council")),
+  limits: async () => view(pages.limits, await ask("/api/limits")),
+  models: async () => view(pages.models, await ask("/api/learning")),
+  symbol: async (rest) => {
+    const names = await ask("/api/symbols");
+    const name = rest[0] || names[0];
+    return view(pages.symbol, name ? await ask(`/api/symbol?${new URLSearchParams({ name })}`) : null, names);
+  },
+  why: async (rest) => {
+    if (rest.length < 2) return view(pages.why, null, {});
+    const asked = { [rest[0]]: rest[1] };
+    return view(pages.why, await ask(`/api/trail?${new URLSearchParams(asked)}`), asked);
+  },
+  "why-not": async (rest) => {
+    const asked = { symbol: rest[0], time: rest[1] };
+    return view(pages.whyNot, await ask(`/api/why-not?${new URLSearchParams(asked)}`), asked);
+  },
+  entry: async (rest) => view(pages.entry, await ask(`/api/entry?${new URLSearchParams({ seq: rest[0] })}`)),
+  journal: async (_, asked) => view(pages.journal, await ask(`/api/${asked.time ? "instant" : "journal"}?${new URLSearchParams(asked)}`), asked),
+};
+
+const view = (page, ...data) => ({ elements: () => page(...data), refresh: () => page.refresh?.(...data) });
+
+async function show() {
+  const { name, rest, asked } = route();
+  const wanted = location.hash;
+  document.getElementById("pages").replaceChildren(...PAGES.map(([key, text]) =>
+    h("a", { href: `#/${key}`, "aria-current": key === name || (key === "why" && ["why-not", "entry"].includes(name)) ? "page" : null }, text)));
+  try {
+    const found = await (VIEWS[name] || VIEWS.overview)(rest, asked);
+    if (location.hash === wanted) paint(found, shown === wanted);
+    shown = wanted;
+    link.textContent = "";
+  } catch (error) {
+    if (shown !== wanted) place.replaceChildren(h("h1", {}, "Not shown"), h("p", { role: "alert" }, error.message));
+    else link.textContent = error.message;
+    shown = wanted;
+  }
+}
+
+// A page that is only brought up to date keeps its pictures, the place it was scrolled to, and the focus.
+function paint(found, isSame) {
+  const kept = isSame ? Object.fromEntries([...place.querySelectorAll(".chart")].map((one) => [one.id, one])) : {};
+  const focused = document.activeElement;
+  const isWithin = isSame && place.contains(focused) && focused.tagName !== "A";
+  if (!isWithin) {
+    const height = window.scrollY;
+    place.replaceChildren(...[found.elements()].flat(Infinity).filter(Boolean));
+    for (const one of place.querySelectorAll(".chart")) if (kept[one.id]) one.replaceWith(kept[one.id]);
+    window.scrollTo(0, isSame ? height : 0);
+  }
+  found.refresh();
+  if (!isSame) place.focus({ preventScroll: true });
+}
+
+function confirmed(title, text, yes) {
+  const dialog = document.getElementById("ask");
+  document.getElementById("ask-title").textContent = title;
+  document.getElementById("ask-text").textContent = text;
+  document.getElementById("ask-yes").textContent = yes;
+  dialog.returnValue = "no";
+  dialog.showModal();
+  return new Promise((resolve) => dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"), { once: true }));
+}
+
+const TEXTS = {
+  pause: ["Pause?", "Only what reduces risk may leave until you resume.", "Pause"],
+  resume: ["Resume?", "Entries may leave again, and whatever waits for a person is taken as settled.", "Resume"],
+  flatten: ["Close everything?", "Every position that the council has opened is closed at the market, and trading halts until you resume.", "Close everything"],
+};
+
+async function steer(command) {
+  if (!await confirmed(...TEXTS[command])) return;
+  const answer = await fetch("/api/command", {
+    method: "POST", credentials: "same-origin", headers: { "x-quorum-csrf": csrf }, body: JSON.stringify({ command, confirm: command }),
+  });
+  link.textContent = answer.ok ? `${command} was handed to the council.` : await answer.text();
+}
+
+document.getElementById("controls").addEventListener("click", (event) => { if (event.target.dataset.command) steer(event.target.dataset.command); });
+document.getElementById("theme").addEventListener("click", (event) => {
+  root.dataset.theme = isDark() ? "light" : "dark";
+  event.target.textContent = isDark() ? "Light" : "Dark";
+  show();
+});
+window.addEventListener("hashchange", show);
+setInterval(() => {
+  if (!due || !stream || document.hidden || SLOW.has(route().name)) return;
+  due = false;
+  show();
+}, REFRESH_MS);
+document.getElementById("theme").textContent = isDark() ? "Light" : "Dark";
+
+// The token comes behind a "#", which no browser sends anywhere, and leaves the address at once.
+const given = location.hash.match(/^#token=(.+)$/);
+if (given) {
+  history.replaceState(null, "", location.pathname);
+  open(decodeURIComponent(given[1]));
+} else {
+  begin();
+}
