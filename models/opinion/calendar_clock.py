@@ -20,23 +20,49 @@ MATCHES_MIN: Final = 3
 SHARE_MIN: Final = 0.6
 """Share of the events of the shorter calendar, or of those known twice, that must agree on it."""
 
+_EARLY: Final = 8 * 60 + 30
+_TEN: Final = 10 * 60
 _ANCHORS: Final = {
-    "non farm payrolls": 8 * 60 + 30,
-    "nonfarm payrolls": 8 * 60 + 30,
-    "non-farm employment change": 8 * 60 + 30,
-    "initial jobless claims": 8 * 60 + 30,
-    "unemployment claims": 8 * 60 + 30,
-    "unemployment rate": 8 * 60 + 30,
-    "inflation rate mom": 8 * 60 + 30,
-    "cpi m/m": 8 * 60 + 30,
-    "ism services pmi": 10 * 60,
-    "ism non-manufacturing pmi": 10 * 60,
-    "ism manufacturing pmi": 10 * 60,
+    "adp employment change": 8 * 60 + 15,
+    "adp non-farm employment change": 8 * 60 + 15,
+    "building permits": _EARLY,
+    "core cpi m/m": _EARLY,
+    "core durable goods orders": _EARLY,
+    "core inflation rate mom": _EARLY,
+    "core ppi m/m": _EARLY,
+    "core retail sales m/m": _EARLY,
+    "cpi m/m": _EARLY,
+    "durable goods orders": _EARLY,
+    "empire state manufacturing index": _EARLY,
+    "housing starts": _EARLY,
+    "inflation rate mom": _EARLY,
+    "initial jobless claims": _EARLY,
+    "non farm payrolls": _EARLY,
+    "non-farm employment change": _EARLY,
+    "nonfarm payrolls": _EARLY,
+    "philadelphia fed manufacturing index": _EARLY,
+    "philly fed manufacturing index": _EARLY,
+    "ppi m/m": _EARLY,
+    "ppi mom": _EARLY,
+    "retail sales m/m": _EARLY,
+    "retail sales mom": _EARLY,
+    "unemployment claims": _EARLY,
+    "unemployment rate": _EARLY,
+    "chicago pmi": 9 * 60 + 45,
+    "cb consumer confidence": _TEN,
+    "existing home sales": _TEN,
+    "factory orders": _TEN,
+    "ism manufacturing pmi": _TEN,
+    "ism non-manufacturing pmi": _TEN,
+    "ism services pmi": _TEN,
+    "jolts job openings": _TEN,
+    "new home sales": _TEN,
+    "pending home sales": _TEN,
     "fed interest rate decision": 14 * 60,
     "federal funds rate": 14 * 60,
 }
 """Beginnings of titles of American releases, and the minute of New York's day at which they come.
-Source: the release schedules of BLS, DOL, ISM and FOMC."""
+Source: the release schedules of BLS, Census Bureau, DOL, ISM, NAR and FOMC."""
 _DAY_MIN: Final = DAY_NS // MINUTE_NS
 
 Moment = tuple[str, int]

@@ -1,13 +1,18 @@
 """A calendar on a wrong clock is told from one that is right."""
 
+from collections import defaultdict
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
-from models.market.sessions import DAY_NS, HOUR_NS, MINUTE_NS, SECOND_NS
+from models.market.sessions import DAY_NS, HOUR_NS, MINUTE_NS, SECOND_NS, week_open_ns
 from models.opinion.calendar_clock import shift_between, shift_from_new_york, shift_since
+from runtime.feeds.calendar import read_calendar_file
 from runtime.instants import instant_ns
 
+DATA = Path(__file__).parents[3] / "shared/data/unlicensed_internal_only/calendar"
+needs_data = pytest.mark.skipif(not DATA.exists(), reason="../shared/data is not there")
 WEDNESDAY_NS = instant_ns("2025-03-05T13:30:00Z")  # 8:30 in New York, winter
 SUMMER_NS = instant_ns("2025-07-03T12:30:00Z")  # the same in summer
 
@@ -83,3 +88,31 @@ def test_releases_stand_at_their_hour_in_new_york() -> None:
     assert shift_from_new_york([*late, summer[0]]) == 0
     assert shift_from_new_york([("GDP", WEDNESDAY_NS + HOUR_NS)] * 2) == 0
     assert shift_from_new_york([(title, at + 7 * SECOND_NS * 60) for title, at in summer]) == 0
+
+
+def weeks_of(file: str) -> list[list[tuple[str, int]]]:
+    """Return the events of the dollar of each week of a recorded calendar."""
+    weeks: dict[int, list[tuple[str, int]]] = defaultdict(list)
+    for event in read_calendar_file(DATA / file):
+        if event.currency == "USD":
+            weeks[week_open_ns(event.scheduled_ns)].append((event.title, event.scheduled_ns))
+    return list(weeks.values())
+
+
+@needs_data
+@pytest.mark.parametrize("file", ["ff_2022_utc.csv", "emm_2007_2018_utc.csv"])
+def test_no_recorded_week_is_taken_for_shifted(file: str) -> None:
+    """Over 43 and 550 weeks, changes of the clocks included, there is no false alarm."""
+    assert not [week for week in weeks_of(file) if shift_from_new_york(week)]
+
+
+@needs_data
+@pytest.mark.parametrize("hours", [1, -1, 5, -5])
+def test_every_week_of_a_full_calendar_tells_a_shifted_clock(hours: int) -> None:
+    """In each of the 43 weeks of 2022 a calendar that many hours off is found by itself."""
+    shift_ns = hours * HOUR_NS
+    moved = [
+        [(title, at_ns + shift_ns) for title, at_ns in week] for week in weeks_of("ff_2022_utc.csv")
+    ]
+
+    assert {shift_from_new_york(week) for week in moved} == {shift_ns}

@@ -52,6 +52,9 @@ SECTION = FeedsSection(
 )
 IMPATIENT = SECTION.model_copy(update={"read_timeout_s": 0.1})
 FMP, WEEKLY = recorded("fmp_economic_calendar.json"), recorded("weekly_calendar.json")
+SAMPLE = Path(__file__).parents[3] / (
+    "shared/data/unlicensed_internal_only/calendar/ff_thisweek_2026-02-08.json"
+)
 Row = dict[str, Any]
 
 
