@@ -29,8 +29,9 @@ from models.market.bars import BarArray
 from models.market.sessions import SECOND_NS, weeks_before_ns
 from models.opinion.forecaster import FAMILY as FORECASTER
 from runtime.artefacts.registry import ShadowRow
+from runtime.artefacts.version import ModelRefused
 from runtime.forecaster_folder import read_forecaster
-from runtime.model_store import ModelRefused, ModelStore
+from runtime.model_store import ModelStore
 from runtime.source_hash import code_hash
 from runtime.training.places import Place
 from runtime.world import Due, World

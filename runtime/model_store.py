@@ -6,20 +6,15 @@ one. What is read is held against its sealed manifest byte by byte first; whatev
 refused with a reason, and whoever serves goes on serving.
 """
 
-import hashlib
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
-from blackboard.errors import ArtefactRefused
 from models.learning.candidate import Candidate
-from models.market.sessions import DAY_NS
-from runtime.artefacts.formats import NotFinite, UnknownFormat, check_content
 from runtime.artefacts.registry import (
     BASELINE,
     JudgedRow,
@@ -29,6 +24,15 @@ from runtime.artefacts.registry import (
     trial_rows,
 )
 from runtime.artefacts.seal import Seal
+from runtime.artefacts.version import (
+    ModelManifest,
+    ModelRefused,
+    Refusal,
+    StoredModel,
+    check_file,
+    content_of,
+    manifest_of,
+)
 from runtime.book import write_atomically
 from runtime.machine.current import MACHINE
 from runtime.machine.port import lock, sync_file
@@ -39,60 +43,6 @@ KEPT_MAX: Final = 3
 """Versions of a family that are kept besides the one that serves: those that served last, and those
 that were trained last."""
 LOCK_WAIT_S: Final = 30.0
-_HASH_DIGITS: Final = 12
-
-
-class Refusal(StrEnum):
-    """Why a stored model is not used."""
-
-    MISSING = "missing"
-    TRUNCATED = "truncated"
-    TAMPERED = "tampered"
-    WRONG_SCHEMA = "wrong_schema"
-    EXPIRED = "expired"
-    UNKNOWN_FILE_TYPE = "unknown_file_type"
-    NOT_FINITE = "not_finite"
-
-
-class ModelRefused(ArtefactRefused):
-    """A version is not used, and why."""
-
-    def __init__(self, refusal: Refusal, detail: str) -> None:
-        super().__init__(f"{refusal.value}: {detail}")
-        self.refusal = refusal
-
-
-class FileRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """One file of a version."""
-
-    name: str
-    size_bytes: int
-    sha256: str
-
-
-class ModelManifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a version is and what it came from."""
-
-    format: int = 1
-    family: str
-    version: str
-    content_hash: str
-    """SHA-256 over names and contents of the files, 64 hex digits."""
-    feature_schema: tuple[str, ...]
-    data_hash: str
-    code_hash: str
-    rows: int
-    trained_until_ns: int
-    stored_ns: int
-    expires_ns: int
-    files: tuple[FileRecord, ...]
-
-
-class StoredModel(msgspec.Struct, frozen=True, kw_only=True):
-    """A version that passed every check."""
-
-    manifest: ModelManifest
-    files: dict[str, bytes]
 
 
 class ModelStore:
@@ -129,8 +79,13 @@ class ModelStore:
             If a file is of no allowed kind, or holds numbers that are not finite.
         """
         for name, content in candidate.files.items():
-            _check(name, content)
-        manifest = self._manifest_of(candidate, now_ns)
+            check_file(name, content)
+        manifest = manifest_of(
+            candidate,
+            code_hash=self._code_hash,
+            stored_ns=now_ns,
+            expiry_days=self._expiry_days,
+        )
         with self._locked():
             registry = self._registry()
             place = self._place(manifest.family, manifest.version)
@@ -185,7 +140,9 @@ class ModelStore:
             )
         return StoredModel(
             manifest=manifest,
-            files={record.name: _content(place / record.name, record) for record in manifest.files},
+            files={
+                record.name: content_of(place / record.name, record) for record in manifest.files
+            },
         )
 
     def manifest(self, family: str, version: str) -> ModelManifest:
@@ -287,31 +244,6 @@ class ModelStore:
             raise ModelRefused(Refusal.MISSING, f"{version!r} is no version of {family!r}")
         return self.folder / family / name
 
-    def _manifest_of(self, candidate: Candidate, now_ns: int) -> ModelManifest:
-        records = tuple(
-            FileRecord(
-                name=name, size_bytes=len(content), sha256=hashlib.sha256(content).hexdigest()
-            )
-            for name, content in sorted(candidate.files.items())
-        )
-        digest = hashlib.sha256()
-        for record in records:
-            digest.update(f"{record.name} {record.sha256}\n".encode())
-        content_hash = digest.hexdigest()
-        return ModelManifest(
-            family=candidate.family,
-            version=f"{candidate.family}/{content_hash[:_HASH_DIGITS]}",
-            content_hash=content_hash,
-            feature_schema=candidate.feature_schema,
-            data_hash=candidate.data_hash,
-            code_hash=self._code_hash,
-            rows=candidate.rows,
-            trained_until_ns=candidate.trained_until_ns,
-            stored_ns=now_ns,
-            expires_ns=candidate.trained_until_ns + self._expiry_days * DAY_NS,
-            files=records,
-        )
-
     def _write(self, place: Path, manifest: ModelManifest, files: Mapping[str, bytes]) -> None:
         place.parent.mkdir(exist_ok=True, mode=0o700)
         beside = place.with_name(f"{place.name}.part")
@@ -370,27 +302,3 @@ class ModelStore:
         for version in versions:
             if version not in kept:
                 shutil.rmtree(self._place(family, version), ignore_errors=True)
-
-
-def _check(name: str, content: bytes) -> None:
-    try:
-        check_content(name, content)
-    except UnknownFormat as error:
-        raise ModelRefused(Refusal.UNKNOWN_FILE_TYPE, str(error)) from error
-    except NotFinite as error:
-        raise ModelRefused(Refusal.NOT_FINITE, str(error)) from error
-
-
-def _content(path: Path, record: FileRecord) -> bytes:
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError as error:
-        raise ModelRefused(Refusal.MISSING, f"{record.name} is gone") from error
-    if len(content) != record.size_bytes:
-        raise ModelRefused(
-            Refusal.TRUNCATED, f"{record.name} has {len(content)} of {record.size_bytes} bytes"
-        )
-    if hashlib.sha256(content).hexdigest() != record.sha256:
-        raise ModelRefused(Refusal.TAMPERED, f"{record.name} has another SHA-256")
-    _check(record.name, content)
-    return content

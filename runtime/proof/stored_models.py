@@ -13,7 +13,8 @@ from blackboard.entry import Entry
 from blackboard.errors import ArtefactRefused, QuorumError
 from blackboard.facts import CandidateTrained, GateReport, ModelPromoted, TrialRecorded
 from runtime.artefacts.registry import TrialRegistry, TrialRow
-from runtime.model_store import ModelRefused, ModelStore, Refusal
+from runtime.artefacts.version import ModelRefused, Refusal
+from runtime.model_store import ModelStore
 from runtime.proof.divergence import Divergence, stored_otherwise
 
 REPEATABLE: Final = frozenset({Refusal.EXPIRED, Refusal.WRONG_SCHEMA})

@@ -14,8 +14,9 @@ import numpy as np
 from models.learning.candidate import Candidate, ForecastEvidence, Untrained
 from models.learning.verdict import Registry, Rehearsal, Serving, quarter_of
 from runtime.artefacts.registry import JudgedRow, TrialRegistry, TrialRow
+from runtime.artefacts.version import ModelManifest, ModelRefused
 from runtime.clock import process_s
-from runtime.model_store import ModelManifest, ModelRefused, ModelStore
+from runtime.model_store import ModelStore
 from runtime.training.judgement import judged
 from runtime.training.lesson import Lesson
 from runtime.training.outcome import Outcome, outcome_of

@@ -21,8 +21,9 @@ from models.learning.candidate import Candidate
 from models.market.sessions import next_bar_close_ns
 from models.opinion.har import FILE, HarTerms, train_har
 from runtime.artefacts.seal import Seal
+from runtime.artefacts.version import ModelManifest
 from runtime.council import declarations
-from runtime.model_store import MANIFEST_FILE, SEAL_FILE, ModelManifest, ModelStore
+from runtime.model_store import MANIFEST_FILE, SEAL_FILE, ModelStore
 from runtime.preparation import StartOptions, manifest_of, prepare
 from runtime.proof.lineage import entries_of
 from runtime.run_plan import RunPlan

@@ -14,7 +14,8 @@ from models.learning.candidate import Candidate, ForecastEvidence, Trial
 from models.market.sessions import DAY_NS
 from runtime.artefacts.registry import REGISTRY_FILE, JudgedRow
 from runtime.artefacts.seal import KEY_FILE, Seal
-from runtime.model_store import KEPT_MAX, MANIFEST_FILE, ModelRefused, ModelStore, Refusal
+from runtime.artefacts.version import ModelRefused, Refusal
+from runtime.model_store import KEPT_MAX, MANIFEST_FILE, ModelStore
 
 NOW_NS = 1_736_114_400_000_000_000
 SCHEMA = ("x", "y")
