@@ -82,7 +82,6 @@ RETCODES_HALTING: Final = frozenset({10017, 10026, 10027, -8})
 """Trading is switched off at the account, the server or the terminal; retrying is a storm."""
 
 RETCODE_NO_MONEY: Final = 10019
-
 STATE_OF_AGENT: Final = {
     "data": TradingState.REDUCING,
     "risk": TradingState.REDUCING,
@@ -93,7 +92,6 @@ STATE_OF_AGENT: Final = {
 """What the absence of an enabled agent comes to; the others are covered by the quorum."""
 
 UNFIT: Final = frozenset({Health.DOWN, Health.QUARANTINED})
-
 EVIDENCE_LENGTH_MAX: Final = 200
 
 
