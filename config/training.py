@@ -30,6 +30,9 @@ class TrainingSection(Section):
     """Weeks of bars before now that a training asks the terminal for; it takes what there is."""
     bars_min: int = Field(2000, ge=100, le=1_000_000)
     """Fewest bars of every symbol without which nothing is trained."""
+    backfill_parts_max: int = Field(12, ge=0, le=1000)
+    """Parts of history, 20,000 bars each, that a training with too few bars asks a terminal of real
+    prices for, a symbol; what came is kept under data/, and 0 asks for none."""
     time_s: float = Field(900.0, ge=1.0, le=86_400.0)
     """Process seconds after which a training is ended; what served goes on serving."""
     memory_mb: int = Field(3000, ge=200, le=1_000_000)

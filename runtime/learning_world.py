@@ -23,7 +23,7 @@ from agents.training.requests import (
     Trained,
     TriedConfiguration,
 )
-from blackboard.errors import ArtefactRefused
+from blackboard.errors import ArtefactRefused, ConfigError, TerminalUnavailable
 from config.settings import Settings
 from models.market.bars import BarArray
 from models.market.sessions import SECOND_NS, weeks_before_ns
@@ -204,7 +204,48 @@ class LearningWorld:
                 return Unanswered(request=reading, reason=f"{symbol}: {reason}")
             _, first = np.unique(reply.bars["close_ns"], return_index=True)
             bars[symbol] = reply.bars[first]
-        return bars
+        return self._backfilled(bars, now_ns, epoch)
+
+    def _backfilled(
+        self, bars: dict[str, BarArray], now_ns: int, epoch: int
+    ) -> dict[str, BarArray]:
+        """Return the bars with more history where there is too little; the trading waits for none.
+
+        A simulated market has answered all that there is of it.
+        """
+        training = self._settings.agents.learner.training
+        is_simulated = self._settings.terminal.kind == "simulated"
+        short = [symbol for symbol, rows in bars.items() if len(rows) < training.bars_min]
+        if is_simulated or not training.backfill_parts_max or not short:
+            return bars
+        from runtime.bar_store.download import Span
+        from runtime.bar_store.store import DATA_FOLDER, BarStore
+        from runtime.training.backfill import backfilled
+
+        def read(request: ReadBars) -> BarsRead:
+            reply = self._world.perform(request, now_ns=now_ns, epoch=epoch).reply
+            if isinstance(reply, BarsRead):
+                return reply
+            raise TerminalUnavailable(getattr(reply, "reason", "no bars"))
+
+        store = BarStore(self._settings.home / DATA_FOLDER)
+        wanted = Span(weeks_before_ns(now_ns, training.weeks), now_ns)
+        timeframe = self._settings.timeframe
+        more = dict(bars)
+        for symbol in short:
+            try:
+                more[symbol] = backfilled(
+                    store,
+                    read,
+                    symbol,
+                    timeframe,
+                    bars[symbol],
+                    wanted,
+                    training.backfill_parts_max,
+                )
+            except (TerminalUnavailable, ConfigError, OSError):
+                continue  # what there is says itself how much is missing
+        return more
 
 
 def _nothing_to_wait_for() -> str:

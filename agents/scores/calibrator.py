@@ -25,7 +25,7 @@ from models.learning.scoring import (
     PLATT_MEMORY,
     PLATT_RIDGE,
     Platt,
-    Trial,
+    Recalibration,
     refresh_platt,
     try_platt,
 )
@@ -50,7 +50,7 @@ class Retraining(NamedTuple):
 class _Tried(NamedTuple):
     # One voter's trial, with the names that the facts give it.
     voter: str
-    trial: Trial
+    trial: Recalibration
     version: str
     content_hash: str
     data_hash: str
@@ -153,7 +153,7 @@ def _try(request: Retraining, voter: str, section: LearnerSection) -> _Tried:
     return _Tried(voter, trial, version, content_hash, data.hexdigest())
 
 
-def _is_better(trial: Trial, level: float) -> bool:
+def _is_better(trial: Recalibration, level: float) -> bool:
     return trial.comparison.gain > 0.0 and trial.comparison.p_value < level
 
 

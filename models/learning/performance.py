@@ -40,6 +40,11 @@ class Decline:
     """Whether the mean R is below 0 beyond chance."""
 
 
+def profit_over_loss(won: float, lost: float) -> float:
+    """Return what the wins brought over what the losses took; NaN where nothing was lost."""
+    return won / lost if lost > 0.0 else math.nan
+
+
 class TradeRecord:
     """Running statistics of closed trades.
 
@@ -85,7 +90,8 @@ class TradeRecord:
     @property
     def profit_factor(self) -> float:
         """Gross profit over gross loss, 0 while there is no loss."""
-        return self._gross_profit / self._gross_loss if self._gross_loss > 0.0 else 0.0
+        factor = profit_over_loss(self._gross_profit, self._gross_loss)
+        return 0.0 if math.isnan(factor) else factor
 
     @property
     def expectancy_r(self) -> float:

@@ -273,7 +273,7 @@ def fit_platt(
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
+class Recalibration:
     """A candidate calibration beside the incumbent, on outcomes that the candidate has not seen."""
 
     candidate: Platt
@@ -315,7 +315,7 @@ def try_platt(
     incumbent: Platt,
     prior_slope: float,
     evidence: FloatArray | None = None,
-) -> Trial:
+) -> Recalibration:
     """Fit a candidate on all but the latest quarter of outcomes and judge it there.
 
     Training outcomes that were still open when the first vote of the quarter was made are purged.
@@ -342,7 +342,7 @@ def try_platt(
     raw, outcome = probability_up[quarter:], label[quarter:]
     candidate_loss = (platt(raw, candidate) - outcome) ** 2
     incumbent_loss = (platt(raw, incumbent) - outcome) ** 2
-    return Trial(
+    return Recalibration(
         candidate=candidate,
         train_rows=int(is_training.sum()),
         judged_rows=len(outcome),

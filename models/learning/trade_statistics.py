@@ -8,6 +8,8 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import Final, NamedTuple
 
+from models.learning.performance import profit_over_loss
+
 SQN_TRADES_MIN: Final = 30
 """Fewest trades for which Tharp calls the number meaningful."""
 SQN_TRADES_MAX: Final = 100
@@ -46,7 +48,7 @@ def profit_factor(pnls: Sequence[float]) -> float:
     """Return what the wins brought over what the losses took; NaN where nothing was lost."""
     won = math.fsum(pnl for pnl in pnls if pnl > 0.0)
     lost = -math.fsum(pnl for pnl in pnls if pnl < 0.0)
-    return won / lost if lost > 0.0 else math.nan
+    return profit_over_loss(won, lost)
 
 
 def mean_with_error(values: Sequence[float]) -> Mean:

@@ -20,6 +20,7 @@ from models.market.bars import BarArray
 from models.market.seasonality import Seasonality
 from models.market.sessions import DAY_NS
 from models.opinion.conformal import TABLE_SIZE
+from models.opinion.recital import recited
 from models.opinion.term_drift import term_references
 from models.opinion.variance import forward_sums, parkinson_variance, qlike
 from models.opinion.volatility import (
@@ -128,27 +129,9 @@ def load_har(files: Mapping[str, bytes]) -> dict[str, VolatilityModel]:
 def recite_har(
     files: Mapping[str, bytes], bars: Mapping[str, BarArray], horizon_bars: int
 ) -> FloatArray:
-    """Return the standard deviations that a stored model forecasts at the latest closes.
-
-    Parameters
-    ----------
-    files : mapping of str to bytes
-        Of the model.
-    bars : mapping of str to BarArray
-        Bars of each symbol, oldest first; the latest two weeks are used.
-    horizon_bars : int
-        One of the model's horizons.
-
-    Returns
-    -------
-    ndarray of shape (n_symbols × n_closes,), float64
-    """
-    said = []
-    for symbol, model in sorted(load_har(files).items()):
-        rows = bars[symbol][-2 * HAR_WINDOWS_BARS[-1] :]
-        sigma = np.sqrt(forecast_rows(model, rows, horizon_bars))
-        said.append(sigma[HAR_WINDOWS_BARS[-1] :])
-    return np.concatenate(said)
+    """Return what a stored model says to a golden batch of two weeks; see `recited`."""
+    filters = {symbol: VolatilityFilter(model) for symbol, model in sorted(load_har(files).items())}
+    return recited(filters, bars, horizon_bars, HAR_WINDOWS_BARS[-1], HAR_WINDOWS_BARS[-1])
 
 
 def hash_of_bars(bars: Mapping[str, BarArray]) -> str:

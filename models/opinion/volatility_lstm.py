@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from models.market.bars import BarArray
 from models.market.sessions import DAY_NS
 from models.opinion.har import model_of, values_of
+from models.opinion.recital import recited
 from models.opinion.recurrent import WINDOW_BARS, Network, network_of
 from models.opinion.variance import parkinson_variance
 from models.opinion.volatility import HAR_WINDOWS_BARS, VolatilityModel
@@ -243,28 +244,10 @@ def lstm_forecasts(
 def recite_lstm(
     files: Mapping[str, bytes], bars: Mapping[str, BarArray], horizon_bars: int
 ) -> FloatArray:
-    """Return the standard deviations that a stored model forecasts at the latest closes.
-
-    Parameters
-    ----------
-    files : mapping of str to bytes
-        Of the model.
-    bars : mapping of str to BarArray
-        Bars of each symbol, oldest first; the latest ones are used.
-    horizon_bars : int
-        One of the model's horizons.
-
-    Returns
-    -------
-    ndarray of shape (n_symbols × RECITED_CLOSES,), float64
-    """
+    """Return what a stored model says to a golden batch of its latest closes; see `recited`."""
     lstm = load_lstm(files)
-    said = []
-    for symbol in lstm.models:
-        rows = bars[symbol][-(FIRST_ROW + RECITED_CLOSES) :]
-        forecast = lstm_forecasts(lstm, symbol, rows, horizon_bars, FIRST_ROW)
-        said.append(np.sqrt(forecast[FIRST_ROW:]))
-    return np.concatenate(said)
+    filters = {symbol: LSTMFilter(lstm, symbol, FIRST_ROW) for symbol in lstm.models}
+    return recited(filters, bars, horizon_bars, FIRST_ROW, RECITED_CLOSES)
 
 
 def files_of(

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from blackboard.errors import ConfigError
 from blackboard.facts.market import Timeframe
-from models.market.bars import BarArray
+from models.market.bars import BAR_DTYPE, BarArray
 from models.market.grid import bar_numbers
 from runtime.book import write_durably
 from runtime.terminals.simulated.bar_files import (
@@ -29,6 +29,8 @@ from runtime.terminals.simulated.bar_files import (
     within_week,
 )
 
+DATA_FOLDER: Final = "data"
+"""Folder under the home in which bars are kept."""
 PRICES: Final = ("open", "high", "low", "close")
 _COUNTS: Final = ("tick_volume", "spread_points")
 _MILLISECOND_NS: Final = 1_000_000
@@ -64,6 +66,11 @@ class BarStore:
         opens = [_opened(path).open_ns for path in self.files(symbol, timeframe)]
         empty: IntArray = np.empty(0, dtype=np.int64)
         return Held(symbol, timeframe, np.concatenate([empty, *opens]))
+
+    def bars(self, symbol: str, timeframe: Timeframe) -> BarArray:
+        """Return all bars that are held, oldest first; raises ConfigError as `held` does."""
+        parts = [_bars_of(_opened(path), timeframe) for path in self.files(symbol, timeframe)]
+        return np.concatenate([np.empty(0, dtype=BAR_DTYPE), *parts])
 
     def files(self, symbol: str, timeframe: Timeframe) -> tuple[Path, ...]:
         """Return the files of a symbol and timeframe, the oldest year first."""
@@ -129,6 +136,15 @@ def _opened(path: Path) -> ParquetBars:
         return ParquetBars(path)
     except ValueError as error:
         raise ConfigError(f"{path}: {error}") from error
+
+
+def _bars_of(file: ParquetBars, timeframe: Timeframe) -> BarArray:
+    table = pq.read_table(file.path)
+    bars = np.zeros(len(table), dtype=BAR_DTYPE)
+    bars["close_ns"] = file.open_ns + timeframe.length_ns
+    for name in (*PRICES, *(name for name in _COUNTS if name in table.column_names)):
+        bars[name] = table[name].to_numpy()
+    return bars
 
 
 def _merge(path: Path, opens_ns: IntArray, bars: BarArray) -> int:

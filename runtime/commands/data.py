@@ -19,7 +19,7 @@ from blackboard.facts.market import Timeframe
 from config.settings import AUTO_SYMBOLS, Settings
 from runtime.bar_formats.source_clock import Clocks
 from runtime.bar_store.download import Fetched, Span, download, ordered_parts
-from runtime.bar_store.store import BarStore, Gap, Held, gaps_of, problems_of
+from runtime.bar_store.store import DATA_FOLDER, BarStore, Gap, Held, gaps_of, problems_of
 from runtime.commands.options import ConfigOption, JsonOption, SetOption, load
 from runtime.commands.progress import progress
 from runtime.instants import end_of_ns, iso, start_of_ns
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Bars kept on this machine.", no_args_is_help=True)
 _console = Console(soft_wrap=True, highlight=False, markup=False)
 
-DATA_FOLDER = "data"
 EXIT_FOUND_ERRORS = 4
 
 GapOption = Annotated[
