@@ -2,12 +2,29 @@
 
 from pathlib import Path
 
-from agents.requests import ModelRead, ReadModel, Reply, Request, Unanswered, Wake, Woken
+import msgspec
+import pytest
+
+from agents.requests import (
+    BarsRead,
+    ModelRead,
+    ReadBars,
+    ReadModel,
+    Reply,
+    Request,
+    Unanswered,
+    Wake,
+    Woken,
+)
+from agents.training.requests import Train
 from config.settings import Settings
+from models.market.sessions import SECOND_NS
 from runtime.learning_world import LearningWorld
 from runtime.model_store import ModelStore
-from runtime.training.places import Child
+from runtime.training.job import JOB_FILE, Job
+from runtime.training.places import Child, Wait
 from runtime.world import Due
+from tests.random_bars import random_bars
 from tests.unit.test_model_store import NOW_NS, SCHEMA, a_candidate
 
 
@@ -69,3 +86,46 @@ def test_other_questions_go_on_and_make_no_folder(tmp_path: Path) -> None:
     assert due.reply == Woken(request=Wake(at_ns=5))
     assert world.broker_mark() == ("mark",)
     assert not (tmp_path / "models").exists()
+
+
+class Told:
+    """Notes what jobs are told, and does none."""
+
+    def __init__(self) -> None:
+        self.jobs: list[Job] = []
+
+    def start(self, path: Path, time_s: float) -> Wait:
+        """Note the job of a folder."""
+        del time_s
+        self.jobs.append(msgspec.json.decode((path / JOB_FILE).read_bytes(), type=Job))
+        return lambda: "not done"
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+class Bars(Behind):
+    """A world that has bars."""
+
+    def perform(self, request: Request, *, now_ns: int, epoch: int) -> Due:
+        """Answer a reading."""
+        del epoch
+        assert isinstance(request, ReadBars)
+        return Due(now_ns, BarsRead(request=request, bars=random_bars(50), source="test"))
+
+
+@pytest.mark.parametrize("is_virtual", [True, False])
+def test_a_training_is_timed_where_time_goes_by(tmp_path: Path, is_virtual: bool) -> None:
+    """In virtual time no clock may decide, and the result is due after the settings' time."""
+    place, settings = Told(), Settings(symbols=("EURUSD",))
+    world = LearningWorld(Bars(), tmp_path, settings, place, is_virtual=is_virtual)
+    request = Train(family="har", attempt_ns=NOW_NS, is_refresh=True, seed=3)
+
+    due = world.perform(request, now_ns=NOW_NS, epoch=1)
+
+    (job,) = place.jobs
+    assert (job.is_timed, job.is_refresh, job.seed) == (not is_virtual, True, 3)
+    seconds = settings.agents.learner.training.duration_s if is_virtual else 0
+    assert due.at_ns == NOW_NS + seconds * SECOND_NS
+    reply = due.collect() if due.collect else due.reply
+    assert reply == Unanswered(request=request, reason="not done")
