@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from blackboard.facts import FOREVER_NS
+from blackboard.facts import FOREVER_NS, RetrainRequested
 from blackboard.facts.control import Restriction, TradingState
 
 DRAWDOWN: Final = "drawdown_reducing"
@@ -48,6 +48,12 @@ class DrawdownPath(msgspec.Struct, frozen=True, kw_only=True):
     def probation_until_ns(self) -> int:
         """End of the probation."""
         return self.cooldown_until_ns + self.probation_ns if self.is_judged else FOREVER_NS
+
+    def after_request(self, request: RetrainRequested, at_ns: int) -> "DrawdownPath":
+        """Return the way with what it has asked for; who else asks changes nothing."""
+        if request.reason != DRAWDOWN or at_ns != self.breach_ns:
+            return self
+        return msgspec.structs.replace(self, is_requested=True, asked=request.scope)
 
     def restriction(self, now_ns: int) -> Restriction | None:
         """Return what the stage reached at an instant restricts, None when the way is done."""

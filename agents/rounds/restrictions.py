@@ -234,9 +234,11 @@ class Restrictions:
 
     def _retrained(self, step: RetrainRequested | GateReport | TrainingSkipped, at_ns: int) -> None:
         match step:
-            case RetrainRequested(scope=scope, reason=reason):
-                self._asked(scope, reason, at_ns)
-            case _ if self.drawdown is None or step.scope != self.drawdown.asked:
+            case _ if self.drawdown is None:
+                pass
+            case RetrainRequested():
+                self.drawdown = self.drawdown.after_request(step, at_ns)
+            case _ if step.scope != self.drawdown.asked:
                 pass
             case GateReport(is_promoted=promoted):
                 self._judge("candidate promoted" if promoted else "candidate refused", at_ns)
@@ -305,11 +307,6 @@ class Restrictions:
         )
         if self._settings.mode("learner") is Mode.DISABLED:
             self._judge("no learner: the incumbent stays", entry.ts_event_ns, is_requested=True)
-
-    def _asked(self, scope: str, reason: str, at_ns: int) -> None:
-        path = self.drawdown
-        if path is not None and reason == DRAWDOWN and at_ns == path.breach_ns:
-            self.drawdown = msgspec.structs.replace(path, is_requested=True, asked=scope)
 
     def _judge(self, verdict: str, at_ns: int, *, is_requested: bool = False) -> None:
         path = self.drawdown
