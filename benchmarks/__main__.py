@@ -14,7 +14,9 @@ from benchmarks import (
     news,
     sma_cross,
     speaking,
+    texts,
     volatility,
+    wires,
 )
 from benchmarks.measuring import load, machine
 from benchmarks.sections import Section, write
@@ -31,6 +33,8 @@ BENCHMARKS: dict[str, Callable[[], Section]] = {
     "direction": direction.run,
     "volatility": volatility.run,
     "speaking": speaking.run,
+    "texts": texts.run,
+    "wires": wires.run,
 }
 
 

@@ -1,11 +1,11 @@
 """Feeds from the network: how long they may take and how much they may say, how often asked."""
 
-from typing import Final
+from typing import Annotated, Final
 from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
 
-from config.section import Section
+from config.section import FROM_TEXT, Section
 
 LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 """Hosts to which a key may go without encryption: it does not leave this machine."""
@@ -83,6 +83,70 @@ class FixerTerms(FeedTerms):
     """Minutes for which an answer is taken again instead of asking; a failure is never kept."""
 
 
+class RSSTerms(FeedTerms):
+    """Feeds of headlines in RSS or Atom; no key. Each address is asked by these terms."""
+
+    url: str = Field("https://www.ecb.europa.eu/rss/press.html", min_length=8, max_length=2000)
+    """Where the first one answers: https, or http on this machine."""
+    more_urls: Annotated[tuple[str, ...], FROM_TEXT] = Field(
+        ("https://www.federalreserve.gov/feeds/press_all.xml",), max_length=32
+    )
+    """Where further ones answer."""
+    cache_min: int = Field(5, ge=0, le=1440)
+    """Minutes for which an answer is taken again instead of asking; a failure is never kept."""
+
+    @field_validator("more_urls")
+    @classmethod
+    def _are_encrypted(cls, urls: tuple[str, ...]) -> tuple[str, ...]:
+        for url in urls:
+            FeedTerms(url=url)
+        return urls
+
+
+class EventRegistryTerms(FeedTerms):
+    """Article search of Event Registry; EVENTREGISTRY_API_KEY."""
+
+    url: str = Field(
+        "https://eventregistry.org/api/v1/article/getArticles", min_length=8, max_length=2000
+    )
+    """Where it answers: https, or http on this machine."""
+    requests_per_day_max: int = Field(60, ge=1, le=10_000_000)
+    """Requests in a day of UTC, kept across restarts; the rest is refused here, unasked."""
+    cache_min: int = Field(15, ge=0, le=1440)
+    """Minutes for which an answer is taken again instead of asking; a failure is never kept."""
+    language: str = Field("eng", pattern=r"^[a-z]{3}$")
+    """Language of articles, three letters; scorers read English."""
+    articles_max: int = Field(100, ge=1, le=100)
+    """Articles of one answer, the newest first."""
+    rank_max: int = Field(200_000, ge=1, le=2**31)
+    """Rank of a source beyond which it is not heard; 1 is the most important."""
+
+
+class XTerms(FeedTerms):
+    """Recent posts of X, one search a pair; TWITTER_BEARER_TOKEN."""
+
+    url: str = Field("https://api.twitter.com", min_length=8, max_length=2000)
+    """Where it answers: https, or http on this machine."""
+    requests_per_min_max: int = Field(20, ge=1, le=10_000)
+    """Requests in any minute; the rest is refused here, unasked."""
+    requests_per_day_max: int = Field(500, ge=1, le=10_000_000)
+    """Requests in a day of UTC, kept across restarts; the rest is refused here, unasked."""
+    cache_min: int = Field(0, ge=0, le=0)
+    """Nothing is kept: each search goes on behind the newest post that was seen."""
+    language: str = Field("en", pattern=r"^[a-z]{2}$")
+    """Language of posts, two letters; scorers read English."""
+    posts_max: int = Field(50, ge=10, le=100)
+    """Posts of one answer."""
+    followers_min: int = Field(50, ge=0, le=10_000_000)
+    """Followers without which an author is not heard."""
+    account_days_min: int = Field(30, ge=0, le=3650)
+    """Days since an author joined, without which it is not heard."""
+    pause_s: float = Field(60.0, ge=1.0, le=3600.0)
+    """Least time for which X is left alone after it had too many requests."""
+    pause_max_s: float = Field(900.0, ge=1.0, le=86_400.0)
+    """Longest time for which it is left alone, whatever it asks for."""
+
+
 class FeedsSection(Section):
     """Feeds from the network, all through one client. None is asked unless a setting names it."""
 
@@ -113,3 +177,6 @@ class FeedsSection(Section):
     weekly_json: WeeklyJSONTerms = WeeklyJSONTerms()
     twelvedata: TwelveDataTerms = TwelveDataTerms()
     fixer: FixerTerms = FixerTerms()
+    rss: RSSTerms = RSSTerms()
+    event_registry: EventRegistryTerms = EventRegistryTerms()
+    x: XTerms = XTerms()

@@ -116,6 +116,7 @@ def _contradictions(settings: Settings) -> Iterator[str]:
     yield from _calendar_contradictions(settings)
     yield from _price_contradictions(settings)
     yield from _second_source_contradictions(settings)
+    yield from _text_contradictions(settings)
 
 
 def _terminal_contradictions(settings: Settings) -> Iterator[str]:
@@ -214,4 +215,31 @@ def _calendar_contradictions(settings: Settings) -> Iterator[str]:
         yield (
             f"feeds.deadline_s must leave all of {key} the time of one reading ({read_s:g} s, "
             f"terminal.read_timeout_s and read_tries), was {settings.feeds.deadline_s:g}"
+        )
+
+
+def _text_contradictions(settings: Settings) -> Iterator[str]:
+    section, terminal = settings.agents.sentiment, settings.terminal
+    names, key = section.texts.sources, "agents.sentiment.texts.sources"
+    if len(set(names)) != len(names):
+        yield f"{key} must be distinct, was {', '.join(names)}"
+    if not section.texts.asks_network:
+        return
+    if terminal.kind == "simulated":
+        yield (
+            f"{key} must be file with terminal.kind simulated, was {', '.join(names)}: the network "
+            "knows nothing of a simulated or past time"
+        )
+    if ("file" in names) != bool(section.headlines_file):
+        yield (
+            f"{key} must name file where agents.sentiment.headlines_file is set, and only there, "
+            f"was {', '.join(names)} with {section.headlines_file or 'no file'}"
+        )
+    longest_s = settings.feeds.deadline_s + section.texts.score_time_s
+    read_s = terminal.read_timeout_s * terminal.read_tries
+    if longest_s > read_s:
+        yield (
+            "feeds.deadline_s and agents.sentiment.texts.score_time_s together must leave texts "
+            f"the time of one reading ({read_s:g} s, terminal.read_timeout_s and read_tries), were "
+            f"{longest_s:g}"
         )

@@ -28,6 +28,7 @@ from blackboard.facts import (
     RiskApproved,
     RiskRefused,
     Summary,
+    TextsRead,
     TradeClosed,
     TradingStateChanged,
     TrainingSkipped,
@@ -62,6 +63,7 @@ SEEN: tuple[type[Fact], ...] = (
     RiskApproved,
     RiskRefused,
     Summary,
+    TextsRead,
     TradeClosed,
     TradingStateChanged,
     TrainingSkipped,
@@ -163,6 +165,16 @@ def lock_text(lock: Lock) -> str:
     return f"{lock.scope} {lock.side}: {lock.reason}, until {clock_text(lock.valid_until_ns)}"
 
 
+def _texts_line(fact: TextsRead) -> str:
+    dropped = ", ".join(f"{each.count} {each.scope}" for each in fact.dropped)
+    parts = [
+        f"{fact.taken} taken" + (f", scored by {fact.scorer}" if fact.scorer else ""),
+        f"dropped: {dropped}" if dropped else "",
+        fact.note,
+    ]
+    return f"texts      {'; '.join(part for part in parts if part)}"
+
+
 def _line(fact: Fact) -> str:  # noqa: C901 - one case a kind
     match fact:
         case Decision(action=action) if action is not Action.HOLD:
@@ -200,6 +212,8 @@ def _line(fact: Fact) -> str:  # noqa: C901 - one case a kind
             return f"feed       {fact.scope} {state.value}: {fact.reason}"
         case CalendarCoverage(state=state) if state is not Coverage.COVERED:
             return f"calendar   {state.value}: {fact.reason}"
+        case TextsRead():
+            return _texts_line(fact)
         case TrainingStarted():
             return f"training   {fact.scope} has begun: {fact.reason}"
         case TrainingSkipped():

@@ -110,6 +110,11 @@ def out_of_fold(texts: Sequence[str], labels: IntArray, charge: float) -> IntArr
     return _out_of_fold(texts, labels, LexiconScorer().features(texts), charge)
 
 
+def fitted_scorer(texts: Sequence[str], labels: IntArray, charge: float) -> TfidfScorer:
+    """Return a scorer that was fitted on all texts."""
+    return _fitted(texts, labels, LexiconScorer().features(texts), charge).scorer
+
+
 def _out_of_fold(
     texts: Sequence[str], labels: IntArray, beside: FloatArray, charge: float
 ) -> IntArray:

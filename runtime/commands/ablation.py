@@ -30,7 +30,8 @@ def ablate(
         str, typer.Argument(metavar="[RUN]", help="Its name; the one used last without it.")
     ] = "",
     without: Annotated[
-        str, typer.Option(help="technical, lstm_vol, sentiment, portfolio or learner.")
+        str,
+        typer.Option(help="technical, lstm_vol, sentiment, sentiment_vote, portfolio or learner."),
     ] = "",
     config: ConfigOption = None,
     json: JsonOption = False,

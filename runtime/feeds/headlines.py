@@ -5,7 +5,7 @@ from typing import Final
 
 from agents.requests import HeadlineReading, HeadlinesRead, ReadHeadlines, Unanswered
 from blackboard.errors import ConfigError
-from blackboard.facts.news import TEXT_LENGTH_MAX
+from blackboard.facts.news import TEXT_LENGTH_MAX, Medium
 from runtime.feeds.tables import (
     FileStamp,
     Record,
@@ -15,6 +15,7 @@ from runtime.feeds.tables import (
     stamp_of,
     text_of,
 )
+from runtime.feeds.text_source import ITEMS_MAX, RawText, Texts
 from runtime.instants import instant_ns
 
 SOURCE_LENGTH_MAX: Final = 64
@@ -78,6 +79,28 @@ class HeadlinesFile:
         if stamp != self._stamp:
             self._headlines = tuple(read_headlines_file(self.path))
             self._stamp = stamp
+
+
+class FileTexts:
+    """A file of headlines beside sources of the network; implements `TextSource`."""
+
+    medium = Medium.HEADLINE
+    name = "file"
+
+    def __init__(self, path: Path) -> None:
+        self._file = HeadlinesFile(path)
+
+    def fetch(self, now_ns: int) -> Texts:
+        """Return the newest texts that stand there by now."""
+        answer = self._file.read(ReadHeadlines(after_ns=0, limit=2**31), now_ns)
+        if isinstance(answer, Unanswered):
+            return Texts((), problem=answer.reason)
+        return Texts(
+            tuple(
+                RawText(each.text, each.source, published_ns=each.received_ns)
+                for each in answer.headlines[-ITEMS_MAX:]
+            )
+        )
 
 
 def _headline(record: Record, file_name: str) -> HeadlineReading:

@@ -1,4 +1,4 @@
-"""Keys that configured feeds of prices need and that are not set: each is one line at the start."""
+"""Keys that configured feeds need and that are not set: each is one line at the start."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -6,8 +6,13 @@ from typing import Final
 from config.secrets import SECRET_SOURCES, Secrets
 from config.settings import Settings
 
-_KEYS: Final = {"twelvedata": "TWELVEDATA_API_KEY", "fixer": "FIXER_API_KEY"}
-"""Feeds of prices that answer nobody without a key."""
+_KEYS: Final = {
+    "twelvedata": "TWELVEDATA_API_KEY",
+    "fixer": "FIXER_API_KEY",
+    "event_registry": "EVENTREGISTRY_API_KEY",
+    "x": "TWITTER_BEARER_TOKEN",
+}
+"""Feeds that answer nobody without a key."""
 
 
 def lacking_keys(settings: Settings, secrets: Secrets) -> Iterator[str]:
@@ -19,6 +24,10 @@ def lacking_keys(settings: Settings, secrets: Secrets) -> Iterator[str]:
         "terminal.conversion_sources": (
             settings.terminal.conversion_sources,
             "it values no currency",
+        ),
+        "agents.sentiment.texts.sources": (
+            settings.agents.sentiment.texts.sources,
+            "it gives no texts",
         ),
     }
     for setting, (feeds, loss) in asked.items():

@@ -6,6 +6,7 @@ from blackboard.errors import ConfigError
 from config.feeds import FeedTerms
 from config.secrets import Secrets
 from config.settings import Settings
+from runtime.feeds.allowance import Allowance
 from runtime.feeds.feed_client import FeedClient, FeedKey
 from runtime.feeds.feed_store import FeedStore
 
@@ -36,3 +37,7 @@ class FeedNetwork:
         for client in self._clients:
             client.close()
         self._store.close()
+
+    def allowance(self, feed: str, terms: FeedTerms) -> Allowance:
+        """Return how often a feed may be asked by a client that is not ours."""
+        return Allowance(feed, terms, self._store)

@@ -1,5 +1,6 @@
 """The feeds that the settings name, each behind one port; a feed that is not configured says so."""
 
+from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Final, Protocol
@@ -16,7 +17,7 @@ from blackboard.facts.news import TEXT_LENGTH_MAX, Coverage
 from config.secrets import load_secrets
 from config.settings import Settings
 from runtime.feeds.calendar import CalendarFile, as_known
-from runtime.feeds.headlines import HeadlinesFile
+from runtime.feeds.headlines import FileTexts, HeadlinesFile
 from runtime.feeds.scored import ScoredHeadlines
 from runtime.terminals.simulated.market import open_market
 from runtime.terminals.simulated.source import MarketSource
@@ -125,8 +126,7 @@ def _calendar_chain(settings: Settings) -> CalendarSource:
                 feeds.append(WeeklyJSONCalendar(client, network.section))
             case "file":
                 feeds.append(CalendarFile(Path(settings.agents.sentiment.calendar_file)))
-    currencies = (symbol[place : place + 3] for symbol in settings.symbols for place in (0, 3))
-    return CalendarChain(feeds, frozenset(currencies))
+    return CalendarChain(feeds, frozenset(_currencies_of(settings)))
 
 
 def open_calendar(settings: Settings) -> CalendarSource:
@@ -155,8 +155,69 @@ def open_headlines(
     is_virtual : bool
         Whether time stands still between requests.
     """
-    path = settings.agents.sentiment.headlines_file
-    if not path:
-        return NoHeadlines()
+    section = settings.agents.sentiment
     scorers = TextScorers(settings, models, is_virtual=is_virtual)
-    return ScoredHeadlines(HeadlinesFile(Path(path)), scorers)
+    if section.texts.asks_network:
+        return ScoredHeadlines(NetworkTexts(settings), scorers)
+    if not section.headlines_file:
+        return NoHeadlines()
+    return ScoredHeadlines(HeadlinesFile(Path(section.headlines_file)), scorers)
+
+
+class NetworkTexts:
+    """Texts of the network, opened when they are first asked: one agent of nine ever does."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def read(self, request: ReadHeadlines, now_ns: int) -> HeadlinesRead | Unanswered:
+        """Answer a request as of now; where nothing can be opened there is no answer."""
+        try:
+            return self._texts.read(request, now_ns)
+        except ConfigError as error:
+            return Unanswered(request=request, reason=str(error)[:TEXT_LENGTH_MAX])
+
+    @cached_property
+    def _texts(self) -> HeadlineSource:
+        return _live_texts(self._settings)
+
+
+def _live_texts(settings: Settings) -> HeadlineSource:
+    # Only a run that asks the network needs its clients.
+    from runtime.feeds.articles import ArticleSearch
+    from runtime.feeds.feed_client import FeedKey
+    from runtime.feeds.live_texts import LiveTexts
+    from runtime.feeds.network import FeedNetwork
+    from runtime.feeds.syndication import SyndicatedFeed
+    from runtime.feeds.text_source import TextSource
+    from runtime.feeds.x_posts import RecentPosts
+
+    network = FeedNetwork(settings, load_secrets())
+    feeds, secrets = settings.feeds, network.secrets
+    sources: list[TextSource] = []
+    for name in settings.agents.sentiment.texts.sources:
+        match name:
+            case "file":
+                sources.append(FileTexts(Path(settings.agents.sentiment.headlines_file)))
+            case "rss":
+                for number, url in enumerate((feeds.rss.url, *feeds.rss.more_urls), 1):
+                    terms = feeds.rss.model_copy(update={"url": url})
+                    sources.append(SyndicatedFeed(network.client(f"rss{number}", terms)))
+            case "event_registry":
+                key = FeedKey(secrets.eventregistry_api_key, "apiKey")
+                client = network.client(name, feeds.event_registry, key)
+                currencies = tuple(dict.fromkeys(_currencies_of(settings)))
+                sources.append(
+                    ArticleSearch(client, feeds.event_registry, network.section, currencies)
+                )
+            case "x":
+                allowance = network.allowance(name, feeds.x)
+                token = secrets.twitter_bearer_token
+                sources.append(
+                    RecentPosts(token, feeds.x, network.section, allowance, settings.symbols)
+                )
+    return LiveTexts(sources, settings)
+
+
+def _currencies_of(settings: Settings) -> Iterator[str]:
+    return (symbol[place : place + 3] for symbol in settings.symbols for place in (0, 3))

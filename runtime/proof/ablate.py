@@ -74,6 +74,11 @@ def _without_sentiment(columns: Columns) -> Columns:
     return msgspec.structs.replace(columns, closes=closes, views=views)
 
 
+def _without_sentiment_vote(columns: Columns) -> Columns:
+    """Take what texts and releases say of direction; calendar and blackouts stay."""
+    return _without_votes(columns, "sentiment")
+
+
 def _without_lstm_vol(columns: Columns) -> Columns:
     views = columns.views.copy()
     for name, value in (("has_forecast", False), ("vetoes_reversal", False), ("atr_scale", 1.0)):
@@ -125,10 +130,11 @@ WITHOUT: Final[dict[str, Callable[[Columns], Columns]]] = {
     "technical": _without_technical,
     "lstm_vol": _without_lstm_vol,
     "sentiment": _without_sentiment,
+    "sentiment_vote": _without_sentiment_vote,
     "portfolio": _without_portfolio,
     "learner": _without_learner,
 }
-"""What taking away each agent's contribution does to the columns."""
+"""What taking away each agent's contribution, or its vote alone, does to the columns."""
 
 
 def ablate(folder: Path, agent: str) -> Ablation:

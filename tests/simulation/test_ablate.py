@@ -74,6 +74,8 @@ def test_what_advisers_said_is_gone() -> None:
     assert not without_news.views["lean"].any()
     assert np.isinf(without_news.views["event_hours"]).all()
     assert (without_news.closes["coverage"] == NOT_CONFIGURED).all()
+    without_texts = WITHOUT["sentiment_vote"](columns())
+    assert (without_texts.views == columns().views).all()  # the calendar stays
     without_storms = WITHOUT["lstm_vol"](columns())
     assert not without_storms.views["has_forecast"].any()
     assert (without_storms.views["atr_scale"] == 1.0).all()
