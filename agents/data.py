@@ -332,6 +332,7 @@ class DataAgent(Agent):
                 judge_delivery(delivery, self._limits, now_ns),
                 self._specs[symbol],
                 standing_of(self._feeds.get(symbol)),
+                self._tracks.spread(symbol),
             )
             for symbol in reading.bars
         }

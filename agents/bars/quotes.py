@@ -38,6 +38,7 @@ class QuoteTracks:
     def __init__(self) -> None:
         self._ticks_ns: dict[str, int] = {}
         self._rates: dict[str, deque[tuple[int, float]]] = {}
+        self._spreads: dict[str, float] = {}
 
     def see(self, quote: Quote, ts_event_ns: int) -> None:
         """Fold one quote."""
@@ -45,6 +46,11 @@ class QuoteTracks:
         self._ticks_ns[quote.scope] = max(newest_ns, quote.tick_ns)
         rates = self._rates.setdefault(quote.scope, deque(maxlen=RATES_KEPT))
         rates.append((ts_event_ns, quote.account_per_quote))
+        self._spreads[quote.scope] = quote.ask - quote.bid
+
+    def spread(self, symbol: str) -> float:
+        """Return the spread of a symbol's latest quote in quote currency, 0 without one."""
+        return self._spreads.get(symbol, 0.0)
 
     def of(self, symbol: str, now_ns: int) -> QuoteTrack:
         """Return what the next quote of a symbol is held against."""

@@ -39,7 +39,6 @@ from agents.requests import (
 from blackboard.facts import Bar, FeedStatus, Quote, SymbolSpec
 from blackboard.facts.market import FeedState
 from config.settings import Settings
-from models.market.bars import BarArray
 from models.market.sessions import is_open
 from models.market.spreads import MAJORS
 
@@ -75,6 +74,8 @@ class CloseOfSymbol:
     judged: JudgedDelivery
     spec: SymbolSpec
     standing: Standing
+    spread: float = 0.0
+    """Of the latest quote on the board, in quote currency; 0 without one."""
 
 
 class SecondSource:
@@ -164,9 +165,7 @@ class SecondSource:
         if not isinstance(bars, BarsRead):
             return None, f"{self._name}: {bars.reason if bars else 'was not asked'}"
         worth = next((each for each in answer.worths if each.symbol == symbol), None)
-        quotes = QuotesRead(
-            quotes=self._assumed(case, bars, worth, case.delivery.known), source=bars.source
-        )
+        quotes = QuotesRead(quotes=self._assumed(case, bars, worth), source=bars.source)
         delivery = replace(case.delivery, history=None, bars=bars, quotes=quotes)
         judged = judge_delivery(delivery, self._limits, now_ns)
         if _close_of(judged, case.delivery.close_ns) is None:
@@ -176,14 +175,15 @@ class SecondSource:
         return judged, ""
 
     def _assumed(
-        self, case: CloseOfSymbol, read: BarsRead, worth: Worth | None, known: BarArray
+        self, case: CloseOfSymbol, read: BarsRead, worth: Worth | None
     ) -> tuple[QuoteReading, ...]:
         """Return the close as a quote, its spread a multiple of the terminal's median one."""
-        spreads = [points for points in known["spread_points"].tolist() if points > 0]
-        if not len(read.bars) or worth is None or not spreads:
+        points = [each for each in case.delivery.known["spread_points"].tolist() if each > 0]
+        # Bars of the second source tell none: in a long outage the spread assumed last goes on.
+        spread = median(points) * self._spread_factor * case.spec.point if points else case.spread
+        if not len(read.bars) or worth is None or not spread > 0.0:
             return ()
-        close, point = float(read.bars["close"][-1]), case.spec.point
-        half = median(spreads) * self._spread_factor * point / 2.0
+        close, half = float(read.bars["close"][-1]), spread / 2.0
         return (
             QuoteReading(
                 symbol=case.delivery.symbol,

@@ -14,12 +14,14 @@ from blackboard.entry import Entry
 from blackboard.facts import (
     AccountSnapshot,
     Bar,
+    Decision,
     FeedStatus,
     PositionChanged,
     Quote,
     RiskApproved,
     RiskRefused,
     TradeClosed,
+    TrailingStop,
 )
 from blackboard.facts.market import FeedState
 from blackboard.journal import MemoryJournal
@@ -153,6 +155,11 @@ def test_an_outage_is_bridged_within_one_bar_and_left_when_the_terminal_is_sound
         states = [(ts, fact.state) for ts, fact in run.facts(FeedStatus, symbol)]
         assert states[1] == (run.from_ns, FeedState.FALLBACK)
         assert states[-1] == (back_ns, FeedState.LIVE)
+    closes_away = range(run.from_ns, back_ns, M15_NS)
+    for kind in (Decision, TrailingStop):  # opinions and the care of positions go on
+        assert {entry.ts_event_ns for entry in run.entries if isinstance(entry.fact, kind)} >= set(
+            closes_away
+        )
     assert run.said(RiskApproved, run.from_ns, back_ns) == []
     refused = run.said(RiskRefused, run.from_ns, back_ns)
     assert refused

@@ -174,6 +174,16 @@ def test_a_price_of_the_second_source_has_an_assumed_spread_and_names_its_rate()
     assert quote.tick_ns == close(1)
 
 
+def test_a_long_outage_keeps_the_spread_that_was_assumed() -> None:
+    """Bars of the second source have none, and after 15 of them nobody remembers another."""
+    host = begin(Sources(Terminal(fails=outage(1, 20))))
+
+    host.advance_to(close(20))
+
+    spreads = {round(quote.ask - quote.bid, 5) for _, quote in told(host, Quote, "EURUSD")[1:]}
+    assert (len(told(host, Quote, "EURUSD")), spreads) == (21, {2 * HALF_SPREAD})
+
+
 def test_both_failing_is_stale_with_both_reasons_and_nothing_is_made_up() -> None:
     """What was missed comes from the terminal once it answers again, each bar once."""
     sources = Sources(Terminal(fails=outage(2, 3)), second_fails=lambda now_ns: True)

@@ -173,7 +173,7 @@ FAULTS: dict[str, tuple[Reply, str]] = {
 
 
 @pytest.mark.parametrize(("reply", "reason"), FAULTS.values(), ids=FAULTS)
-def test_every_failure_is_unanswered_with_its_kind_and_never_its_text(
+def test_f37_every_failure_is_unanswered_with_its_kind_and_never_its_text(
     feed: TwelveData, server: FeedServer, reply: Reply, reason: str
 ) -> None:
     """The feed's own words may repeat the key, so they are not passed on."""
