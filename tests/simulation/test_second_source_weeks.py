@@ -82,7 +82,7 @@ def _with_second(seed: int, home: Path) -> Scenario:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [12, 13])
+@pytest.mark.parametrize("seed", [12, 13, 19])
 def test_f37_weeks_of_faults_with_a_second_source_break_nothing(
     seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
