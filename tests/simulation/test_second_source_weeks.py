@@ -97,8 +97,8 @@ def test_f37_weeks_of_faults_with_a_second_source_break_nothing(
     result, history = running.run(seed, "safety")
 
     assert result.violations == ()
-    bars = [entry for entry in history.entries if isinstance(entry.fact, Bar)]
-    assert len({(entry.fact.scope, entry.ts_event_ns) for entry in bars}) == len(bars)
-    assert {entry.fact.source for entry in bars} == {"terminal", "second"}
+    bars = [(e.ts_event_ns, e.fact) for e in history.entries if isinstance(e.fact, Bar)]
+    assert len({(fact.scope, close_ns) for close_ns, fact in bars}) == len(bars)
+    assert {fact.source for _, fact in bars} == {"terminal", "second"}
     states = {e.fact.state for e in history.entries if isinstance(e.fact, FeedStatus)}
     assert FeedState.FALLBACK in states
