@@ -106,6 +106,7 @@ def learning_host(
     models: Path,
     end_ns: int,
     journal: MemoryJournal | None = None,
+    world: type[LearningWorld] = LearningWorld,
 ) -> InProcessHost:
     """Return the council before such a market, not yet run."""
     clock = VirtualClock(START_NS)
@@ -125,7 +126,7 @@ def learning_host(
     return InProcessHost(
         Board(Access(declared), journal or MemoryJournal()),
         agents,
-        LearningWorld(behind, models, settings, Inline(), is_virtual=True),
+        world(behind, models, settings, Inline(), is_virtual=True),
         start_ns=START_NS,
         end_ns=end_ns,
     )
