@@ -1,10 +1,13 @@
 """What a trained model has to show before it serves; statistics that have no dial are constants."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from config.section import FROM_TEXT, Section
+
+Shadowed = Literal["lstm", "rf", "xgboost", "logistic", "direction_lstm"]
+"""Families whose models can be asked beside those that serve."""
 
 
 class GatesSection(Section):
@@ -32,7 +35,7 @@ class GatesSection(Section):
     """Outcomes of forecasts in shadow, none overlapping another, before they count."""
     shadow_days_max: float = Field(28.0, ge=0.0, le=365.0)
     """Days in shadow after which a model without enough outcomes is refused."""
-    shadow_families: Annotated[tuple[str, ...], FROM_TEXT] = (
+    shadow_families: Annotated[tuple[Shadowed, ...], FROM_TEXT] = (
         "lstm", "rf", "xgboost", "logistic", "direction_lstm",
     )  # fmt: skip
     """Families whose models forecast in shadow before they count. The regression of volatility is

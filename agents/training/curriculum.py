@@ -85,6 +85,7 @@ class Curriculum:
         """Follow the closes of the trading timeframe."""
         if close_ns > self._bar[0]:
             self._bar = close_ns, seq
+            self._live.see_close(close_ns, seq)
 
     def see(self, entry: Entry) -> None:
         """Fold one entry."""

@@ -126,6 +126,14 @@ class LiveLosses:
             if is_of_it and outcome.loss_of(tenure.reign.version) is not None:
                 self._follow(family, tenure, outcome)
 
+    def see_close(self, close_ns: int, seq: int) -> None:
+        """End the shadows whose time is over, whether anybody was asked in them or not."""
+        for shadow in self._shadows.values():
+            if shadow.verdict is None and close_ns - shadow.since_ns > self._shadow_max_ns:
+                record = shadow.pair.record(shadow.since_ns, close_ns)
+                shadow.verdict = shadow_findings(record, self._terms)[-1]
+                shadow.newest = Outcome(close_ns, close_ns, (), (seq,))
+
     def alarms(self) -> list[Draft]:
         """Return the alarms about models that serve which are not on the board yet."""
         return [draft for tenure in self._tenures.values() for draft in tenure.alarms.values()]
@@ -190,8 +198,7 @@ class LiveLosses:
             return
         record = shadow.pair.record(shadow.since_ns, outcome.settled_ns)
         last = shadow_findings(record, self._terms)[-1]
-        is_over = last.is_passed or last.name not in ("days", "outcomes")
-        if is_over or outcome.settled_ns - shadow.since_ns > self._shadow_max_ns:
+        if last.is_passed or last.name not in ("days", "outcomes"):
             shadow.verdict, shadow.newest = last, outcome
 
     def _follow(self, family: str, tenure: Tenure, outcome: Outcome) -> None:

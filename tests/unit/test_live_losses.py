@@ -215,6 +215,18 @@ def test_a_shadow_that_is_never_asked_ends_too() -> None:
     assert report.failed_gate == "shadow.outcomes"
 
 
+def test_a_shadow_of_which_nothing_is_heard_ends_in_time() -> None:
+    """A candidate that cannot be loaded says nothing, and keeps nobody waiting for ever."""
+    desk = Desk(shadow_days_min=1.0, shadow_days_max=3.0)
+    desk.graduate(FIRST)
+
+    desk.run(3.5, {})
+
+    report = desk.stage.facts(GateReport)[1]
+    assert report.failed_gate == "shadow.outcomes"
+    assert report.detail == "shadow.outcomes: 0 not within 30"
+
+
 def test_a_family_with_a_candidate_in_shadow_waits_with_its_next_training() -> None:
     """The weekend's is left out, or no candidate would ever have its days; a request is not."""
     desk = Desk(shadow_days_min=9.0)
