@@ -11,6 +11,8 @@ from models.market.bars import FloatArray
 PERCENT: Final = 100.0
 SPREAD: Final = (10.0, 90.0)
 """Percentiles of all trials that the band covers."""
+PARTING: Final = {"color": "darkgrey", "width": 1, "dash": "dot"}
+"""How the beginning of a window is drawn."""
 CHOSEN: Final = -1
 SETTINGS: Final = -2
 """Whose growth is drawn, beside the numbers of trials."""
@@ -37,10 +39,11 @@ def draw(judged: Judged, path: Path) -> None:
     for name, colour, growth in lines:
         figure.add_scatter(x=moments, y=growth, name=name, line={"color": colour, "width": 2})
     for one in judged.results:
-        figure.add_vline(x=_moment(one.window.in_until_ns), line={"color": "lightgrey", "width": 1})
+        figure.add_vline(x=_moment(one.window.in_until_ns), line=PARTING)
     figure.update_layout(
         title=f"Walk-forward out of sample: {len(judged.trials)} trials, lines part the windows",
         yaxis_title="growth in percent",
+        xaxis={"showgrid": False},
         template="plotly_white",
         legend={"orientation": "h", "y": -0.1},
         hovermode="x unified",

@@ -169,7 +169,7 @@ def test_a_search_is_stored_judged_and_written(
     """The verb leaves winner, report and picture; store and registry know verdict and trials."""
     quorum = CommandLine(tmp_path / "var", monkeypatch, capsys)
     write_parquet(tmp_path / "bars/EURUSD_H1.parquet", some_bars(MONDAY_NS, 2200, minutes=60))
-    shape = {"in_days": 30, "out_days": 20, "step_days": 20, "trades_min": 2}
+    shape = {"in_days": 30, "out_days": 20, "step_days": 20, "trades_min": 2, "sampled_trials": 4}
     settings = [f"--set=agents.learner.walkforward.{name}={days}" for name, days in shape.items()]
     here = ("--history", tmp_path / "bars", "--symbols", "EURUSD", "--set", "timeframe=H1")
 
@@ -185,6 +185,6 @@ def test_a_search_is_stored_judged_and_written(
     (verdict,) = store.registry().judged("walkforward")
     assert not verdict.is_promoted
     assert store.registry().champion("walkforward") == ""
-    assert len(store.registry().trial_ids("walkforward")) == report["trials"] == 108
+    assert len(store.registry().trial_ids("walkforward")) == report["trials"] == 108 + 4
     assert report["version"] == verdict.version
-    assert 1.0 <= report["effective_trials"] <= 108
+    assert 1.0 <= report["effective_trials"] <= 112
