@@ -58,12 +58,6 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
 def prepare(loaded: LoadedSettings, options: StartOptions) -> Start:
     """Return the plan of a start; nothing is running and nothing is locked yet."""
     secrets = load_secrets()
-    style = loaded.settings.trading.entries.style
-    if style != "market":
-        raise ConfigError(
-            f"trading.entries.style must be market, was {style}: the proofs and the compiled "
-            "simulator do not know orders that rest yet"
-        )
     require_account(loaded.settings, secrets, options.real_account)
     if loaded.settings.terminal.kind == "metatrader":
         return _on_real_market(loaded.settings, options)

@@ -20,6 +20,7 @@ from models.decision import (
     arbitration,
     booking,
     drawdown,
+    entries,
     exits,
     exposure,
     fills,
@@ -34,9 +35,11 @@ from models.decision.simulated import (
     columns,
     locks,
     marks,
+    opening,
     orders,
     prices,
     record,
+    resting,
     restrictions,
     rounds,
     settlement,
@@ -60,6 +63,7 @@ from models.decision.simulated.record import (
     Told,
     no_closes,
 )
+from models.decision.simulated.resting import resting_of, withdraw, withdraw_all
 from models.decision.simulated.restrictions import state_at
 from models.decision.simulated.rounds import Rulings, decide, no_ballot, no_rulings, wishes
 from models.decision.simulated.settlement import tell_closed
@@ -73,16 +77,18 @@ ROOM: Final = 256
 """Rows that trades and intents begin with; they double when they are full."""
 
 SHARED: Final = (
-    *(arbitration, booking, drawdown, exits, exposure, fills, jump, sizing, trailing),
+    *(arbitration, booking, drawdown, entries, exits, exposure, fills, jump, sizing, trailing),
     *(
         broker,
         calendar,
         columns,
         locks,
         marks,
+        opening,
         orders,
         prices,
         record,
+        resting,
         restrictions,
         rounds,
         settlement,
@@ -107,24 +113,34 @@ def _imposed(world: World, row: int) -> int:
 
 
 @part
-def _reach(world: World, book: Book, trades: Record, row: int, until_ns: int) -> None:
+def _reach(
+    world: World, book: Book, trades: Record, intents: Record, row: int, until_ns: int
+) -> None:
     """Live up to a reading that is due, with those in between that changes at the broker bring."""
     account = book.account[0]
     while True:
         due_ns = until_ns
         if account.has_changed:
             due_ns = min(until_ns, account.snapshot_ns + MINUTE_NS)
-        has_closed = live_until(world, book, trades, due_ns)
+        has_moved = live_until(world, book, trades, intents, due_ns)
         if account.now_ns >= until_ns:
             return
-        if has_closed or account.has_changed:
+        if has_moved or account.has_changed:
             read_account(world, book, account.now_ns, _imposed(world, row))
+            withdraw_all(book, state_at(world, book, account.now_ns, _imposed(world, row)))
 
 
 @part
 def _wish(
-    world: World, row: int, symbol: int, found: Rulings, state: int, entries_of_hour: int
+    world: World,
+    row: int,
+    symbol: int,
+    found: Rulings,
+    state: int,
+    entries_of_hour: int,
+    intent: int,
 ) -> Wish:
+    limit_price, expires_ns = resting_of(world, row, symbol, found.side[symbol])
     return Wish(
         row,
         symbol,
@@ -135,6 +151,9 @@ def _wish(
         state,
         world.closes[row].close_ns,
         entries_of_hour,
+        limit_price,
+        expires_ns,
+        intent,
     )
 
 
@@ -155,6 +174,7 @@ def _note_intent(intent: Record, wish: Wish, refusal: int, size: Size) -> None:
     intent.stop_distance, intent.target_distance = wish.stop_distance, wish.target_distance
     intent.expected_value_r = wish.expected_value_r
     intent.refusal, intent.lots = refusal, size.lots
+    intent.limit_price = wish.limit_price
 
 
 @making_arrays
@@ -165,13 +185,14 @@ def _act(
     account, ranked = book.account[0], wishes(world, row, found)
     if ranked.shape[0] == 0:
         tend(world, book, trades, row, found, state)
+        withdraw(world, book, row, found)
         tell_closed(world, book, trades)
         return
     at_stake = commitments_of(world, book, row)
     sizes = np.zeros((ranked.shape[0], len(NO_SIZE)))
     for place in range(ranked.shape[0]):
         of_hour = _approved_in_hour(world, intents, account.intents + place, row)
-        wish = _wish(world, row, ranked[place], found, state, of_hour)
+        wish = _wish(world, row, ranked[place], found, state, of_hour, account.intents + place)
         refusal, size = judge(world, book, at_stake, wish)
         _note_intent(intents[account.intents + place], wish, refusal, size)
         sizes[place] = np.array(size)
@@ -180,14 +201,17 @@ def _act(
             account.entries = entries_today(world, book, wish.now_ns) + 1
             account.entry_day = day_of(world, wish.now_ns)
     tend(world, book, trades, row, found, state)
+    withdraw(world, book, row, found)
     tell_closed(world, book, trades)
     for place in range(ranked.shape[0]):
         intent = intents[account.intents + place]
         if intent.refusal == APPROVED:
-            wish = _wish(world, row, ranked[place], found, state, 0)
+            wish = _wish(world, row, ranked[place], found, state, 0, account.intents + place)
             size = Size(sizes[place, 0], sizes[place, 1], sizes[place, 2], sizes[place, 3])
             intent.refusal = enter(world, book, trades, wish, size, found)
     account.intents += ranked.shape[0]
+    now_ns = world.closes[row].close_ns
+    withdraw_all(book, state_at(world, book, now_ns, _imposed(world, row)))
 
 
 @part
@@ -213,8 +237,9 @@ def _compiled(fingerprint: int) -> Simulate:
         closes, symbols = world.views.shape
         room, found = no_ballot(world.voters.shape[1]), no_rulings(symbols)
         for now_ns in readings_ns:
-            _reach(world, book, trades, row, now_ns)
+            _reach(world, book, trades, intents, row, now_ns)
             read_account(world, book, now_ns, _imposed(world, row))
+            withdraw_all(book, state_at(world, book, now_ns, _imposed(world, row)))
             if row == closes or world.closes[row].close_ns != now_ns:
                 continue
             trades = _grown(trades, account.trades, symbols)
@@ -224,7 +249,7 @@ def _compiled(fingerprint: int) -> Simulate:
             _note_close(world, book, row, found, state, told)
             _act(world, book, trades, intents, row, found, state)
             row += 1
-        _reach(world, book, trades, row, end_ns)
+        _reach(world, book, trades, intents, row, end_ns)
         equity = money(account.balance + floating_total(world, book, end_ns))
         return trades[: account.trades], intents[: account.intents], equity, fingerprint
 

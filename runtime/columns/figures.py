@@ -94,8 +94,12 @@ def _of_risk(settings: Settings) -> dict[str, float]:
 
 
 def _of_exits(settings: Settings) -> dict[str, float]:
-    exits = settings.trading.exits
+    entries, exits = settings.trading.entries, settings.trading.exits
     return {
+        "rests": entries.style == "adaptive",
+        "calm_vol_ratio_max": entries.calm_vol_ratio_max,
+        "limit_atr": entries.limit_atr,
+        "limit_bars": entries.limit_bars,
         "break_even_r": exits.break_even_r,
         "trail_from_r": exits.trail_from_r,
         "trail_multiplier": settings.agents.technical.chandelier_multiplier,
@@ -116,9 +120,6 @@ def _unknown(settings: Settings) -> Iterator[str]:
             f"agents.execution.snapshot_timeframe must divide {settings.timeframe}, was "
             f"{snapshot}: an intent would wait for a reading of the account"
         )
-    entries = settings.trading.entries
-    if entries.style != "market":
-        yield f"trading.entries.style must be market, was {entries.style}: nothing rests here yet"
     if settings.trading.exits.before_jump == "reduce":
         yield "trading.exits.before_jump must be tighten or close, was reduce: no part is closed"
     if terminal.freeze_level_points:

@@ -232,10 +232,11 @@ class OpinionReader:
     def _storm(self, place: Round, symbol: str) -> tuple[float, ...]:
         found = place.forecasts.get((symbol, self._settings.agents.lstm_vol.horizons_bars[0]))
         if found is None:
-            return (False, False, 0.0, 0.0, 1.0)
+            return (False, False, 0.0, 0.0, 1.0, False)
         storm = found.fact
         scale = 1.0 if storm.abstains else storm.atr_scale
-        return (True, storm.vetoes_reversal, storm.vol_ratio, storm.vol_ratio_limit, scale)
+        limits = storm.vol_ratio, storm.vol_ratio_limit
+        return (True, storm.vetoes_reversal, *limits, scale, not storm.abstains)
 
     def _levels(self, place: Round, symbol: str) -> tuple[float, ...]:
         found = place.stops.get(symbol)

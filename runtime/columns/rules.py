@@ -190,7 +190,7 @@ def _view(
     horizon_bars = settings.agents.lstm_vol.horizons_bars[0]
     return (
         True,
-        *(False, False, 0.0, 0.0, 1.0),
+        *(False, False, 0.0, 0.0, 1.0, False),
         has_levels,
         atr,
         levels.long_stop if has_levels else 0.0,

@@ -65,6 +65,8 @@ REFUSALS: Final = {
     "no_protection": "no stop or target could be set at a price above zero",
     "stops_level": "the stop would have been too near for the broker",
     "no_money": "the broker refused for lack of money",
+    "limit_place": "the market had come to the price at which it would have waited",
+    "not_filled": "it waited at its price and was not filled",
 }
 """Why risk management refused an order that was wanted, by its reason."""
 

@@ -27,7 +27,12 @@ from runtime.terminals.simulated.terminal import SimulatedTerminal
 from runtime.terminals.structures import OrderSendResult
 from runtime.terminals.withdrawal import WithdrawalWatch
 
-_SIDES: Final = {mt5.ORDER_TYPE_BUY: "BUY", mt5.ORDER_TYPE_SELL: "SELL"}
+_SIDES: Final = {
+    mt5.ORDER_TYPE_BUY: "BUY",
+    mt5.ORDER_TYPE_SELL: "SELL",
+    mt5.ORDER_TYPE_BUY_LIMIT: "BUY",
+    mt5.ORDER_TYPE_SELL_LIMIT: "SELL",
+}
 
 
 class RecordingLedger(MemoryLedger):
@@ -140,7 +145,7 @@ class Broker:
         result = answer if isinstance(answer, OrderSendResult) else None
         bid, ask, rate = self.price(symbol)
         side = _SIDES.get(int(request.get("type", -1)), "")
-        is_deal = request.get("action") == mt5.TRADE_ACTION_DEAL
+        has_side = request.get("action") in (mt5.TRADE_ACTION_DEAL, mt5.TRADE_ACTION_PENDING)
         self._recorder.requests.append(
             BrokerRequest(
                 at_ns=self._now_ns(),
@@ -148,7 +153,7 @@ class Broker:
                 epoch=epoch,
                 action=int(request.get("action", 0)),
                 symbol=symbol,
-                side=side if is_deal else "",
+                side=side if has_side else "",
                 lots=float(request.get("volume", 0.0)),
                 stop_price=float(request.get("sl", 0.0)),
                 target_price=float(request.get("tp", 0.0)),

@@ -16,6 +16,7 @@ from runtime.simulation.checks import (
     liveness,
     once,
     protection,
+    resting,
     words,
 )
 from runtime.simulation.checks.record import Record, Violation
@@ -30,6 +31,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     *breaker.CHECKS,
     *journal.CHECKS,
     *protection.CHECKS,
+    *resting.CHECKS,
     *words.CHECKS,
     *liveness.CHECKS,
 )

@@ -40,6 +40,11 @@ OVER_WEEKEND_SHARE: Final = 0.15
 TIMEFRAMES: Final = (Timeframe.M15, Timeframe.M30, Timeframe.H1)
 TIMEFRAME_SHARES: Final = (0.03, 0.17, 0.8)
 """An hour's rounds have a quarter of the steps, and trade often enough all the same."""
+RESTING_SHARE: Final = 0.25
+"""Share of the seeds whose entries rest where it is calm."""
+RESTING_WEEKS: Final = {Timeframe.M15: 2, Timeframe.M30: 3, Timeframe.H1: 6}
+"""Weeks of bars that a volatility forecast needs, without which nothing rests."""
+FORECAST_ROWS_MIN: Final = 100
 BROKER_POLL_S: Final = 60.0
 HISTORY_HOURS: Final = 6
 
@@ -63,7 +68,21 @@ def scenario_of(seed: int, home: Path) -> Scenario:
         start_ns, end_ns = week_open_ns(inside_ns), week_close_ns(inside_ns)
     symbols = SYMBOLS[int(rng.integers(len(SYMBOLS)))]
     timeframe = TIMEFRAMES[int(rng.choice(len(TIMEFRAMES), p=TIMEFRAME_SHARES))]
-    return Scenario(_settings(seed, home, symbols, timeframe, start_ns), start_ns, end_ns)
+    # A draw of its own, so that everything else of a seed is as it was before there were limits.
+    rests = np.random.default_rng([seed, 3]).random() < RESTING_SHARE
+    settings = _settings(seed, home, symbols, timeframe, start_ns)
+    return Scenario(resting(settings) if rests else settings, start_ns, end_ns)
+
+
+def resting(settings: Settings) -> Settings:
+    """Return settings under which entries rest wherever there is a forecast that is not high."""
+    weeks = RESTING_WEEKS[settings.timeframe]
+    values = settings.model_dump(mode="json")
+    values["anchor_weeks"] = weeks
+    values["market"]["synthetic"]["history_weeks"] = weeks + 1
+    values["agents"]["lstm_vol"]["fit_rows_min"] = FORECAST_ROWS_MIN
+    values["trading"]["entries"] = {"style": "adaptive", "calm_vol_ratio_max": 1.2}
+    return Settings.model_validate(values)
 
 
 def _settings(

@@ -1,7 +1,7 @@
 """Over recorded months the compiled simulator gives the nine agents' trades, prices and money.
 
-Two configurations: the default one, and one that differs in timeframe, account, gates, stops,
-exits, limits and calendar.
+Three configurations: the default one, one that differs in timeframe, account, gates, stops, exits,
+limits and calendar, and one whose entries rest where it is calm.
 """
 
 from collections.abc import Iterable
@@ -65,6 +65,11 @@ OTHER: dict[str, Any] = {
         },
     },
 }
+RESTING: dict[str, Any] = {
+    "trading": {"entries": {"style": "adaptive", "calm_vol_ratio_max": 1.2, "limit_bars": 6}}
+}
+CONFIGURATIONS = [{}, OTHER, RESTING]
+NAMES = ["default", "other", "resting"]
 
 
 def require_the_same(entries: Iterable[Entry], run: SimulatedRun, trades_min: int) -> None:
@@ -108,7 +113,7 @@ def require_same_run(settings: Settings, trades_min: int) -> None:
 
 
 @needs_data
-@pytest.mark.parametrize("other", [{}, OTHER], ids=["default", "other"])
+@pytest.mark.parametrize("other", CONFIGURATIONS, ids=NAMES)
 def test_two_recorded_weeks_give_the_same_trades(tmp_path: Path, other: dict[str, Any]) -> None:
     """Trades, gates and verdicts to the last bit."""
     require_same_run(
@@ -120,7 +125,7 @@ def test_two_recorded_weeks_give_the_same_trades(tmp_path: Path, other: dict[str
 @needs_data
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
-@pytest.mark.parametrize("other", [{}, OTHER], ids=["default", "other"])
+@pytest.mark.parametrize("other", CONFIGURATIONS, ids=NAMES)
 def test_six_recorded_months_give_the_same_trades(tmp_path: Path, other: dict[str, Any]) -> None:
     """The same over half a year, with changes of daylight saving, breaches and many nights."""
     require_same_run(

@@ -1,7 +1,8 @@
 """What the broker does by itself, minute by minute: stops and targets, stop-outs, swaps.
 
 A minute is acted on at its close, once: first stops and targets, the oldest position first; then
-margin at the worst prices of the minute, all of them at once; then swaps at the server's midnight.
+margin at the worst prices of the minute, all of them at once; then swaps at the server's midnight;
+then orders that rest are filled, and those end whose time is over.
 Between two moments only the minutes of open positions are read. Margin is bounded over the whole
 span first, and judged minute by minute only where the bound fails.
 """
@@ -30,6 +31,12 @@ from models.decision.simulated.prices import (
     row_from,
 )
 from models.decision.simulated.record import STOP, STOP_OUT, TARGET
+from models.decision.simulated.resting import (
+    expire_orders,
+    fill_orders,
+    first_expiry_ns,
+    first_fill_ns,
+)
 from models.decision.simulated.settlement import settle, tell_closed
 from models.decision.simulated.standing import NEVER_NS, Book, Record
 
@@ -37,15 +44,18 @@ TRIPLE_SWAP_NIGHTS: Final = 3
 
 
 @part
-def live_until(world: World, book: Book, trades: Record, until_ns: int) -> bool:
-    """Live up to a moment, or to the first one at which a position closes; return whether it did.
+def live_until(world: World, book: Book, trades: Record, intents: Record, until_ns: int) -> bool:
+    """Live up to a moment, or to the first one at which a position opens or closes.
 
-    `account.now_ns` tells how far the broker has come.
+    Returns whether one did; `account.now_ns` tells how far the broker has come.
     """
     account = book.account[0]
-    while account.now_ns < until_ns and account.held > 0:
+    while account.now_ns < until_ns and account.held + account.resting > 0:
         alarm_ns = _next_rollover_ns(world, book)
         last_ns = min(alarm_ns, until_ns)
+        if account.resting > 0:
+            last_ns = min(last_ns, first_expiry_ns(book))
+            last_ns = min(last_ns, first_fill_ns(world, book, last_ns))
         hit_ns = min(_first_hit_ns(world, book, last_ns), last_ns)
         event_ns = min(hit_ns, _first_stop_out_ns(world, book, hit_ns))
         _note_excursions(world, book, event_ns)
@@ -53,8 +63,12 @@ def live_until(world: World, book: Book, trades: Record, until_ns: int) -> bool:
         _close_minute(world, book, trades, event_ns)
         if event_ns == alarm_ns:
             _book_swaps(world, book, event_ns)
+        has_moved = account.held < held
+        if account.resting > 0:
+            has_moved |= fill_orders(world, book, trades, intents, event_ns)
+            expire_orders(book, event_ns)
         account.now_ns = event_ns
-        if account.held < held:
+        if has_moved:
             tell_closed(world, book, trades)
             return True
     account.now_ns = max(account.now_ns, until_ns)

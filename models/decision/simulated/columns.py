@@ -94,6 +94,7 @@ VIEW_DTYPE: Final = row_type(
         ("vol_ratio", np.float64),
         ("vol_ratio_limit", np.float64),
         ("atr_scale", np.float64),  # 1 where the forecaster abstains or said nothing
+        ("is_foreseen", np.bool_),  # whether there is a forecast that is no abstention
         ("has_levels", np.bool_),
         ("atr", np.float64),
         ("long_stop_price", np.float64),
@@ -215,6 +216,10 @@ FIGURES_DTYPE: Final = row_type(
         ("jump_sigmas", np.float64),
         ("closes_before_jump", np.bool_),
         ("lock_atr", np.float64),
+        ("rests", np.bool_),  # whether entries may rest at a limit
+        ("calm_vol_ratio_max", np.float64),
+        ("limit_atr", np.float64),
+        ("limit_bars", np.int64),
     ]
 )
 """The settings' figures: fractions are 0..1, amounts in account currency."""

@@ -1,4 +1,4 @@
-"""What leaves at a close and meets its quote: exits, then moved stops, then entries.
+"""What leaves at a close: exits, then moved stops, then entries, which meet its quote or rest.
 
 Mirrors `agents.rounds.care` and `reductions` for what is wanted, and `agents.orders.submission` for
 what is sent.
@@ -7,7 +7,6 @@ what is sent.
 import numpy as np
 
 from models.decision.arbitration import POSITION, round_trip_cost
-from models.decision.booking import booked_commission, booked_profit, held_margin, money
 from models.decision.exits import STAYS, ExitTerms, first_exit, is_time_up
 from models.decision.fills import normalised, tightened
 from models.decision.jump import is_inside_jump, jump_distance
@@ -15,17 +14,17 @@ from models.decision.simulated.calendar import next_day_ns
 from models.decision.simulated.columns import World
 from models.decision.simulated.compiling import part
 from models.decision.simulated.locks import BOTH, rest
-from models.decision.simulated.marks import floating_total, margin_in_use
-from models.decision.simulated.prices import MINUTE_NS, base_rate, profit_rate, quote
+from models.decision.simulated.opening import Opening, can_pay, open_position
+from models.decision.simulated.prices import MINUTE_NS, profit_rate, quote
 from models.decision.simulated.record import (
     APPROVED,
     FIRST_EXIT,
     NO_MONEY,
     NO_PROTECTION,
-    OPEN,
     SLIPPAGE,
     STOPS_LEVEL,
 )
+from models.decision.simulated.resting import rest_order
 from models.decision.simulated.restrictions import HALTED
 from models.decision.simulated.rounds import Rulings, has_quote
 from models.decision.simulated.settlement import settle
@@ -173,16 +172,20 @@ def enter(world: World, book: Book, trades: Record, wish: Wish, size: Size, foun
     symbol, side = wish.symbol, wish.side
     view, terms = world.views[wish.row, symbol], world.contracts[symbol]
     bid, ask, digits = view.bid, view.ask, terms.digits
-    planned = ask if side > 0 else bid
+    planned = wish.limit_price if wish.limit_price > 0.0 else ask if side > 0 else bid
     stop = tightened(planned - side * wish.stop_distance, side, digits)
     target = normalised(planned + side * wish.target_distance, digits)
     if not (stop > 0.0 and target > 0.0):
         return NO_PROTECTION
     nearest = terms.stops_level_points * terms.point
+    if wish.limit_price > 0.0:
+        if (planned - stop) * side < nearest:
+            return STOPS_LEVEL
+        return rest_order(world, book, wish, size, found, stop, target)
     is_far = ((bid if side > 0 else ask) - stop) * side >= nearest
     if not (is_far and _keeps_level(world, book, symbol, wish.now_ns, side, stop)):
         return STOPS_LEVEL
-    if not _can_pay(world, book, wish, size):
+    if not can_pay(world, book, symbol, side, size.lots, wish.now_ns):
         until_ns = book.until_ns
         if until_ns[NO_MONEY_INCIDENT] <= wish.now_ns:
             until_ns[NO_MONEY_INCIDENT] = next_day_ns(world, wish.now_ns)
@@ -202,32 +205,6 @@ def _rest_after_fill(world: World, book: Book, wish: Wish, planned: float) -> No
 
 
 @part
-def _margin_of(world: World, book: Book, symbol: int, lots: float, now_ns: int) -> float:
-    rate = base_rate(world, book, symbol, now_ns)
-    contract_size = world.contracts[symbol].contract_size
-    return held_margin(lots, contract_size, world.figures[0].leverage, rate)
-
-
-@part
-def _can_pay(world: World, book: Book, wish: Wish, size: Size) -> bool:
-    """Whether margin is left after an entry, whose spread is lost."""
-    bid, ask = quote(world, book, wish.symbol, wish.now_ns)
-    spread = booked_profit(
-        wish.side,
-        ask if wish.side > 0 else bid,
-        bid if wish.side > 0 else ask,
-        world.contracts[wish.symbol].contract_size,
-        size.lots,
-        profit_rate(world, book, wish.symbol, wish.now_ns),
-    )
-    commission = booked_commission(world.figures[0].commission_per_lot, size.lots)
-    balance = money(book.account[0].balance + commission)
-    equity = money(balance + floating_total(world, book, wish.now_ns) + spread)
-    margin = _margin_of(world, book, wish.symbol, size.lots, wish.now_ns)
-    return equity - money(margin_in_use(book) + margin) >= 0.0
-
-
-@part
 def _open(
     world: World,
     book: Book,
@@ -238,28 +215,23 @@ def _open(
     stop: float,
     target: float,
 ) -> None:
-    account, position, symbol = book.account[0], book.positions[wish.symbol], wish.symbol
+    account, symbol = book.account[0], wish.symbol
     bid, ask = quote(world, book, symbol, wish.now_ns)
-    price = ask if wish.side > 0 else bid
-    commission = booked_commission(world.figures[0].commission_per_lot, size.lots)
-    account.balance = money(account.balance + commission)
-    position.margin = _margin_of(world, book, symbol, size.lots, wish.now_ns)
-    position.side, position.lots, position.open_price = wish.side, size.lots, price
-    position.stop, position.target, position.swap = stop, target, 0.0
-    position.adverse, position.favourable = 0.0, 0.0
-    position.stop_distance, position.entry_frac = wish.stop_distance, size.risk_frac
-    position.opened_number = world.closes[wish.row].number
-    position.ticket, position.trade = account.next_ticket, account.trades
-    trade = trades[account.trades]
-    trade.symbol, trade.side, trade.lots = symbol, wish.side, size.lots
-    trade.opened_ns, trade.open_price, trade.reason = wish.now_ns, price, OPEN
-    trade.stop_price, trade.target_price = stop, target
-    trade.commission, trade.risk = commission, size.risk
-    trade.confidence = max(found.probability_up[symbol], 1.0 - found.probability_up[symbol])
-    trade.expected_value_r = found.expected_value_r[symbol]
-    trade.leading_voter = found.leading_voter[symbol]
-    book.held[account.held] = symbol
-    account.held += 1
-    account.trades += 1
+    opening = Opening(
+        symbol,
+        wish.side,
+        size.lots,
+        ask if wish.side > 0 else bid,
+        stop,
+        target,
+        wish.stop_distance,
+        size.risk_frac,
+        size.risk,
+        world.closes[wish.row].number,
+        account.next_ticket,
+        max(found.probability_up[symbol], 1.0 - found.probability_up[symbol]),
+        found.expected_value_r[symbol],
+        found.leading_voter[symbol],
+    )
     account.next_ticket += 1
-    account.has_changed = True
+    open_position(world, book, trades, opening, wish.now_ns)

@@ -11,6 +11,7 @@ from models.decision.simulated.rows import row_type
 TRADE_DTYPE: Final = row_type(
     [
         ("symbol", np.int64),  # place among the sorted symbols
+        ("ticket", np.int64),  # of its order, rising with the time of sending
         ("side", np.int64),  # +1 long, −1 short
         ("lots", np.float64),
         ("opened_ns", np.int64),
@@ -45,6 +46,7 @@ INTENT_DTYPE: Final = row_type(
         ("stop_distance", np.float64),
         ("target_distance", np.float64),
         ("expected_value_r", np.float64),
+        ("limit_price", np.float64),  # where it rested, 0 at the market
     ]
 )
 """One wish to enter and what became of it."""
@@ -97,6 +99,8 @@ REFUSALS: Final = (
     "no_protection",
     "stops_level",
     "no_money",
+    "limit_place",
+    "not_filled",
 )
 """Why an intent led to no position: the rules of risk, then what happened after the approval."""
 (
@@ -142,6 +146,8 @@ REFUSALS: Final = (
     NO_PROTECTION,
     STOPS_LEVEL,
     NO_MONEY,
+    LIMIT_PLACE,
+    NOT_FILLED,
 ) = range(len(REFUSALS))
 APPROVED: Final = -1
 """Refusal of an intent that became a position."""

@@ -151,7 +151,7 @@ def ruling_of(
 ) -> Ruling:
     """Return what the arbitration of one symbol comes to."""
     view, close, figures = world.views[row, symbol], world.closes[row], world.figures[0]
-    is_held = book.positions[symbol].side != 0
+    is_held = book.positions[symbol].side != 0 or book.orders[symbol].side != 0
     return arbitration.arbitrate(
         ballot,
         Terms(

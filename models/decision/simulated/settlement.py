@@ -62,11 +62,21 @@ def tell_closed(world: World, book: Book, trades: Record) -> None:
     The oldest goes first, in whatever order the broker closed them: so one reading tells of them.
     """
     account = book.account[0]
-    book.untold[: account.untold].sort()
+    _sort_by_ticket(book, trades)
     for place in range(account.untold):
         trade = trades[book.untold[place]]
         _rest_after(world, book, trade.symbol, trade.side, trade.pnl, trade.closed_ns, trade.reason)
     account.untold = 0
+
+
+@part
+def _sort_by_ticket(book: Book, trades: Record) -> None:
+    for end in range(1, book.account[0].untold):
+        trade, place = book.untold[end], end
+        while place > 0 and trades[book.untold[place - 1]].ticket > trades[trade].ticket:
+            book.untold[place] = book.untold[place - 1]
+            place -= 1
+        book.untold[place] = trade
 
 
 @part

@@ -60,6 +60,11 @@ class Wish(NamedTuple):
     now_ns: int
     entries_of_hour: int
     """Approvals in the hour that ends with the close, so far."""
+    limit_price: float
+    """Where it rests, 0 at the market."""
+    expires_ns: int
+    intent: int
+    """Row of its intent."""
 
 
 class Size(NamedTuple):
@@ -76,7 +81,7 @@ NO_SIZE: Final = Size(0.0, 0.0, 0.0, 0.0)
 
 @making_arrays
 def commitments_of(world: World, book: Book, row: int) -> Commitments:
-    """Return what open positions put at stake at a close."""
+    """Return what open positions, and orders that rest, put at stake at a close."""
     symbols = book.held.shape[0]
     found = Commitments(
         np.zeros(1, np.int64),
@@ -105,7 +110,19 @@ def commitments_of(world: World, book: Book, row: int) -> Commitments:
         found.entry_frac[place] = position.entry_frac
         found.notional[place] = notional_of(world, row, symbol, position.lots)
     found.stakes[0] = book.account[0].held
+    for place in range(book.account[0].resting):
+        _reserve_order(world, book, row, book.resting[place], found)
     return found
+
+
+@part
+def _reserve_order(world: World, book: Book, row: int, symbol: int, found: Commitments) -> None:
+    order, place = book.orders[symbol], found.stakes[0]
+    found.symbol[place], found.side[place] = symbol, order.side
+    found.risk_frac[place] = found.stop_frac[place] = found.entry_frac[place] = order.risk_frac
+    found.notional[place] = notional_of(world, row, symbol, order.lots)
+    found.stakes[0] += 1
+    found.reserved[0] += 1
 
 
 @part

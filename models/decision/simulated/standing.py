@@ -32,6 +32,7 @@ ACCOUNT_DTYPE: Final = row_type(
         ("balance", np.float64),
         ("next_ticket", np.int64),
         ("held", np.int64),  # open positions
+        ("resting", np.int64),  # orders that wait
         ("untold", np.int64),  # closed trades that were not counted yet
         ("trades", np.int64),  # rows of trades in use
         ("intents", np.int64),
@@ -76,6 +77,29 @@ POSITION_DTYPE: Final = row_type(
     ]
 )
 
+ORDER_DTYPE: Final = row_type(
+    [
+        ("side", np.int64),  # 0 where nothing waits
+        ("lots", np.float64),
+        ("limit", np.float64),
+        ("bound", np.float64),  # price that must be reached for a fill
+        ("stop", np.float64),
+        ("target", np.float64),
+        ("placed_ns", np.int64),
+        ("expires_ns", np.int64),
+        ("number", np.int64),  # of the close at which it was placed
+        ("ticket", np.int64),
+        ("intent", np.int64),  # row of its intent
+        ("stop_distance", np.float64),
+        ("risk_frac", np.float64),
+        ("risk", np.float64),
+        ("confidence", np.float64),
+        ("expected_value_r", np.float64),
+        ("leading_voter", np.int64),
+    ]
+)
+"""An entry that rests at a limit: a position to be."""
+
 LOCK_DTYPE: Final = row_type(
     [
         ("until_ns", np.int64),  # 0 for no lock
@@ -97,6 +121,10 @@ class Book(NamedTuple):
     """`POSITION_DTYPE`, shape (n_symbols,): a symbol has one position at most."""
     held: NDArray[np.int64]
     """Symbols with a position, the oldest ticket first."""
+    orders: NDArray[np.void]
+    """`ORDER_DTYPE`, shape (n_symbols,): a symbol has one order that rests at most."""
+    resting: NDArray[np.int64]
+    """Symbols with such an order, the oldest first."""
     untold: NDArray[np.int64]
     """Rows of the trades that were closed and not counted yet."""
     cursor: NDArray[np.int64]
@@ -127,6 +155,8 @@ def opened_book(deposit: float, first: NDArray[np.int64], start_ns: int) -> Book
         account=account,
         positions=np.zeros(symbols, POSITION_DTYPE),
         held=np.zeros(symbols, np.int64),
+        orders=np.zeros(symbols, ORDER_DTYPE),
+        resting=np.zeros(symbols, np.int64),
         untold=np.zeros(symbols, np.int64),
         cursor=first[:-1].copy(),
         is_raised=np.zeros(WATCHED, np.bool_),

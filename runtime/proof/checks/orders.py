@@ -1,7 +1,8 @@
 """Whether every order was permitted, and every fill belongs to an order or to somebody else.
 
 An entry needs an approval that covers it: same side, no more lots, still valid. An exit or an
-amendment needs an intent that only reduces what the board knew of the position. A deal that names
+amendment needs an intent that only reduces what the board knew of the position, a cancel one that
+names an order known to rest. A deal that names
 an intent must follow from its submission; one that names none was made by the broker or by others.
 """
 
@@ -11,15 +12,18 @@ from typing import Final
 from blackboard.entry import Entry
 from blackboard.facts import (
     AmendIntent,
+    CancelIntent,
     ExitIntent,
+    Fact,
     Fill,
+    OrderOutcome,
     OrderSubmitting,
     PositionChanged,
     RiskApproved,
     RiskRefused,
     SymbolSpec,
 )
-from blackboard.facts.execution import Purpose
+from blackboard.facts.execution import Outcome, Purpose
 from runtime.proof.checks.check import Check
 
 LOTS_TOLERANCE: Final = 1e-9
@@ -35,7 +39,9 @@ class Permissions(Check):
         super().__init__()
         self._approved: dict[str, RiskApproved] = {}
         self._refused: set[str] = set()
-        self._reducing: dict[str, ExitIntent | AmendIntent] = {}
+        self._reducing: dict[str, ExitIntent | AmendIntent | CancelIntent] = {}
+        self._resting: dict[int, str] = {}
+        """By ticket of an accepted order: the intent that it came of."""
         self._positions: dict[int, PositionChanged] = {}
         self._points: dict[str, float] = {}
         self._submitted: dict[str, int] = {}
@@ -49,20 +55,31 @@ class Permissions(Check):
                     yield f"{approved.intent_id} was refused before it was approved"
             case RiskRefused(intent_id=intent_id):
                 self._refused.add(intent_id)
-            case SymbolSpec() as spec:
-                self._points[spec.scope] = spec.point
-            case PositionChanged() as position:
-                self._positions[position.ticket] = position
-            case ExitIntent() | AmendIntent() as intent:
+            case ExitIntent() | AmendIntent() | CancelIntent() as intent:
                 self._reducing[intent.intent_id] = intent
                 yield from self._wish(intent)
             case OrderSubmitting() as order:
                 self.checked += 1
                 yield from self._submit(order, entry)
+            case fact:
+                self._note(fact)
+
+    def _note(self, fact: Fact) -> None:
+        match fact:
+            case SymbolSpec() as spec:
+                self._points[spec.scope] = spec.point
+            case PositionChanged() as position:
+                self._positions[position.ticket] = position
+            case OrderOutcome(outcome=Outcome.ACCEPTED) as accepted:
+                self._resting[accepted.order_ticket] = accepted.intent_id
             case _:
                 pass
 
-    def _wish(self, intent: ExitIntent | AmendIntent) -> Iterator[str]:
+    def _wish(self, intent: ExitIntent | AmendIntent | CancelIntent) -> Iterator[str]:
+        if isinstance(intent, CancelIntent):
+            if self._resting.get(intent.order_ticket) != intent.entry_intent_id:
+                yield f"{intent.intent_id} is about order {intent.order_ticket}, never accepted"
+            return
         position = self._positions.get(intent.position_ticket)
         if position is None:
             yield f"{intent.intent_id} is about position {intent.position_ticket}, never seen"
@@ -93,6 +110,9 @@ class Permissions(Check):
                     )
             case AmendIntent() if order.purpose is Purpose.AMEND:
                 yield from self._amend(order, intent)
+            case CancelIntent() if order.purpose is Purpose.CANCEL:
+                if order.order_ticket != intent.order_ticket:
+                    yield f"{order.intent_id} takes back another order than its intent"
             case _:
                 yield f"{order.intent_id}: no intent to {order.purpose.value} before it"
 

@@ -11,7 +11,7 @@ SEQS_MAX = 8
 """Entries that a violation names at most."""
 SYNCED_KINDS = frozenset(
     {
-        *("OrderIntent", "ExitIntent", "AmendIntent"),
+        *("OrderIntent", "ExitIntent", "AmendIntent", "CancelIntent"),
         *("RiskApproved", "OrderSubmitting", "OrderOutcome"),
         *("Fill", "PositionChanged", "TradeClosed"),
         *("EquityMark", "LimitBreached", "Lock", "TradingStateChanged", "OperatorCommand"),

@@ -5,6 +5,7 @@ from typing import cast
 
 from blackboard.facts import (
     AmendIntent,
+    CancelIntent,
     ExitIntent,
     OrderIntent,
     OrderOutcome,
@@ -14,6 +15,7 @@ from blackboard.facts import (
 )
 from blackboard.facts.execution import Outcome, Purpose
 from runtime.simulation.checks.record import (
+    ACTION_REMOVE,
     LOTS_TOLERANCE,
     REASON_EXPERT,
     Record,
@@ -29,13 +31,16 @@ PROMISE = "P1"
 DEFINITELY_NOT_DONE = frozenset({Outcome.NOT_SENT, Outcome.REJECTED, Outcome.NOT_EXECUTED})
 FILLED = frozenset({Outcome.FILLED, Outcome.PARTIAL})
 
-Wanted = OrderIntent | ExitIntent | AmendIntent
+Wanted = OrderIntent | ExitIntent | AmendIntent | CancelIntent
 
 PURPOSE_OF: dict[type[Wanted], Purpose] = {
     OrderIntent: Purpose.ENTRY,
     ExitIntent: Purpose.EXIT,
     AmendIntent: Purpose.AMEND,
+    CancelIntent: Purpose.CANCEL,
 }
+REDUCING_ORDERS = frozenset({Purpose.AMEND, Purpose.CANCEL})
+"""What makes no deal of its own."""
 
 
 def intents(record: Record) -> list[Said[Wanted]]:
@@ -44,6 +49,7 @@ def intents(record: Record) -> list[Said[Wanted]]:
         *cast(Sequence[Said[Wanted]], record.all(OrderIntent)),
         *cast(Sequence[Said[Wanted]], record.all(ExitIntent)),
         *cast(Sequence[Said[Wanted]], record.all(AmendIntent)),
+        *cast(Sequence[Said[Wanted]], record.all(CancelIntent)),
     ]
     return sorted(wanted, key=lambda said: said.seq)
 
@@ -126,6 +132,8 @@ def _difference(record: Record, request: BrokerRequest, fact: OrderSubmitting) -
     is_coarser = record.is_faulty(frozenset({"F27"}), request.at_ns, request.at_ns)
     grain = 5.5 * point if is_coarser else 0.5 * point
     is_entry = fact.purpose is Purpose.ENTRY
+    if fact.purpose is Purpose.CANCEL:
+        return "" if request.action == ACTION_REMOVE else f"action {request.action} for a cancel"
     is_deal = fact.purpose is not Purpose.AMEND
     levels = ("stop_price", "target_price") if fact.purpose is not Purpose.EXIT else ()
     pairs: list[tuple[str, object, object]] = [
@@ -249,7 +257,7 @@ def outcomes_are_true(record: Record) -> Iterator[Violation]:
     magics = {said.fact.intent_id: said.fact.magic for said in record.all(OrderSubmitting)}
     for said in record.all(OrderOutcome):
         fact = said.fact
-        if fact.purpose is Purpose.AMEND:
+        if fact.purpose in REDUCING_ORDERS:
             continue  # the levels of a position may be changed again before anybody reads them
         was_done = magics.get(fact.intent_id) in dealt
         if was_done and fact.outcome in DEFINITELY_NOT_DONE:
