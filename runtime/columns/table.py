@@ -14,7 +14,7 @@ from blackboard.errors import ConfigError
 from config.settings import Settings
 from runtime.book import write_atomically
 
-FORMAT: Final = 3
+FORMAT: Final = 4
 """Layout of the file; another one is exported anew."""
 
 ARRAYS: Final = (

@@ -27,6 +27,7 @@ from runtime.simulation.checks import (
     liveness,
     once,
     protection,
+    resting,
     words,
 )
 from runtime.simulation.checks.record import Record
@@ -393,6 +394,14 @@ P4_BROKEN: list[tuple[Callable[..., object], Change]] = [
 ]
 P5_BROKEN: list[tuple[Callable[..., object], Change]] = [
     (
+        resting.restricted_states_fill_nothing,
+        both(
+            altered(h.ANNOUNCED, limit_price=h.OPEN, expires_ns=T0 + 9 * HOUR),
+            said("supervisor", REDUCED, T0 + HOUR),
+            with_item("deals", 1, made_ns=T0 + 4 * HOUR),
+        ),
+    ),
+    (
         leave.restricted_states_enter_nothing,
         altered(h.STATE, state=TradingState.REDUCING),
     ),
@@ -470,7 +479,33 @@ P6_BROKEN: list[tuple[Callable[..., object], Change]] = [
     (journal.decisions_use_their_own_votes, restated(h.VOTE, ts_event_ns=T0 - 15 * MINUTE)),
     (journal.decisions_use_their_own_votes, altered(h.VOTE, valid_until_ns=T0 - 1)),
 ]
+RESTING = altered(h.ANNOUNCED, limit_price=h.OPEN, expires_ns=h.T0 + h.HOUR)
+"""The entry rests at its price for an hour; it is filled at once, as before."""
+
 P8_BROKEN: list[tuple[Callable[..., object], Change]] = [
+    (
+        resting.resting_orders_carry_stops,
+        both(RESTING, with_item("requests", 0, action=5, stop_price=0.0)),
+    ),
+    (
+        resting.resting_orders_carry_stops,
+        both(RESTING, with_item("requests", 0, action=5, stop_price=h.OPEN + 0.001)),
+    ),
+    (
+        resting.nothing_fills_after_its_time,
+        both(RESTING, with_item("deals", 1, made_ns=h.T0 + 2 * h.HOUR)),
+    ),
+    # Twice 1 % rests, and half a per cent more is approved beside it: the limit is 2 %.
+    (
+        resting.heat_is_reserved,
+        both(
+            altered(h.APPROVED, risk_frac=0.01),
+            altered(h.OUTCOME, outcome=Outcome.ACCEPTED),
+            repeated(h.APPROVED, intent_id="another", risk_frac=0.01),
+            repeated(h.OUTCOME, intent_id="another", outcome=Outcome.ACCEPTED),
+            repeated(h.APPROVED, intent_id="third", risk_frac=0.005),
+        ),
+    ),
     # 1.5 lots lose 0.005 * 1.5 * 100,000 + 10.5 = 760.5 of 10,000 at the stop.
     (protection.risk_is_bounded, with_item("requests", 0, filled_lots=1.5)),
     (protection.risk_is_bounded, with_item("requests", 0, stop_price=0.0)),
