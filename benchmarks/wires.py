@@ -6,6 +6,7 @@ votes must tell the two apart, and an ablation must say what each has brought.
 """
 
 import csv
+import math
 import tempfile
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -24,7 +25,7 @@ from runtime.proof.ablate import Ablation, ablate
 from runtime.proof.lineage import entries_of
 from runtime.terminals.simulated.market import open_market
 
-DAYS: Final = 14
+DAYS: Final = 10
 SYMBOLS: Final = ("EURUSD", "USDJPY")
 EVERY_NS: Final = 4 * HOUR_NS
 AHEAD_NS: Final = 8 * HOUR_NS
@@ -124,7 +125,7 @@ def run() -> Section:
                 f"{worth.brier:.4f}",
                 f"{worth.weight:.3f}",
                 f"{worth.constant:.3f}",
-                f"{worth.slope:.2f}",
+                "none" if math.isnan(worth.slope) else f"{worth.slope:.2f}",
                 f"{worth.whole.trades}",
                 f"{worth.whole.pnl_difference:+,.0f}",
                 f"{worth.vote.pnl_difference:+,.0f}",
