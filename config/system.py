@@ -41,12 +41,12 @@ class EntriesSection(Section):
     style: Literal["market", "adaptive"] = "market"
     """`market` takes the price there is, within agents.execution.deviation_points; `adaptive` does
     so too where the forecast is high or missing, and lets a limit rest where it is calm."""
-    calm_vol_ratio_max: float = Field(0.8, gt=0.0, le=5.0)
-    """Volatility forecast over the symbol's own usual level up to which it is calm. Forecasts are
-    skewed: most lie below their mean, so 0.8 is a quieter market than usual, and 1 is not."""
+    calm_vol_ratio_max: float = Field(1.0, gt=0.0, le=5.0)
+    """Volatility forecast over the symbol's own usual level up to which it is calm. 1 is the usual
+    level: about half of the closes of early 2018 lay below it, and a quarter below 0.75."""
     limit_atr: float = Field(0.25, gt=0.0, le=5.0)
     """Distance of the limit from the price that a market order would get, in average true ranges;
-    a quarter is about what a round trip costs, so that what is filled has paid for itself."""
+    a quarter is about what a round trip costs: a limit that is filled has earned it back."""
     limit_bars: int = Field(4, ge=1, le=96)
     """Closes of the trading timeframe after which an unfilled limit expires, earlier where a
     weekend comes first: the first horizon of the forecast, beyond which nobody said it was calm."""
