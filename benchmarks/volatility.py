@@ -7,6 +7,7 @@ epoch. Nothing was chosen by the test rows.
 
 import tempfile
 from collections.abc import Mapping, MutableMapping
+from importlib.metadata import version
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -189,7 +190,8 @@ def run() -> Section:
             *(_spa_note(horizon, losses) for horizon, losses in found.items()),
             _worst_day(found[HORIZONS[0]]),
             "Three networks, one for all pairs each, averaged; every forecast but the random walk "
-            "is scaled to the mean of the training rows.",
+            f"is scaled to the mean of the training rows. torch {version('torch')}, arch "
+            f"{version('arch')}.",
             *hours.notes,
         ),
     )

@@ -231,8 +231,8 @@ def _notes(hours: Hours) -> tuple[str, ...]:
     rest = pooled(list(without_worst_days(hours.losses).values())).ratio(PUBLISHED)
     promoted = sum(each.verdict.is_promoted for each in hours.verdicts)
     said = "; ".join(
-        f"{np.datetime64(each.start_ns, 'D')} {each.verdict.serving} serves "
-        f"({each.verdict.failed or 'all tests passed'})"
+        f"{np.datetime64(each.start_ns, 'ns').astype('datetime64[D]')} "
+        f"{each.verdict.serving} serves ({each.verdict.failed or 'all tests passed'})"
         for each in hours.verdicts
     )
     return (
