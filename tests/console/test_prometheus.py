@@ -120,7 +120,7 @@ CAUSES: Final[dict[str, Callable[[], list[AnyFact | Entry]]]] = {
     "QuorumSlow": lambda: [*slow_decisions()],
 }
 """What brings an alert about, as facts."""
-KINDS: Final = (
+KINDS: Final[tuple[type[Any], ...]] = (
     CalendarCoverage,
     DriftDetected,
     Exposure,
