@@ -154,7 +154,16 @@ class ReferenceLedger:
                     del self.waiting[name]
                     levels = order.stop, order.target
                     self.trade(name, order.side, order.hundredths, Fraction(price), *levels)
+                    self._stop_at_once(name, order, minute)
                     yield
+
+    def _stop_at_once(self, name: int, order: Waiting, minute: Minute) -> None:
+        """Close what a limit has opened where its own minute reached the stop."""
+        if order.kind in (BUY_LIMIT, SELL_LIMIT) and name in self.held:
+            one = self.held[name]
+            price = exit_price(replace(one, target=0), minute)
+            if price is not None:
+                self.reduce(name, one.hundredths, Fraction(price))
 
     def market(self, now: int, side: int) -> int:
         """Return the price at which a side is bought or sold at a minute's open."""
@@ -196,9 +205,15 @@ def exit_price(one: Held, minute: Minute) -> int | None:
 
 
 def entry_price(order: Waiting, minute: Minute) -> int | None:
-    """Return where a minute fills a pending order: a limit there or better, a stop or worse."""
+    """Return where a minute fills a pending order: a limit there, gone through; a stop or worse."""
     over = minute.spread if order.side > 0 else 0
     opened, high, low = minute.opened + over, minute.high + over, minute.low + over
-    if order.kind in (BUY_LIMIT, SELL_STOP):
-        return min(opened, order.price) if low <= order.price else None
-    return max(opened, order.price) if high >= order.price else None
+    match order.kind:
+        case kind if kind == BUY_LIMIT:
+            return order.price if low < order.price else None
+        case kind if kind == SELL_LIMIT:
+            return order.price if high > order.price else None
+        case kind if kind == SELL_STOP:
+            return min(opened, order.price) if low <= order.price else None
+        case _:
+            return max(opened, order.price) if high >= order.price else None
