@@ -481,8 +481,10 @@ def test_advice_counts_from_its_time_on_and_for_traded_symbols_only() -> None:
     """A blackout to come bars nothing, a budget to come scales nothing, nor do foreign symbols."""
     desk = an_open_desk()
     later_ns = T0_NS + HOUR_NS
+    # Farther off than news_risk_hours, within which a blackout to come makes an entry smaller.
+    blackout_ns = T0_NS + 3 * HOUR_NS
     desk.say(
-        a_blackout(from_ns=T0_NS + 1, until_ns=later_ns),
+        a_blackout(from_ns=blackout_ns, until_ns=blackout_ns + HOUR_NS),
         a_blackout("XAUUSD"),
         a_budget(multiplier=0.5, effective_from_ns=later_ns),
         a_budget("XAUUSD", multiplier=0.5),
