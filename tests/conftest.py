@@ -3,8 +3,15 @@
 Properties are searched without a deadline.
 """
 
+import os
+
 import pytest
 from hypothesis import settings
+
+# Tests that run in several processes are told a width of 80 columns, which a table that is made at
+# an import would keep; each test that looks at one says how wide it shall be.
+os.environ.pop("COLUMNS", None)
+os.environ.pop("LINES", None)
 
 # How long an example takes says how busy the machine is: no test may fail for it.
 settings.register_profile("no_deadline", deadline=None)
