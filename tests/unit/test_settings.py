@@ -228,6 +228,7 @@ def test_examples_are_there() -> None:
         ),
         ({"terminal": {"url": "127.0.0.1:8701"}}, "terminal.url"),
         ({"terminal": {"host": "0.0.0.0"}}, "terminal.host must be one address, was 0.0.0.0"),
+        ({"console": {"host": "0.0.0.0"}}, "console.host must be one address, was 0.0.0.0"),
         (
             {"terminal": {"send_timeout_s": 40.0}},
             "terminal.hang_deadline_s must be at least send_timeout_s (40), was 30",
