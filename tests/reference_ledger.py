@@ -153,13 +153,16 @@ class ReferenceLedger:
                 if price is not None:
                     del self.waiting[name]
                     levels = order.stop, order.target
+                    sides = {held: one.side for held, one in self.held.items()}
                     self.trade(name, order.side, order.hundredths, Fraction(price), *levels)
-                    self._stop_at_once(name, order, minute)
+                    for opened, one in tuple(self.held.items()):
+                        if sides.get(opened) != one.side:  # new, or turned over
+                            self._stop_at_once(opened, order, minute)
                     yield
 
     def _stop_at_once(self, name: int, order: Waiting, minute: Minute) -> None:
         """Close what a limit has opened where its own minute reached the stop."""
-        if order.kind in (BUY_LIMIT, SELL_LIMIT) and name in self.held:
+        if order.kind in (BUY_LIMIT, SELL_LIMIT):
             one = self.held[name]
             price = exit_price(replace(one, target=0), minute)
             if price is not None:
