@@ -50,6 +50,7 @@ STATIC: Final = {
     "dom.js": "text/javascript",
 }
 OPEN_PATHS: Final = frozenset({"/", "/plotly.js", "/session", *(f"/{name}" for name in STATIC)})
+_FRESH: Final = {"Cache-Control": "no-cache"}
 _JSON: Final = "application/json"
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -65,7 +66,8 @@ class Site:
         metrics: Metrics,
         is_over: Callable[[], bool],
     ) -> None:
-        self._plan = plan
+        self._mailbox = plan.book.mailbox
+        self._controls = present.settings.console.controls
         self._present = present
         self._access = access
         self._metrics = metrics
@@ -134,7 +136,7 @@ class Site:
             {
                 "open": True,
                 "csrf": session.csrf,
-                "controls": self._plan.settings.console.controls,
+                "controls": self._controls,
             }
         )
 
@@ -240,7 +242,7 @@ class Site:
         return _json(await run_in_threadpool(self._questions.learning))
 
     async def _command(self, request: Request) -> Response:
-        if not self._plan.settings.console.controls:
+        if not self._controls:
             return PlainTextResponse("controls are off: console.controls", 403)
         if not self._access.may_steer(request):
             return PlainTextResponse("only a page of this console may steer", 403)
@@ -248,13 +250,10 @@ class Site:
         if body is None:
             return PlainTextResponse(f"an order has at most {BODY_BYTES_MAX} bytes", 413)
         try:
-            command = obey(body, self._plan.book.mailbox)
+            command = obey(body, self._mailbox)
         except Refused as refused:
             return PlainTextResponse(str(refused), 400)
         return _json({"taken": command.value})
-
-
-_FRESH: Final = {"Cache-Control": "no-cache"}
 
 
 def _json(data: Any) -> Response:

@@ -179,9 +179,9 @@ class Metrics:
         while len(self._known) > PENDING_MAX:
             self._known.pop(next(iter(self._known)))
 
-    def end(self, what: str, entry: Entry, into: Histogram, *, keep: bool = False) -> None:
+    def end(self, what: str, entry: Entry, into: Histogram) -> None:
         """Stop it and count what it shows, in process seconds."""
-        began_ns = self._known.get(what) if keep else self._known.pop(what, None)
+        began_ns = self._known.pop(what, None)
         if began_ns is not None:
             into.observe(max(0, entry.known_at_ns - began_ns) / NS / self._speed)
 

@@ -47,7 +47,6 @@ ENTRIES_MAX: Final = 5_000
 """Newest entries in memory; the stream resumes within them, older ones come from the journal."""
 EQUITY_POINTS_MAX: Final = 2_000
 """Points of the curve of equity; a full curve keeps every second one."""
-TRADES_MAX: Final = 500
 
 
 class EquityPoint(msgspec.Struct, frozen=True):
@@ -87,7 +86,6 @@ class Present:
         self.status: Status | None = None
         self.symbols: dict[str, SymbolPast] = {}
         self.curve: list[EquityPoint] = []
-        self.trades: deque[tuple[int, TradeClosed]] = deque(maxlen=TRADES_MAX)
         self.weights: VoterWeights | None = None
         self.parameters: ParametersChanged | None = None
         self.coverage: CalendarCoverage | None = None
@@ -190,7 +188,6 @@ def _fold_mark(present: Present, entry: Entry, mark: EquityMark) -> None:
 
 
 def _fold_closed(present: Present, entry: Entry, trade: TradeClosed) -> None:
-    present.trades.append((entry.ts_event_ns, trade))
     present.symbol(trade.scope).closed.append((entry.ts_event_ns, trade))
     present.note_ticket(trade.ticket, 4, entry.seq)
 

@@ -10,10 +10,9 @@ from runtime.feeds.tables import (
     FileStamp,
     Record,
     cleaned,
-    csv_records,
     refuse,
     stamp_of,
-    text_of,
+    table_of,
 )
 from runtime.feeds.text_source import ITEMS_MAX, RawText, Texts
 from runtime.instants import instant_ns
@@ -30,16 +29,9 @@ def read_headlines_file(path: Path) -> list[HeadlineReading]:
     ConfigError
         If there is no such file, a column is missing, or a time is wrong; names every problem.
     """
-    try:
-        names, records = csv_records(text_of(path))
-    except ValueError as wrong:
-        raise ConfigError(f"{path}: {wrong}") from wrong
-    missing = [name for name in ("time", "text") if name not in names]
-    if missing:
-        refuse(path, [f"column {' and '.join(missing)} missing; found {', '.join(names)}"])
     problems: list[str] = []
     headlines: list[HeadlineReading] = []
-    for number, record in enumerate(records, 1):
+    for number, record in enumerate(table_of(path, ("time", "text")), 1):
         try:
             headline = _headline(record, path.name)
         except ValueError as wrong:

@@ -64,6 +64,24 @@ def csv_records(text: str) -> tuple[tuple[str, ...], list[Record]]:
     ]
 
 
+def table_of(path: Path, columns: Sequence[str]) -> list[Record]:
+    """Return the records of a CSV file that has these columns, and perhaps more.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such file, it is no CSV, or a column is missing.
+    """
+    try:
+        names, records = csv_records(text_of(path))
+    except ValueError as wrong:
+        raise ConfigError(f"{path}: {wrong}") from wrong
+    missing = [name for name in columns if name not in names]
+    if missing:
+        refuse(path, [f"column {' and '.join(missing)} missing; found {', '.join(names)}"])
+    return records
+
+
 def cleaned(text: str, length_max: int) -> str:
     """Return a text on one line without control characters, cut at a length."""
     printable = "".join(one if one.isprintable() else " " for one in text[: 4 * length_max])

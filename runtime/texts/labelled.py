@@ -5,9 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from blackboard.errors import ConfigError
 from models.opinion.tone import IntArray, class_of
-from runtime.feeds.tables import csv_records, refuse, text_of
+from runtime.feeds.tables import refuse, table_of
 
 
 def read_labelled_texts(path: Path, meanings: Sequence[str]) -> tuple[list[str], IntArray]:
@@ -25,17 +24,10 @@ def read_labelled_texts(path: Path, meanings: Sequence[str]) -> tuple[list[str],
     ConfigError
         If there is no such file, a column is missing, or a label is none; names every problem.
     """
-    try:
-        names, records = csv_records(text_of(path))
-    except ValueError as wrong:
-        raise ConfigError(f"{path}: {wrong}") from wrong
-    missing = [name for name in ("text", "label") if name not in names]
-    if missing:
-        refuse(path, [f"column {' and '.join(missing)} missing; found {', '.join(names)}"])
     problems: list[str] = []
     texts: list[str] = []
     labels: list[int] = []
-    for number, record in enumerate(records, 1):
+    for number, record in enumerate(table_of(path, ("text", "label")), 1):
         try:
             label = _class_of(record["label"].strip(), meanings)
         except ValueError as wrong:

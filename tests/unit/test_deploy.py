@@ -35,7 +35,7 @@ def test_every_alert_asks_for_figures_that_exist(tmp_path: Path) -> None:
     (group,) = yaml.safe_load((DEPLOY / "alerts.yml").read_text())["groups"]
     for rule in group["rules"]:
         assert asked(rule["expr"]) <= names, rule["alert"]
-        assert rule["annotations"]["todo"], rule["alert"]
+        assert rule["annotations"]["action"], rule["alert"]
         assert rule["labels"]["severity"] in {"page", "warn"}
 
 

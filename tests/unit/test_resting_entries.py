@@ -4,7 +4,14 @@ from typing import Any
 
 import pytest
 
-from blackboard.facts import ACCOUNT, CancelIntent, LimitBreached, OrderIntent, OrderOutcome
+from blackboard.facts import (
+    ACCOUNT,
+    CancelIntent,
+    LimitBreached,
+    OrderIntent,
+    OrderOutcome,
+    Quote,
+)
 from blackboard.facts.decision import Side
 from blackboard.facts.execution import Outcome, Purpose
 from config.settings import Settings
@@ -216,8 +223,8 @@ def test_a_refused_cancel_is_asked_again_after_a_minute() -> None:
     assert chamber.last(CancelIntent).intent_id != first.intent_id
 
 
-def test_a_repeated_attempt_keeps_price_and_end() -> None:
-    """Rejected for a passing cause, asked for again at a younger quote: the same bet."""
+def rejected_and_requoted(quote: Quote) -> tuple[Chamber, OrderIntent]:
+    """Return what follows a limit that was rejected for a passing cause, and the first intent."""
     chamber = a_chamber()
     chamber.hear_close(forecast={"vol_ratio": 0.7})
     chamber.settle()
@@ -227,8 +234,14 @@ def test_a_repeated_attempt_keeps_price_and_end() -> None:
     )
     chamber.say("execution", rejected)
     chamber.now_ns = T0_NS + MINUTE_NS
-    chamber.say("data", a_quote(bid=1.1030, ask=1.1031))
+    chamber.say("data", quote)
     chamber.settle()
+    return chamber, first
+
+
+def test_a_repeated_attempt_keeps_price_and_end() -> None:
+    """Rejected for a passing cause, asked for again at a younger quote: the same bet."""
+    chamber, first = rejected_and_requoted(a_quote(bid=1.1030, ask=1.1031))
 
     again = chamber.last(OrderIntent)
     assert again.attempt == 2
@@ -237,16 +250,6 @@ def test_a_repeated_attempt_keeps_price_and_end() -> None:
 
 def test_a_limit_that_the_market_has_come_to_is_not_asked_for_again() -> None:
     """Nothing could rest there any more."""
-    chamber = a_chamber()
-    chamber.hear_close(forecast={"vol_ratio": 0.7})
-    chamber.settle()
-    first = chamber.last(OrderIntent)
-    rejected = an_outcome(
-        outcome=Outcome.REJECTED, intent_id=first.intent_id, retcode=10_021, may_retry=True
-    )
-    chamber.say("execution", rejected)
-    chamber.now_ns = T0_NS + MINUTE_NS
-    chamber.say("data", a_quote(bid=1.0990, ask=1.0991))
-    chamber.settle()
+    chamber, _ = rejected_and_requoted(a_quote(bid=1.0990, ask=1.0991))
 
     assert len(chamber.all(OrderIntent)) == 1

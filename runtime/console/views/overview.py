@@ -42,20 +42,8 @@ def overview(present: Present) -> dict[str, Any]:
         "intents": picture.intents,
         "positions": positions,
         "currencies": _currencies(present, positions, equity),
-        "curve": {
-            "at_ns": [point.at_ns for point in present.curve],
-            "equity": [point.equity for point in present.curve],
-            "drawdown_frac": [point.drawdown_frac for point in present.curve],
-        },
-        "locks": [
-            {
-                "scope": lock.scope,
-                "side": lock.side.value,
-                "reason": lock.reason,
-                "until_ns": lock.valid_until_ns,
-            }
-            for lock in picture.open_locks
-        ],
+        "curve": _curve(present),
+        "locks": _locks(present),
         "feeds": [
             {"scope": name, "state": past.feed.state.value, "reason": past.feed.reason}
             for name, past in sorted(present.symbols.items())
@@ -70,6 +58,26 @@ def overview(present: Present) -> dict[str, Any]:
             {"seq": seq, "text": text} for seq, text in islice(reversed(present.lines), LINES_SHOWN)
         ],
     }
+
+
+def _curve(present: Present) -> dict[str, Any]:
+    return {
+        "at_ns": [point.at_ns for point in present.curve],
+        "equity": [point.equity for point in present.curve],
+        "drawdown_frac": [point.drawdown_frac for point in present.curve],
+    }
+
+
+def _locks(present: Present) -> list[dict[str, Any]]:
+    return [
+        {
+            "scope": lock.scope,
+            "side": lock.side.value,
+            "reason": lock.reason,
+            "until_ns": lock.valid_until_ns,
+        }
+        for lock in present.picture.open_locks
+    ]
 
 
 def _restriction(one: Restriction) -> dict[str, Any]:
