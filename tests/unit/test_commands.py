@@ -94,6 +94,14 @@ def test_agents_are_told_after_the_run(traded: CommandLine) -> None:
     assert data[2]["class_name"] == "LSTMVolAgent"
 
 
+def test_logs_are_told_after_the_run(traded: CommandLine) -> None:
+    """`logs` needs nothing that runs, and gives programs an object a line."""
+    assert traded("logs").code == 0
+    for line in traded("logs", "driver", "--json").out.splitlines():
+        assert json.loads(line)["process"] == "driver"
+    assert traded("logs", "nobody").code == 3
+
+
 def test_journal_is_filtered_and_verified(traded: CommandLine) -> None:
     """Entries are chosen by kind, scope and author; the chain is checked whole."""
     count = len(traded.entries())
