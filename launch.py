@@ -37,6 +37,7 @@ from runtime.commands import (  # noqa: E402
     start,
     terminal,
     truth,
+    upgrade,
     walkforward,
 )
 
@@ -63,6 +64,7 @@ for _group in (
     ablation,
     prove_safety,
     repair,
+    upgrade,
     simulate,
     doctor,
 ):

@@ -4,6 +4,7 @@
 
     QuorumError
     ├── ConfigError            the start is refused
+    │   └── OtherFormat        a journal of an earlier or a later version
     ├── PostRefused            the board did not take a post; the message names the rule
     │   └── StaleEpoch         a younger instance of the same author has joined
     ├── ArtefactRefused        a stored model is not what was stored; whatever serves goes on
@@ -23,6 +24,10 @@ class QuorumError(Exception):
 
 class ConfigError(QuorumError):
     """A setting is wrong; the message names key, value and what is allowed."""
+
+
+class OtherFormat(ConfigError):
+    """A journal has another format than this version reads; the message says what to do."""
 
 
 class PostRefused(QuorumError):

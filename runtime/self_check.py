@@ -19,7 +19,7 @@ import msgspec
 import psutil
 
 from blackboard.board import read_all
-from blackboard.errors import ConfigError, JournalCorrupt
+from blackboard.errors import ConfigError, JournalCorrupt, OtherFormat
 from config.secrets import Secrets
 from config.settings import Settings
 from runtime.book import Book
@@ -157,6 +157,8 @@ def _journal(book: Book) -> Finding:
             journal.close()
     except JournalCorrupt as error:
         return Finding(FAIL, "journal", str(error), "python launch.py repair")
+    except OtherFormat as error:
+        return Finding(FAIL, "journal", str(error), "python launch.py upgrade")
     except OSError as error:
         return Finding(FAIL, "journal", str(error), "make it readable")
     return Finding(OK, "journal", f"{count} entries, hash chain unbroken")

@@ -9,7 +9,7 @@ and it refuses every other row. The folder is private to the user.
 import sqlite3
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import diskcache
 import msgspec
@@ -18,9 +18,14 @@ from diskcache.core import MODE_RAW, UNKNOWN
 from blackboard.entry import Entry, decode_entries
 from blackboard.errors import JournalCorrupt
 from blackboard.journal import UNDECODABLE, Block, Durability
+from runtime.journals.format import FORMAT, UNNUMBERED, require_format
 from runtime.machine.current import MACHINE
 
 _STATE_PREFIX = "state/"
+FORMAT_STATE: Final = "format"
+"""State that holds the number of the format."""
+DATABASE: Final = "cache.db"
+"""File of the blocks and states in a journal's folder."""
 _BUSY_TIMEOUT_S = 5.0
 _BLOCKS_PER_PAGE = 500
 _BYTES_PER_STORED = 2
@@ -67,9 +72,20 @@ class DiskcacheJournal:
 
     Guarantees: `append` is one transaction, so after `kill -9` at any moment either the block and
     its states are there or neither is. `Durability.FULL` also survives a power cut.
+
+    Raises
+    ------
+    OtherFormat
+        If the folder holds a journal of another format than `number`.
+    JournalCorrupt
+        If its file is no journal.
+    OSError
+        If it cannot be opened.
     """
 
-    def __init__(self, folder: Path, *, bytes_max: int = 2**62) -> None:
+    def __init__(
+        self, folder: Path, *, bytes_max: int = 2**62, number: int | None = FORMAT
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         MACHINE.make_private(folder)
         self._bytes_max = bytes_max
@@ -89,6 +105,12 @@ class DiskcacheJournal:
         self._durability: Durability | None = None
         self._page_bytes = self._select("PRAGMA page_size", ())[0][0]
         self._free_bytes = self._unseen_bytes = 0
+        self._is_numbered = False
+        try:
+            self.number = self._found_number(number)
+        except BaseException:
+            self._cache.close()
+            raise
 
     def append(
         self, block: Block | None, states: Mapping[str, bytes], durability: Durability
@@ -99,6 +121,8 @@ class DiskcacheJournal:
         }
         if block is not None:
             rows[block.first_seq] = msgspec.msgpack.encode(block)
+        if not self._is_numbered:
+            rows.setdefault(_STATE_PREFIX + FORMAT_STATE, msgspec.msgpack.encode(self.number))
         try:
             self._require_room(sum(map(len, rows.values())))
             self._set_durability(durability)
@@ -106,6 +130,7 @@ class DiskcacheJournal:
                 self._cache._con.executemany(_UPSERT, map(self._row, rows.items()))
         except (sqlite3.DatabaseError, diskcache.Timeout) as error:
             raise OSError(f"journal {self._folder} cannot be written: {error}") from error
+        self._is_numbered = True
 
     def blocks(self, after_seq: int = 0) -> Iterator[Block]:
         """Yield the blocks that hold a seq greater than `after_seq`, in order."""
@@ -141,6 +166,33 @@ class DiskcacheJournal:
     def close(self) -> None:
         """Close the database; everything acknowledged stays."""
         self._cache.close()
+
+    def states(self) -> dict[str, bytes]:
+        """Return every named state, the number of the format among them."""
+        rows = self._select(
+            "SELECT key, mode, filename, value FROM Cache"
+            " WHERE typeof(key) = 'text' AND substr(key, 1, ?) = ?",
+            (len(_STATE_PREFIX), _STATE_PREFIX),
+        )
+        return {
+            key.removeprefix(_STATE_PREFIX): self._cache.disk.fetch(mode, filename, value, False)
+            for key, mode, filename, value in rows
+        }
+
+    def _found_number(self, wanted: int | None) -> int:
+        """Return the number of the format; None wants whatever is there."""
+        try:
+            raw = self.state(FORMAT_STATE)
+            is_new = raw is None and not self._select("SELECT 1 FROM Cache LIMIT 1", ())
+            found = UNNUMBERED if raw is None else msgspec.msgpack.decode(raw, type=int)
+        except (JournalCorrupt, *UNDECODABLE):
+            is_new = True  # whoever reads on names the damage
+        if is_new:
+            return FORMAT if wanted is None else wanted
+        self._is_numbered = raw is not None
+        if wanted is not None:
+            require_format(self._folder, found, wanted)
+        return found
 
     def _first_block_with(self, after_seq: int) -> int:
         rows = self._select(

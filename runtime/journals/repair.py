@@ -9,7 +9,6 @@ the kill switch too, until a person has looked at the account.
 import sqlite3
 from contextlib import closing
 from pathlib import Path
-from typing import Final
 
 import msgspec
 
@@ -18,8 +17,7 @@ from blackboard.errors import JournalCorrupt
 from blackboard.journal import GENESIS, UNDECODABLE, Block, verify
 from runtime.book import write_durably
 from runtime.clock import wall_ns
-
-_DATABASE: Final = "cache.db"
+from runtime.journals.diskcache import DATABASE
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -92,13 +90,13 @@ def _rows(folder: Path) -> list[Row]:
                 "SELECT key, value FROM Cache WHERE typeof(key) = 'integer' ORDER BY key"
             ).fetchall()
     except sqlite3.DatabaseError as error:
-        path = folder / _DATABASE
+        path = folder / DATABASE
         raise OSError(f"{path} is no database ({error}): restore the folder from a copy") from error
     return [Row(key, value) for key, value in found]
 
 
 def _opened(folder: Path) -> sqlite3.Connection:
-    path = folder / _DATABASE
+    path = folder / DATABASE
     if not path.exists():
         raise OSError(f"no journal in {folder}")
     return sqlite3.connect(path)
