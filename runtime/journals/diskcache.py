@@ -8,6 +8,7 @@ and it refuses every other row. The folder is private to the user.
 
 import sqlite3
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Final
 
@@ -106,11 +107,10 @@ class DiskcacheJournal:
         self._page_bytes = self._select("PRAGMA page_size", ())[0][0]
         self._free_bytes = self._unseen_bytes = 0
         self._is_numbered = False
-        try:
+        with ExitStack() as undoing:
+            undoing.callback(self._cache.close)
             self.number = self._found_number(number)
-        except BaseException:
-            self._cache.close()
-            raise
+            undoing.pop_all()
 
     def append(
         self, block: Block | None, states: Mapping[str, bytes], durability: Durability
