@@ -2,9 +2,10 @@
 
 The parts it is made of fold the board's entries, each for its own question: `Rounds` who has
 answered, `Arbiter` what decisions are measured by, `Holdings` what was asked for and is held,
-`Restrictions` the trading state, `Summaries` what people are told. `act` asks them what is missing
-on the board. A symbol and close that has its Decision is done: the intents that belong to it were
-in the same post, so none of them is derived again from what is known later.
+`Restrictions` the trading state, `Days` what each day came to, `Summaries` what people are told.
+`act` asks them what is missing on the board. A symbol and close that has its Decision is done: the
+intents that belong to it were in the same post, so none of them is derived again from what is known
+later.
 """
 
 from typing import Final
@@ -14,6 +15,7 @@ from agents.requests import Wake
 from agents.rounds.arbiter import ENTRY_STATES, Arbiter, Standing
 from agents.rounds.attempts import Attempts
 from agents.rounds.care import Care
+from agents.rounds.days import Days
 from agents.rounds.drawdown_path import DRAWDOWN
 from agents.rounds.entry import entry_draft
 from agents.rounds.holdings import Holdings
@@ -32,12 +34,14 @@ from blackboard.facts import (
     CalendarCoverage,
     Calibration,
     CancelIntent,
+    DayStatistics,
     Decision,
     DriftDetected,
     EntryBlackout,
     EquityMark,
     ExitIntent,
     Fact,
+    Fill,
     GateReport,
     LimitBreached,
     ModelFailed,
@@ -97,6 +101,7 @@ class SupervisorAgent(Agent):
         CancelIntent,
         TradingStateChanged,
         RetrainRequested,
+        DayStatistics,
         Summary,
     )
     reads = (
@@ -118,6 +123,7 @@ class SupervisorAgent(Agent):
         EquityMark,
         AccountSnapshot,
         OrderOutcome,
+        Fill,
         PositionChanged,
         TradeClosed,
         Reconciled,
@@ -139,6 +145,7 @@ class SupervisorAgent(Agent):
         self._restrictions = Restrictions(settings)
         self._attempts = Attempts(settings, self._arbiter, self._holdings)
         self._withdrawals = Withdrawals(settings, self._arbiter, self._holdings)
+        self._days = Days(settings)
         self._summaries = Summaries(settings)
         self._care = Care(settings, self._arbiter, self._holdings, self._restrictions)
         self._health: dict[str, AgentHealth] = {}
@@ -159,6 +166,7 @@ class SupervisorAgent(Agent):
             self._holdings,
             self._restrictions,
             self._care,
+            self._days,
             self._summaries,
         ):
             part.see(entry)
@@ -197,7 +205,10 @@ class SupervisorAgent(Agent):
         outbox.drafts += self._retraining_of_drawdown()
         outbox.drafts += self._summaries.due()
         weights = self._arbiter.weights(now_ns)
-        digest = self._summaries.digest(now_ns, state.value, weights.fact if weights else None)
+        outbox.drafts += self._days.due(now_ns)
+        digest = self._summaries.digest(
+            now_ns, state.value, weights.fact if weights else None, self._days.latest(now_ns)
+        )
         outbox.drafts += [digest] if digest else []
         self._ask_to_be_woken(now_ns, outbox)
 
@@ -371,7 +382,8 @@ class SupervisorAgent(Agent):
             self._restrictions.next_change_ns(now_ns),
             self._care.next_ns(),
             self._withdrawals.next_ns(now_ns),
-            self._summaries.next_digest_ns(now_ns),
+            self._days.next_ns(now_ns),
+            self._summaries.next_digest_ns(now_ns, self._days.latest(now_ns)),
         ]
         at_ns = min((each for each in instants if each > now_ns), default=FOREVER_NS)
         if at_ns not in {FOREVER_NS, self._wake_ns}:

@@ -331,7 +331,8 @@ class SupervisorSection(AgentSection):
     probation_hours: int = Field(72, ge=1, le=2160, json_schema_extra=LIMIT)
     """Market hours at half risk before full activity."""
     summary_hour_new_york: int = Field(17, ge=0, le=23)
-    """Hour in New York after which the daily summary is posted."""
+    """Hour in New York after which the daily summary is posted; it tells the trading day that ended
+    last, at 17:00."""
     friday_flat: bool = True
     """Whether own positions are closed before the weekend, whose gaps go through stops."""
 

@@ -7,7 +7,7 @@ from typing import Any, get_args, get_origin
 import msgspec
 
 from blackboard.facts import AnyFact
-from blackboard.facts.control import Restriction, TradingState
+from blackboard.facts.control import ReasonCount, Restriction, TradingState
 from blackboard.facts.decision import Gate, Side, VoterShare
 from blackboard.facts.execution import DealEntry
 from blackboard.facts.learning import VoterWeight
@@ -73,6 +73,18 @@ _SPECIAL: dict[str, dict[str, Any]] = {
     },
     "Fill": {"entry": DealEntry.IN},
     "TradeClosed": {"profit": 10.0, "swap": -1.0, "commission": -2.0, "fee": 0.0, "pnl": 7.0},
+    "DayStatistics": {
+        "day": "2025-03-05",
+        "trades": 2,
+        "wins": 1,
+        "pnl": 10.0,
+        "gross_profit": 30.0,
+        "gross_loss": 20.0,
+        "held_by": (ReasonCount(scope="min_confidence", count=3),),
+        "refused_by": (ReasonCount(scope="heat_max", count=1),),
+        "bars_expected": 96,
+        "bars_on_time": 95,
+    },
     "TradingStateChanged": {
         "restrictions": (
             Restriction(

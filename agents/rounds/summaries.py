@@ -1,17 +1,15 @@
 """Texts for people: what happened, as Summary facts, and one digest a day.
 
-Each text follows from one entry, or from the tally of one day, and stands in a slot of its own; it
-is due from the moment its cause is seen until it is seen on the board itself. A digest's day ends
-at the configured hour in New York; it is due a little later, when the last close of the day has
-been settled, and only the latest finished day is told.
+Each text follows from one entry, or from the figures of one trading day, and stands in a slot of
+its own; it is due from the moment its cause is seen until it is seen on the board itself. A digest
+is due after the configured hour in New York, and only the latest finished day is told.
 """
 
-from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import Final
 
 from agents.rounds.care import UNPROTECTED
+from agents.rounds.days import SETTLING_NS, Told
 from agents.rounds.drawdown_path import DRAWDOWN
 from agents.rounds.restrictions import RULES, UNFIT
 from blackboard.entry import Draft, Entry
@@ -20,43 +18,32 @@ from blackboard.facts import (
     FOREVER_NS,
     AccountSnapshot,
     AgentHealth,
-    Decision,
+    DayStatistics,
     DriftDetected,
-    EquityMark,
     ExitIntent,
     LimitBreached,
-    OrderOutcome,
     PortfolioBudget,
     PositionChanged,
-    RiskRefused,
     Summary,
     TradeClosed,
     TradingStateChanged,
     VoterWeights,
 )
-from blackboard.facts.decision import Action
-from blackboard.facts.execution import Origin, Outcome, Purpose
+from blackboard.facts.control import ReasonCount
+from blackboard.facts.execution import Origin
 from config.settings import Settings
 from models.market.sessions import (
     DAY_NS,
     HOUR_NS,
-    MINUTE_NS,
     from_market_clock_ns,
     market_clock_ns,
-    trading_day,
 )
 
 DUE_MAX: Final = 256
 """Texts that wait to be posted; the oldest gives way."""
 
-DAYS_MAX: Final = 3
-"""Days whose tallies are kept."""
-
 REASONS_MAX: Final = 5
 """Reasons for holds and refusals that a digest names, the most frequent first."""
-
-DIGEST_DELAY_NS: Final = 5 * MINUTE_NS
-"""Market time after the end of a day in which its last close is settled."""
 
 TEXT_LENGTH_MAX: Final = 2000
 """Longest text; the rest is cut, because messengers refuse longer ones."""
@@ -66,35 +53,15 @@ TITLE_LENGTH_MAX: Final = 120
 MARKET_CLOCK_LEAD_NS: Final = 7 * HOUR_NS
 """What the market clock is ahead of New York's wall time."""
 
-FILLED: Final = frozenset({Outcome.FILLED, Outcome.PARTIAL})
-
-
-@dataclass(slots=True)
-class Tally:
-    """What one day held."""
-
-    equity_start: float
-    equity: float
-    decisions: int = 0
-    entries: int = 0
-    trades: int = 0
-    wins: int = 0
-    pnl: float = 0.0
-    holds: Counter[str] = field(default_factory=Counter)
-    refusals: Counter[str] = field(default_factory=Counter)
-
 
 class Summaries:
-    """The texts that are due, and the tallies behind the digest."""
+    """The texts that are due, and what the digest tells beside the figures of its day."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._due: dict[str, Draft] = {}
-        self._days: dict[int, Tally] = {}
         self._told_ns = 0
-        self._equity = 0.0
         self._currency = ""
-        self._drawdown_frac = 0.0
         self._unfit: set[str] = set()
         self._naked: set[int] = set()
         self._budgets: dict[str, float] = {}
@@ -148,28 +115,34 @@ class Summaries:
         """Return the noted texts that are not on the board."""
         return list(self._due.values())
 
-    def digest(self, now_ns: int, state: str, weights: VoterWeights | None) -> Draft | None:
-        """Return the digest of the latest finished day, None if it is told or held nothing."""
-        ended = [end_ns for end_ns in self._days if end_ns + DIGEST_DELAY_NS <= now_ns]
-        end_ns = max(ended, default=0)
-        if end_ns <= self._told_ns or not self._days[end_ns].decisions:
+    def digest(
+        self, now_ns: int, state: str, weights: VoterWeights | None, day: Told | None
+    ) -> Draft | None:
+        """Return the digest of the latest finished day, None if it is told or held no decision."""
+        if day is None or not day.fact.decisions:
             return None
-        lines = self._lines(self._days[end_ns], state, weights)
+        at_ns = self._digest_ns(day.end_ns)
+        if at_ns <= self._told_ns or now_ns < at_ns + SETTLING_NS:
+            return None
         return Draft(
             fact=Summary(
                 scope=ACCOUNT,
                 event="day",
-                title=f"Day {trading_day(end_ns - 1).isoformat()}",
-                text="\n".join(lines)[:TEXT_LENGTH_MAX],
+                title=f"Day {day.fact.day}",
+                text="\n".join(self._lines(day.fact, state, weights))[:TEXT_LENGTH_MAX],
             ),
-            ts_event_ns=end_ns,
+            ts_event_ns=at_ns,
             ordinal="day",
+            causes=(day.place,),
         )
 
-    def next_digest_ns(self, now_ns: int) -> int:
-        """Return when the next digest falls due, `FOREVER_NS` while no day holds anything."""
-        due = [end_ns + DIGEST_DELAY_NS for end_ns in self._days if end_ns > self._told_ns]
-        return min((at_ns for at_ns in due if at_ns > now_ns), default=FOREVER_NS)
+    def next_digest_ns(self, now_ns: int, day: Told | None) -> int:
+        """Return when the digest of the latest finished day falls due, `FOREVER_NS` if it is."""
+        due_ns = self._digest_ns(day.end_ns) + SETTLING_NS if day is not None else 0
+        return due_ns if due_ns > now_ns else FOREVER_NS
+
+    def _digest_ns(self, end_ns: int) -> int:
+        return at_hour_ns(end_ns, self._settings.agents.supervisor.summary_hour_new_york)
 
     def _strike(self, told: Summary, entry: Entry) -> None:
         self._due.pop(entry.key.removeprefix(f"{entry.author}/"), None)
@@ -220,52 +193,24 @@ class Summaries:
 
     def _count(self, entry: Entry) -> None:
         match entry.fact:
-            case AccountSnapshot() as account:
-                self._currency = account.currency
-                self._equity = self._equity or account.equity
-                self._day(entry).equity = account.equity
-                self._equity = account.equity
-            case EquityMark(drawdown_frac=drawdown_frac):
-                self._drawdown_frac = drawdown_frac
+            case AccountSnapshot(currency=currency):
+                self._currency = currency
             case PortfolioBudget(scope=symbol, multiplier=multiplier):
                 self._budgets[symbol] = multiplier
-            case Decision() as decision:
-                day = self._day(entry)
-                day.decisions += 1
-                if decision.action is Action.HOLD:
-                    day.holds[decision.blocked_by] += 1
-            case RiskRefused(reason=reason):
-                self._day(entry).refusals[reason] += 1
-            case OrderOutcome(purpose=Purpose.ENTRY, outcome=outcome) if outcome in FILLED:
-                self._day(entry).entries += 1
-            case TradeClosed(pnl=pnl):
-                day = self._day(entry)
-                day.trades += 1
-                day.wins += pnl > 0.0
-                day.pnl += pnl
             case _:
                 pass
 
-    def _day(self, entry: Entry) -> Tally:
-        hour = self._settings.agents.supervisor.summary_hour_new_york
-        end_ns = day_end_ns(entry.ts_event_ns, hour)
-        found = self._days.get(end_ns)
-        if found is None:
-            found = self._days[end_ns] = Tally(equity_start=self._equity, equity=self._equity)
-            if len(self._days) > DAYS_MAX:
-                del self._days[min(self._days)]
-        return found
-
-    def _lines(self, day: Tally, state: str, weights: VoterWeights | None) -> list[str]:
-        change = day.equity - day.equity_start
+    def _lines(self, day: DayStatistics, state: str, weights: VoterWeights | None) -> list[str]:
+        change = day.equity_end - day.equity_start
         lines = [
             f"state {state}",
-            f"equity {day.equity:.2f} {self._currency}, {change:+.2f} on the day",
-            f"drawdown {self._drawdown_frac:.2%}",
+            f"equity {day.equity_end:.2f} {self._currency}, {change:+.2f} on the day",
+            f"drawdown {day.drawdown_frac:.2%}",
             f"entries {day.entries}",
             f"trades closed {day.trades}, won {day.wins}, P&L {day.pnl:+.2f}",
-            f"decisions {day.decisions}, held by {_ranked(day.holds)}",
-            f"refused by risk: {_ranked(day.refusals)}",
+            f"decisions {day.decisions}, held by {_ranked(day.held_by)}",
+            f"refused by risk: {_ranked(day.refused_by)}",
+            f"bars on time {day.bars_on_time} of {day.bars_expected}",
         ]
         if weights is not None:
             lines.append("weights " + _listed((w.scope, w.weight) for w in weights.weights))
@@ -274,16 +219,16 @@ class Summaries:
         return lines
 
 
-def day_end_ns(ts_ns: int, hour_new_york: int) -> int:
+def at_hour_ns(ts_ns: int, hour_new_york: int) -> int:
     """Return the first instant, at or after one, at which New York's clock shows a full hour."""
     shift_ns = hour_new_york * HOUR_NS + MARKET_CLOCK_LEAD_NS
     days = -((shift_ns - market_clock_ns(ts_ns)) // DAY_NS)
     return from_market_clock_ns(days * DAY_NS + shift_ns)
 
 
-def _ranked(counts: Counter[str]) -> str:
-    ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:REASONS_MAX]
-    return ", ".join(f"{reason} {count}" for reason, count in ranked) or "nothing"
+def _ranked(counts: Iterable[ReasonCount]) -> str:
+    shown = [f"{each.scope} {each.count}" for each in counts][:REASONS_MAX]
+    return ", ".join(shown) or "nothing"
 
 
 def _listed(values: Iterable[tuple[str, float]]) -> str:

@@ -5,6 +5,7 @@
 
 from blackboard.facts.control import (
     AgentHealth,
+    DayStatistics,
     OperatorCommand,
     RetrainRequested,
     Summary,
@@ -106,6 +107,7 @@ AnyFact = (
     | OperatorCommand
     | RetrainRequested
     | Summary
+    | DayStatistics
     | VoterWeights
     | Calibration
     | TradeStatistics
@@ -138,6 +140,7 @@ __all__ = [
     "CandidateTrained",
     "ComponentScores",
     "DayCounters",
+    "DayStatistics",
     "Decision",
     "DriftDetected",
     "EconomicEvent",

@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-from blackboard.facts.fact import Fact, within
+from blackboard.facts.fact import Fact, above, within
 
 
 class Health(StrEnum):
@@ -103,3 +103,74 @@ class Summary(Fact, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         within("length of text", len(self.text), 0, 4000)
+
+
+class ReasonCount(Fact, frozen=True, kw_only=True):
+    """How often one reason, which is the scope, was given."""
+
+    count: int
+
+    def __post_init__(self) -> None:
+        within("count", self.count, 1, 2**31)
+
+
+class DayStatistics(Fact, frozen=True, kw_only=True):
+    """One finished trading day in figures, once and at its end; amounts in account currency.
+
+    The sums of several days make the figures of a longer time; so what is a quotient there, as a
+    profit factor is, stands here in its two parts. What is known only after the day was told counts
+    for the day after it.
+    """
+
+    day: str
+    """ISO date on which it ended, at 17:00 New York."""
+    equity_start: float
+    """Equity as it was known when the day began; 0 before the first reading of the account."""
+    equity_end: float
+    deposits: float
+    """Paid in less paid out in the course of the day."""
+    drawdown_frac: float
+    """Fall below the high-water mark at the end."""
+    drawdown_frac_max: float
+    """The deepest in the course of the day."""
+    entries: int
+    """Orders that opened something."""
+    trades: int
+    """Trades closed; the figures up to `unpriced` are theirs."""
+    wins: int
+    pnl: float
+    gross_profit: float
+    gross_loss: float
+    """Amount ≥ 0 that the trades without a profit lost."""
+    sum_r: float
+    rated: int
+    """Trades whose risk at entry is known, which make up `sum_r`."""
+    held_min: float
+    """Minutes for which they were held, together."""
+    commission: float
+    """Fees included, as an amount ≥ 0."""
+    swap: float
+    """As a cost: below 0 where it was income."""
+    spread_cost: float
+    """Half the quoted spread at each fill."""
+    slippage: float
+    """What fills were worse than the price that the simulator would have filled at, ≥ 0 or not."""
+    unpriced: int
+    """Trades of which some fill had no price to be held against; they are in neither of both."""
+    decisions: int
+    holds: int
+    held_by: tuple[ReasonCount, ...]
+    """Holds by the first gate that blocked, the most frequent first; rare ones may be left out."""
+    refusals: int
+    refused_by: tuple[ReasonCount, ...]
+    """Refusals by their reason, likewise."""
+    bars_expected: int
+    """Closes of the trading timeframe that an open market owed, all symbols together."""
+    bars_on_time: int
+    """Those whose bar was on the board before the next close."""
+
+    def __post_init__(self) -> None:
+        above("length of day", len(self.day), 0)
+        within("wins", self.wins, 0, self.trades)
+        within("bars_on_time", self.bars_on_time, 0, self.bars_expected)
+        within("pnl less its parts", self.pnl - self.gross_profit + self.gross_loss, -0.005, 0.005)

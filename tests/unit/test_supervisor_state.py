@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from agents.requests import Wake
-from agents.rounds.summaries import DIGEST_DELAY_NS, day_end_ns
+from agents.rounds.days import SETTLING_NS
+from agents.rounds.summaries import at_hour_ns
 from blackboard.facts import (
     ACCOUNT,
     EquityMark,
@@ -281,9 +282,9 @@ def test_the_digest_tells_the_day() -> None:
     chamber.say("execution", a_trade(pnl=-20.0), a_snapshot(equity=9_980.0))
     chamber.settle()
 
-    chamber.at(DAY_END_NS + DIGEST_DELAY_NS - 1)
+    chamber.at(DAY_END_NS + SETTLING_NS - 1)
     assert "day" not in events(chamber)
-    chamber.at(DAY_END_NS + DIGEST_DELAY_NS)
+    chamber.at(DAY_END_NS + SETTLING_NS)
     digest = chamber.last(Summary)
     assert digest.title == "Day 2025-03-05"
     assert digest.text.splitlines() == [
@@ -294,6 +295,7 @@ def test_the_digest_tells_the_day() -> None:
         "trades closed 1, won 0, P&L -20.00",
         "decisions 2, held by min_confidence 1",
         "refused by risk: heat_max 1",
+        "bars on time 1 of 280",
         "weights technical.trend 1.00",
         "budgets EURUSD 0.90",
     ]
@@ -304,7 +306,7 @@ def test_the_digest_comes_once_a_day_and_not_for_idle_days() -> None:
     chamber = Chamber()
     chamber.hear_close()
     chamber.settle()
-    due_ns = DAY_END_NS + DIGEST_DELAY_NS
+    due_ns = DAY_END_NS + SETTLING_NS
     assert chamber.wake_ns == due_ns
     chamber.at(due_ns)
     chamber.at(due_ns + MINUTE_NS)
@@ -332,4 +334,4 @@ def test_a_day_ends_at_its_hour_in_new_york(text: str, hour: int, end: str) -> N
         parsed = datetime.fromisoformat(moment).replace(tzinfo=UTC)
         return int(parsed.timestamp()) * 1_000_000_000
 
-    assert day_end_ns(ns(text), hour) == ns(end)
+    assert at_hour_ns(ns(text), hour) == ns(end)
