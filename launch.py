@@ -31,6 +31,7 @@ from runtime.commands import (  # noqa: E402
     logs,
     lookahead,
     prove_safety,
+    reference,
     repair,
     running,
     simulate,
@@ -67,6 +68,7 @@ for _group in (
     upgrade,
     simulate,
     doctor,
+    reference,
 ):
     _group.mount(app)
 app.add_typer(configuration.app, name="config")

@@ -1,22 +1,15 @@
-"""Who votes on direction, whose voter each is, in which order votes are summed, and who is heard.
-
-What is not built is not registered: a voter stands here once an agent posts its votes.
-"""
+"""Who votes on direction, whose voter each is, in which order votes are summed, who is heard."""
 
 from typing import Final
 
 from blackboard.facts.control import TradingState
 from config.agent import Mode
+from config.agents import AgentsSection
 from config.settings import Settings
 from models.learning.weighing import WeighingTerms, unjudged
 
 VOTERS: Final[dict[str, str]] = {
-    "technical.trend": "technical",
-    "technical.reversion": "technical",
-    "technical.learned": "technical",
-    "technical.currency_strength": "technical",
-    "technical.forecaster": "technical",
-    "sentiment": "sentiment",
+    voter: agent for agent, section in AgentsSection() for voter in section.voters
 }
 """Voter to the agent that posts its votes; the order is the order of summation everywhere."""
 

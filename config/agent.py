@@ -1,7 +1,7 @@
-"""What every agent's section has: whether it takes part."""
+"""What every agent's section has: whether it takes part, and as whom it votes."""
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import BeforeValidator
 
@@ -27,5 +27,7 @@ AgentMode = Annotated[Mode, BeforeValidator(_mode_of)]
 class AgentSection(Section):
     """What every agent has."""
 
+    voters: ClassVar[tuple[str, ...]] = ()
+    """Names under which the agent votes on direction, each a family of its own."""
     enabled: AgentMode = Mode.ENABLED
     """Whether it takes part; in shadow it posts and is scored, but weighs nothing."""

@@ -43,6 +43,13 @@ class DataSection(AgentSection):
 class TechnicalSection(AgentSection):
     """Rule ensembles and chandelier levels."""
 
+    voters = (
+        "technical.trend",
+        "technical.reversion",
+        "technical.learned",
+        "technical.currency_strength",
+        "technical.forecaster",
+    )
     timeframes: Annotated[tuple[Timeframe, ...], FROM_TEXT] = Field(
         (Timeframe.M15, Timeframe.H1, Timeframe.H4), min_length=1, max_length=6
     )
@@ -338,7 +345,11 @@ class SupervisorSection(AgentSection):
 
 
 class AgentsSection(Section):
-    """The nine."""
+    """The nine, in the order in which their outboxes are committed.
+
+    An agent is registered here and nowhere else: the council is made of these fields, and votes
+    are summed in their order.
+    """
 
     data: DataSection = DataSection()
     technical: TechnicalSection = TechnicalSection()

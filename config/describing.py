@@ -39,7 +39,7 @@ def _lines(section: Section, depth: int) -> Iterator[str]:
         meaning = " ".join((field.description or "").split())
         bounds = describe_bounds(field)
         yield f"{indent}# {meaning}{f' [{bounds}]' if bounds else ''}"
-        yield f"{indent}{name}: {_scalar(value)}"
+        yield f"{indent}{name}: {default_text(value)}"
 
 
 def describe_bounds(field: FieldInfo) -> str:
@@ -68,16 +68,17 @@ def _choices(annotation: object) -> list[str]:
     return []
 
 
-def _scalar(value: Any) -> str:
+def default_text(value: Any) -> str:
+    """Return a value as YAML writes it."""
     match value:
         case bool():
             return str(value).lower()
         case Enum():
             text = str(value.value)
             # Modes are true, shadow and false; a quoted "true" would read as a text.
-            return text if text in {"true", "false"} else _scalar(text)
+            return text if text in {"true", "false"} else default_text(text)
         case tuple():
-            return "[" + ", ".join(_scalar(item) for item in value) + "]"
+            return "[" + ", ".join(default_text(item) for item in value) + "]"
         case str() | Path():
             # A text such as `no` or `17:00` would read as something else without its quotes.
             text = str(value)

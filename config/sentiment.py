@@ -14,6 +14,7 @@ CalendarName = Literal["fmp", "weekly_json", "file"]
 class SentimentSection(AgentSection):
     """Calendar, texts and blackouts."""
 
+    voters = ("sentiment",)
     calendar_sources: Annotated[tuple[CalendarName, ...], FROM_TEXT] = Field(
         ("file",), min_length=1, max_length=3
     )

@@ -5,19 +5,10 @@ import importlib
 from agents.agent import Agent
 from blackboard.access import Declaration
 from config.agent import Mode
+from config.agents import AgentsSection
 from config.settings import Settings
 
-ORDER = (
-    "data",
-    "technical",
-    "lstm_vol",
-    "sentiment",
-    "portfolio",
-    "risk",
-    "execution",
-    "learner",
-    "supervisor",
-)
+ORDER = tuple(AgentsSection.model_fields)
 """Order in which the outboxes of a superstep are committed."""
 
 

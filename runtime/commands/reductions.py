@@ -5,6 +5,7 @@ from typing import Final
 
 from agents.voters import live_voters
 from config.agent import Mode
+from config.agents import AgentsSection
 from config.settings import Settings
 from runtime.terminals.simulated.traits import DOLLARS
 
@@ -28,16 +29,18 @@ _IN_SHADOW: Final = {
     "learner": "it judges and never promotes: weights and calibrations stay as they are",
     "supervisor": "it decides without intents, so nothing is traded",
 }
+_NO_WORD: Final = "what it says is missing", "what it says weighs nothing"
+"""Of an agent that the tables above do not know."""
 
 
 def reductions(settings: Settings) -> Iterator[str]:
     """Yield a line for everything that the operator has switched off or not configured."""
-    for name in _WITHOUT:
+    for name in AgentsSection.model_fields:
         match settings.mode(name):
             case Mode.DISABLED:
-                yield f"{name} is disabled: {_WITHOUT[name]}"
+                yield f"{name} is disabled: {_WITHOUT.get(name, _NO_WORD[0])}"
             case Mode.SHADOW:
-                yield f"{name} is in shadow: {_IN_SHADOW[name]}"
+                yield f"{name} is in shadow: {_IN_SHADOW.get(name, _NO_WORD[1])}"
             case Mode.ENABLED:
                 pass
     voters, quorum = len(live_voters(settings)), settings.agents.supervisor.quorum

@@ -6,6 +6,7 @@ comparison counts only where that gives the journal's own trades.
 """
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -60,11 +61,6 @@ def _without_votes(columns: Columns, agent: str) -> Columns:
     return msgspec.structs.replace(columns, votes=votes)
 
 
-def _without_technical(columns: Columns) -> Columns:
-    """Take its votes; its ranges and levels are the market's, and stay."""
-    return _without_votes(columns, "technical")
-
-
 def _without_sentiment(columns: Columns) -> Columns:
     columns = _without_votes(columns, "sentiment")
     closes, views = columns.closes.copy(), columns.views.copy()
@@ -72,11 +68,6 @@ def _without_sentiment(columns: Columns) -> Columns:
     views["is_blackout"] = views["is_event_ahead"] = False
     views["lean"], views["event_hours"] = 0.0, np.inf
     return msgspec.structs.replace(columns, closes=closes, views=views)
-
-
-def _without_sentiment_vote(columns: Columns) -> Columns:
-    """Take what texts and releases say of direction; calendar and blackouts stay."""
-    return _without_votes(columns, "sentiment")
 
 
 def _without_lstm_vol(columns: Columns) -> Columns:
@@ -127,10 +118,13 @@ def _without_learner(columns: Columns) -> Columns:
 
 
 WITHOUT: Final[dict[str, Callable[[Columns], Columns]]] = {
-    "technical": _without_technical,
+    # A voter's votes are taken; what the technical agent tells of ranges and levels is the
+    # market's, and stays.
+    **{agent: partial(_without_votes, agent=agent) for agent in VOTERS.values()},
     "lstm_vol": _without_lstm_vol,
     "sentiment": _without_sentiment,
-    "sentiment_vote": _without_sentiment_vote,
+    # What texts and releases say of direction; calendar and blackouts stay.
+    "sentiment_vote": partial(_without_votes, agent="sentiment"),
     "portfolio": _without_portfolio,
     "learner": _without_learner,
 }

@@ -3,9 +3,12 @@
 import ast
 import os
 import re
+import shlex
 import tomllib
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -17,6 +20,9 @@ from config.agents import AgentsSection
 from config.secrets import SECRET_SOURCES
 from runtime.book import Book
 from runtime.council import ORDER, class_name
+from runtime.reference.checkout import generated
+from runtime.reference.markdown import anchor_of
+from tests.guide import written_by
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -165,13 +171,54 @@ def _is_known(group: TyperGroup, words: list[str]) -> bool:
     return all(word in options for word in words if word.startswith("--"))
 
 
-def test_every_verb_is_told_of(app: typer.Typer) -> None:
-    """README tells of every verb but the terminal's, which the cluster starts."""
-    root = typer.main.get_command(app)
-    assert isinstance(root, TyperGroup)
+COMMAND_LINES = sorted(
+    {
+        (path.name, line)
+        for path in TEXTS
+        for block in re.findall(r"^```\w*\n(.*?)^```", path.read_text("utf-8"), re.M | re.S)
+        for line in re.findall(r"^(?:\$ )?python launch\.py ?([^\n#|>]*)", block, re.M)
+    }
+)
+"""Every command line of a block, what is commented or redirected left out."""
 
-    told = set(re.findall(r"python launch\.py ([a-z-]+)", README))
-    assert set(root.commands) - told == {"terminal"}
+
+@pytest.mark.parametrize(("text", "line"), COMMAND_LINES)
+def test_command_lines_of_the_texts_are_taken_by_the_parser(
+    app: typer.Typer, text: str, line: str
+) -> None:
+    """Whoever types what stands in a block is understood; a word in capitals is for a value."""
+    del text
+    words = [
+        PLACEHOLDERS.get(word, word) for word in shlex.split(line.replace("[", "").replace("]", ""))
+    ]
+    parsed(typer.main.get_command(app), "launch.py", words)
+
+
+@pytest.mark.parametrize("line", ["up --nothing", "why me", "nowhere"])
+def test_a_command_line_that_is_none_is_found_out(app: typer.Typer, line: str) -> None:
+    """An unknown option, a word for a number, an unknown verb: the parser takes none of them."""
+    with pytest.raises(Exception, match=r"No such|valid integer"):
+        parsed(typer.main.get_command(app), "launch.py", line.split())
+
+
+PLACEHOLDERS = {"TICKET": "1", "NUMBER": "1", "RUN|BOOK": "x"}
+"""Values for words that stand for one which cannot be a text."""
+
+
+def parsed(command: Any, name: str, words: list[str]) -> None:
+    """Let the program's own parser take the words of a command line, and run nothing."""
+    context = command.make_context(name, words)
+    if isinstance(command, TyperGroup) and (rest := [*context._protected_args, *context.args]):
+        _, inner, left = command.resolve_command(context, rest)
+        parsed(inner, rest[0], left)
+
+
+def test_generated_files_are_those_of_the_code(app: typer.Typer) -> None:
+    """Settings, facts and commands as the docs tell them are those of the program."""
+    files = generated(typer.main.get_command(app))
+
+    stale = [name for name, text in files.items() if (ROOT / name).read_text("utf-8") != text]
+    assert stale == [], "python launch.py reference write"
 
 
 def test_settings_are_shown_with_their_origin(run: Callable[..., tuple[int, str]]) -> None:
@@ -315,18 +362,32 @@ def test_files_named_in_the_texts_exist() -> None:
             path.parent.relative_to(ROOT) / target
             for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", text)
         ]
+        written = written_by(path)
         missing += [
-            f"{path.name}: {each}" for each in [*named, *linked] if not (ROOT / each).exists()
+            f"{path.name}: {each}"
+            for each in [*named, *linked]
+            if each not in written and not (ROOT / each).exists()
         ]
     assert missing == []
 
 
-def test_sections_linked_in_the_readme_exist() -> None:
-    """Every link within README leads to one of its headings."""
-    headings = {
-        heading.lower().replace(" ", "-") for heading in re.findall(r"^#+ (.+)$", README, re.M)
-    }
-    assert set(re.findall(r"\]\(#([^)]+)\)", README)) <= headings
+def test_sections_linked_in_the_texts_exist() -> None:
+    """Every link to a section, in this file or another, leads to one of its headings."""
+    lost = []
+    for path in TEXTS:
+        links = re.findall(r"\]\((?!https?:)([^)#]*)#([^)]+)\)", path.read_text(encoding="utf-8"))
+        for name, anchor in links:
+            target = path.parent / name if name else path
+            if anchor not in anchors(target):
+                lost.append(f"{path.name}: {name}#{anchor}")
+    assert lost == []
+
+
+@cache
+def anchors(path: Path) -> frozenset[str]:
+    """Return the anchors of the headings of a file, comments in blocks of code left out."""
+    text = re.sub(r"^```.*?^```", "", path.read_text(encoding="utf-8"), flags=re.M | re.S)
+    return frozenset(map(anchor_of, re.findall(r"^#+ (.+)$", text, re.M)))
 
 
 @pytest.mark.parametrize("path", TEXTS, ids=lambda path: str(path.name))
