@@ -46,6 +46,8 @@ class Agent(ABC):
     """One word: config key, Ray actor name, log field, author on the board."""
     posts: ClassVar[tuple[type[Fact], ...]]
     reads: ClassVar[tuple[type[Fact], ...]]
+    is_of_the_round: ClassVar[bool] = True
+    """Whether a decision round may wait for it; who is not reads what has gathered a while."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings

@@ -71,6 +71,7 @@ class LearnerAgent(Agent):
     """Posts weights and calibrations on a slow grid, statistics at closed trades, and verdicts."""
 
     name = "learner"
+    is_of_the_round = False
     posts = (
         VoterWeights,
         Calibration,

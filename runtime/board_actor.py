@@ -84,10 +84,12 @@ class Blackboard:
             raise answer
         return msgspec.msgpack.encode(answer)
 
-    async def read(self, after: int, wanted: bytes, limit: int, timeout_s: float) -> bytes:
+    async def read(
+        self, after: int, wanted: bytes, limit: int, timeout_s: float, linger_s: float = 0.0
+    ) -> bytes:
         """Return entries after a cursor; wait for the first one if there is none."""
         decoded = msgspec.msgpack.decode(wanted, type=Filter)
-        head, stored = await self._service.read(after, decoded, limit, timeout_s)
+        head, stored = await self._service.read(after, decoded, limit, timeout_s, linger_s)
         answer = Answer(read_to=head, entries=msgspec.Raw(encode_entries(stored)))
         return msgspec.msgpack.encode(answer)
 

@@ -48,11 +48,16 @@ class BoardClient:
         return _acks.decode(await self._call("post", msgspec.msgpack.encode(post)))
 
     async def read(
-        self, after: int, wanted: Filter, limit: int, timeout_s: float = 0.0
+        self,
+        after: int,
+        wanted: Filter,
+        limit: int,
+        timeout_s: float = 0.0,
+        linger_s: float = 0.0,
     ) -> ReadAnswer:
-        """Read after a cursor, waiting up to `timeout_s` for something new."""
+        """Read after a cursor, waiting up to `timeout_s` for something new, then `linger_s`."""
         encoded = msgspec.msgpack.encode(wanted)
-        return _read.decode(await self._call("read", after, encoded, limit, timeout_s))
+        return _read.decode(await self._call("read", after, encoded, limit, timeout_s, linger_s))
 
     async def turn(self, turn: Turn, deadline_s: float) -> Told:
         """Wait for the next turn in virtual time."""

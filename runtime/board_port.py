@@ -28,9 +28,18 @@ class BoardPort(Protocol):
         """Post; raises PostRefused if the board says no."""
 
     async def read(
-        self, after: int, wanted: Filter, limit: int, timeout_s: float = 0.0
+        self,
+        after: int,
+        wanted: Filter,
+        limit: int,
+        timeout_s: float = 0.0,
+        linger_s: float = 0.0,
     ) -> ReadAnswer:
-        """Read after a cursor, waiting up to `timeout_s` for something new."""
+        """Read after a cursor, waiting up to `timeout_s` for something new.
+
+        The answer comes `linger_s` after that: who is in no hurry is woken once for what comes
+        together, not once for each post.
+        """
 
 
 async def read_all(

@@ -41,7 +41,7 @@ class BoardService:
         return answer
 
     async def read(
-        self, after: int, wanted: Filter, limit: int, timeout_s: float
+        self, after: int, wanted: Filter, limit: int, timeout_s: float, linger_s: float = 0.0
     ) -> tuple[int, list[Stored]]:
         """Return what a reader wants after its cursor; wait for the first of it if need be."""
         head, stored = self.board.read(after, wanted, limit)
@@ -56,6 +56,8 @@ class BoardService:
         finally:
             timer.cancel()
             self._waiting.pop(news, None)
+        if linger_s > 0.0:
+            await asyncio.sleep(linger_s)
         return self.board.read(head, wanted, limit)
 
     def wake_readers(self) -> None:

@@ -200,7 +200,11 @@ class Driver:
         wanted = Filter(kinds=self.display.kinds)
         with suppress(BoardUnavailable):
             answer = await self.cluster.board.read(
-                self._cursor, wanted, _FOLLOW_BATCH_MAX, timeout_s
+                self._cursor,
+                wanted,
+                _FOLLOW_BATCH_MAX,
+                timeout_s,
+                self.plan.settings.board.linger_s if timeout_s else 0.0,
             )
             self._cursor = answer.read_to
             for entry in answer.entries:

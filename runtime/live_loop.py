@@ -115,6 +115,8 @@ class LiveLoop:
         self._world = world
         self._epoch = 0
         self._cursor = 0
+        self._wanted = wanted_by(agent)
+        self._linger_s = 0.0 if agent.is_of_the_round else host.settings.board.linger_s
         self._at_work: dict[asyncio.Task[Reply], Request] = {}
         self._sends = asyncio.Lock()
         self._mark: tuple[object, ...] | None = None
@@ -122,9 +124,8 @@ class LiveLoop:
     async def run(self) -> None:
         """Rebuild, then follow until cancelled."""
         host, board = self._host, self._host.board
-        wanted, limit = wanted_by(self._agent), host.settings.board.read_batch_max
         self._epoch = (await board.join(self._agent.name)).epoch
-        past = await read_all(board, wanted, limit)
+        past = await read_all(board, self._wanted, host.settings.board.read_batch_max)
         self._cursor, entries = past.read_to, past.entries
         replies: list[Reply] = []
         now_ns = 0
@@ -139,27 +140,45 @@ class LiveLoop:
                     now_ns = max(now_ns, host.clock.now_ns(), seen_ns)
                     inbox = Inbox(entries=tuple(entries), replies=tuple(replies))
                     outbox = await asyncio.to_thread(guarded_step, self._agent, now_ns, inbox)
-                    posted = await self._post(outbox, now_ns)
+                    posted_to = await self._post(outbox, now_ns)
                     host.well()
                     is_new = False
-                    if posted:
+                    if posted_to > self._cursor:
                         # Own entries are seen before the next step, or it would want them again.
-                        _cancel(reading)
+                        entries, replies = await self._catch_up(reading, posted_to), []
                         reading = None
-                        answer = await board.read(self._cursor, wanted, limit)
-                        self._cursor, entries, replies = answer.read_to, answer.entries, []
                         continue
-                reading = reading or asyncio.create_task(
-                    board.read(self._cursor, wanted, limit, host.poll_timeout_s)
-                )
+                reading = reading or asyncio.create_task(self._read())
                 entries, replies, reading = await self._wait(reading)
         finally:
             _cancel(reading)
             for task in self._at_work:
                 task.cancel()
 
-    async def _post(self, outbox: Outbox, now_ns: int) -> bool:
+    async def _read(self) -> ReadAnswer:
+        host = self._host
+        return await host.board.read(
+            self._cursor,
+            self._wanted,
+            host.settings.board.read_batch_max,
+            host.poll_timeout_s,
+            self._linger_s,
+        )
+
+    async def _catch_up(self, reading: asyncio.Task[ReadAnswer] | None, seq: int) -> list[Entry]:
+        """Read up to an entry of one's own, with the poll that is under way if there is one."""
+        entries: list[Entry] = []
+        while self._cursor < seq:
+            answer = await (reading or self._read())
+            reading = None
+            self._cursor = answer.read_to
+            entries += answer.entries
+        return entries
+
+    async def _post(self, outbox: Outbox, now_ns: int) -> int:
+        """Post and hand the requests on; return the last seq that the post has created, or 0."""
         created: set[str] = set()
+        posted_to = 0
         sends = any(isinstance(request, SendOrder) for request in outbox.requests)
         if outbox.drafts:
             post = Post(
@@ -175,6 +194,7 @@ class LiveLoop:
             created = {
                 draft.slot for draft, ack in zip(outbox.drafts, acks, strict=True) if ack.created
             }
+            posted_to = max((ack.seq for ack in acks if ack.created), default=0)
             if sends:
                 reach("send.after_post")
             if any(isinstance(draft.fact, OrderOutcome) for draft in outbox.drafts):
@@ -182,7 +202,7 @@ class LiveLoop:
         for request in outbox.requests:
             if not request.needs or request.needs in created:
                 self._start(request)
-        return bool(created)
+        return posted_to
 
     def _start(self, request: Request) -> None:
         under_way = list(self._at_work.items())

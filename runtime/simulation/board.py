@@ -134,12 +134,17 @@ class BoardLine:
         return acks
 
     async def read(
-        self, after: int, wanted: Filter, limit: int, timeout_s: float = 0.0
+        self,
+        after: int,
+        wanted: Filter,
+        limit: int,
+        timeout_s: float = 0.0,
+        linger_s: float = 0.0,
     ) -> ReadAnswer:
         """Read after a cursor."""
 
         async def read(service: BoardService) -> ReadAnswer:
-            head, stored = await service.read(after, wanted, limit, timeout_s)
+            head, stored = await service.read(after, wanted, limit, timeout_s, linger_s)
             return ReadAnswer(read_to=head, entries=[item.entry for item in stored])
 
         return await self._call("read", read)
