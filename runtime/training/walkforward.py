@@ -83,7 +83,12 @@ def found_by(
     searched = _searched(source, settings, span, jobs, advance)
     result = searched.candidate
     if isinstance(result, Untrained):
-        raise ConfigError(f"walkforward needs {result.need} {result.reason}, has {result.have}")
+        cut = settings.agents.learner.walkforward
+        raise ConfigError(
+            f"walkforward needs {result.need} {result.reason}, has {result.have}: the first takes "
+            f"agents.learner.walkforward.in_days + out_days, {cut.in_days} + {cut.out_days} days, "
+            f"each further one step_days, {cut.step_days}; give more history, or cut it shorter"
+        )
     lesson = Lesson(bars={}, settings=settings, seed=SEED)
     graduation = present(result, lesson, store, now_ns=source.end_ns, is_refresh=False)
     report = report_of(

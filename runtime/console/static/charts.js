@@ -21,6 +21,11 @@ function layout(own) {
   };
 }
 
+// Pictures one above the other share their left edge, so that a moment stands under itself.
+function aligned(own) {
+  return { margin: { l: narrow.matches ? 56 : 68, r: 8, t: 8, b: 8 }, ...own, yaxis: { automargin: false, ...own.yaxis } };
+}
+
 // A picture is drawn into the element that is there already, so that zoom and place stay.
 export function draw(place, traces, own) {
   if (!window.Plotly) return;
@@ -29,8 +34,8 @@ export function draw(place, traces, own) {
 
 export function drawEquity(place, low, curve) {
   const x = curve.at_ns.map(date);
-  draw(place, [{ x, y: curve.equity, mode: "lines", line: { color: colour("run"), width: 2 }, hovertemplate: "%{x|%d %b %H:%M}<br>%{y:,.2f}<extra></extra>" }], { yaxis: { title: { text: "equity" } } });
-  draw(low, [{ x, y: curve.drawdown_frac.map((one) => -100 * one), mode: "lines", fill: "tozeroy", line: { color: colour("bad"), width: 1 }, fillcolor: colour("badband"), hovertemplate: "%{x|%d %b %H:%M}<br>%{y:.2f} %<extra></extra>" }], { yaxis: { title: { text: "drawdown, %" } } });
+  draw(place, [{ x, y: curve.equity, mode: "lines", line: { color: colour("run"), width: 2 }, hovertemplate: "%{x|%d %b %H:%M}<br>%{y:,.2f}<extra></extra>" }], aligned({ yaxis: { title: { text: "equity" }, tickformat: ",.2~f" } }));
+  draw(low, [{ x, y: curve.drawdown_frac.map((one) => -100 * one), mode: "lines", fill: "tozeroy", line: { color: colour("bad"), width: 1 }, fillcolor: colour("badband"), hovertemplate: "%{x|%d %b %H:%M}<br>%{y:.2f} %<extra></extra>" }], aligned({ yaxis: { title: { text: "drawdown, %" } } }));
 }
 
 export function drawRisk(place, currencies) {
@@ -60,6 +65,8 @@ function tradeMarks(trades, digits) {
 export function drawSymbol(place, low, page) {
   const x = page.bars.close_ns.map(date);
   const band = page.band.close_ns.map(date);
+  const edge = x.length > 1 ? (x.at(-1) - x[0]) / x.length : 0;
+  const span = edge ? { range: [new Date(x[0] - edge), new Date(+x.at(-1) + edge)] } : {};
   const shapes = page.blackouts.map((one) => ({ type: "rect", xref: "x", yref: "paper", x0: date(one.from_ns), x1: date(one.until_ns), y0: 0, y1: 1, fillcolor: colour("badband"), line: { width: 0 }, layer: "below" }));
   for (const one of page.trades.filter((trade) => !trade.closed_ns)) {
     for (const [price, tint] of [[one.stop_price, "bad"], [one.target_price, "good"]]) {
@@ -71,10 +78,13 @@ export function drawSymbol(place, low, page) {
     { name: "expected move", x: band, y: page.band.high, mode: "lines", line: { width: 0 }, fill: "tonexty", fillcolor: colour("band"), hoverinfo: "skip" },
     { name: page.symbol, type: "candlestick", x, open: page.bars.open, high: page.bars.high, low: page.bars.low, close: page.bars.close, increasing: { line: { color: colour("good"), width: 1 } }, decreasing: { line: { color: colour("bad"), width: 1 } }, showlegend: false },
     ...tradeMarks(page.trades, page.digits),
-  ], { shapes, xaxis: { rangeslider: { visible: false }, rangebreaks: [] } });
+  ], aligned({ shapes, xaxis: { rangeslider: { visible: false }, rangebreaks: [], ...span } }));
   const tints = ["run", "held", "good", "bad", "chance"];
+  const spoken = [...Object.values(page.votes).flat().map((one) => one[1]), ...page.decisions.map((one) => one.probability_up)];
+  // Where everybody is at 0.5 the axis would show chances that there are not.
+  const chances = spoken.some((one) => one !== 0.5) ? {} : { range: [0.4, 0.6] };
   draw(low, [
     ...Object.entries(page.votes).map(([voter, points], place) => ({ name: voter.replace("technical.", ""), x: points.map((one) => date(one[0])), y: points.map((one) => one[1]), mode: "lines", line: { width: 1.5, color: colour(tints[place % tints.length]) } })),
     { name: "pooled", x: page.decisions.map((one) => date(one.close_ns)), y: page.decisions.map((one) => one.probability_up), mode: "lines", line: { width: 2, color: colour("ink"), dash: "dot" } },
-  ], { yaxis: { title: { text: "chance of up" } } });
+  ], aligned({ xaxis: span, yaxis: { title: { text: "chance of up" }, ...chances } }));
 }

@@ -88,7 +88,7 @@ export function symbol(page, names) {
   const choose = h("select", { "aria-label": "Symbol", onchange: (event) => { location.hash = `#/symbol/${event.target.value}`; } },
     names.map((name) => h("option", { value: name, selected: name === page.symbol }, name)));
   return [
-    h("h1", {}, `${page.symbol} `, choose),
+    h("h1", {}, "Symbol ", choose),
     h("p", {}, `${page.timeframe} bars, bid. Bid ${number(page.bid, page.digits)}, ask ${number(page.ask, page.digits)}; feed ${page.feed || "unknown"}. `,
       h("span", { class: "quiet" }, page.band.model ? `Grey: one expected move over ${page.band.horizon_bars} bars by ${page.band.model}. Red: no entries because of an event. Dashed: stop and target.` : "")),
     chart("symbol-chart", "high"), chart("votes-chart", "low"),

@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 
+from agents.voters import VOTERS as IN_ORDER
 from blackboard.facts import Decision, Vote
 from runtime.console.present import Present
 from runtime.reports.wording import GATES, VOTERS
@@ -11,7 +12,8 @@ from runtime.reports.wording import GATES, VOTERS
 
 def council(present: Present) -> dict[str, Any]:
     """Return the page."""
-    voters = sorted({voter for past in present.symbols.values() for voter in past.votes})
+    told = {voter for past in present.symbols.values() for voter in past.votes}
+    voters = [voter for voter in IN_ORDER if voter in told]
     return {
         "agents": [msgspec.to_builtins(agent) for agent in present.status.agents]
         if present.status
