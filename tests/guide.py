@@ -1,8 +1,8 @@
 """A guide taken literally: its blocks written, its edits made, its commands run in a copy of us.
 
 A block says what it is beside its language: ``python agents/new.py`` is a file, ``python append to
-agents/old.py`` goes to its end, ``diff agents/old.py`` is an edit whose lines without a sign show
-the one place where it belongs. A block without a language is a list of commands.
+agents/old.py`` goes to its end after two empty lines, ``diff agents/old.py`` is an edit whose lines
+without a sign show the one place where it belongs. A block without a language lists commands.
 """
 
 import os
@@ -61,7 +61,7 @@ class Copy:
         if step.language == "diff":
             path.write_text(edited(path.read_text(encoding="utf-8"), step), encoding="utf-8")
         elif step.where.startswith(_APPEND):
-            path.write_text(path.read_text(encoding="utf-8") + step.text, encoding="utf-8")
+            path.write_text(f"{path.read_text(encoding='utf-8')}\n\n{step.text}", encoding="utf-8")
         else:
             assert not path.exists(), f"{step.where} is there already"
             path.write_text(step.text, encoding="utf-8")

@@ -6,6 +6,7 @@ import inspect
 import typing
 from collections import defaultdict
 from collections.abc import Iterator
+from enum import Enum
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -16,6 +17,7 @@ from blackboard.access import Access
 from blackboard.facts import AnyFact, Fact, kind_of
 from config.settings import Settings
 from runtime.council import declarations
+from runtime.reference.glossary import MEANINGS
 from runtime.reference.markdown import chapter, code, contents, plain, table
 from runtime.reference.wording import unit_of
 
@@ -115,14 +117,19 @@ def _fields(kind: type[Fact]) -> str:
         (
             code(field.name),
             _type_text(field.type),
-            "; ".join(text for text in (unit_of(field.name), bounds.get(field.name, "")) if text),
+            "; ".join(filter(None, (unit_of(field.name), bounds.get(field.name), _choices(field)))),
             "" if field.default is msgspec.NODEFAULT else code(_default_text(field.default)),
-            meanings.get(field.name, ""),
+            meanings.get(field.name) or MEANINGS.get(field.name, ""),
         )
         for field in msgspec.structs.fields(kind)
         if field.name not in Fact.__struct_fields__
     ]
     return table(("field", "type", "unit, bounds", "default", "meaning"), rows) if rows else ""
+
+
+def _choices(field: msgspec.structs.FieldInfo) -> str:
+    is_choice = isinstance(field.type, type) and issubclass(field.type, Enum)
+    return " | ".join(str(one.value) for one in field.type) if is_choice else ""
 
 
 def _default_text(value: object) -> str:

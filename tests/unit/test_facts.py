@@ -12,6 +12,7 @@ from blackboard import facts
 from blackboard.facts import AmendIntent, AnyFact, ExitIntent, Fact, Quote, VoterWeights
 from blackboard.facts.decision import Side
 from blackboard.facts.learning import VoterWeight
+from runtime.reference.glossary import MEANINGS
 from tests.samples import SAMPLES
 
 GOLDEN = Path(__file__).parents[1] / "contract" / "golden_facts.json"
@@ -108,3 +109,15 @@ def test_voter_weights_sum_to_one() -> None:
 
     with pytest.raises(ValueError, match="sum of weights"):
         VoterWeights(scope="account", weights=(half,), effective_from_ns=1)
+
+
+def test_the_glossary_holds_names_of_fields_alone() -> None:
+    """Every name that the reference explains once is a field of some fact."""
+    kinds, names = list(KINDS), set()
+    while kinds:
+        hints = typing.get_type_hints(kinds.pop())
+        names |= set(hints)
+        inner = {one for hint in hints.values() for one in typing.get_args(hint)}
+        kinds += [one for one in inner if isinstance(one, type) and issubclass(one, Fact)]
+
+    assert set(MEANINGS) - names == set()
