@@ -21,6 +21,7 @@ from blackboard.errors import ConfigError, QuorumError  # noqa: E402
 from runtime.commands import (  # noqa: E402
     ablation,
     backtest,
+    backup,
     configuration,
     console,
     data,
@@ -66,6 +67,7 @@ for _group in (
     prove_safety,
     repair,
     upgrade,
+    backup,
     simulate,
     doctor,
     reference,

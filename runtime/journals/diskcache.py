@@ -22,7 +22,7 @@ from blackboard.journal import UNDECODABLE, Block, Durability
 from runtime.journals.format import FORMAT, UNNUMBERED, require_format
 from runtime.machine.current import MACHINE
 
-_STATE_PREFIX = "state/"
+STATE_PREFIX: Final = "state/"
 FORMAT_STATE: Final = "format"
 """State that holds the number of the format."""
 DATABASE: Final = "cache.db"
@@ -117,12 +117,12 @@ class DiskcacheJournal:
     ) -> None:
         """Store a block and the named states in one transaction; OSError if there is no room."""
         rows: dict[int | str, bytes] = {
-            _STATE_PREFIX + name: value for name, value in states.items()
+            STATE_PREFIX + name: value for name, value in states.items()
         }
         if block is not None:
             rows[block.first_seq] = msgspec.msgpack.encode(block)
         if not self._is_numbered:
-            rows.setdefault(_STATE_PREFIX + FORMAT_STATE, msgspec.msgpack.encode(self.number))
+            rows.setdefault(STATE_PREFIX + FORMAT_STATE, msgspec.msgpack.encode(self.number))
         try:
             self._require_room(sum(map(len, rows.values())))
             self._set_durability(durability)
@@ -150,7 +150,7 @@ class DiskcacheJournal:
     def state(self, name: str) -> bytes | None:
         """Return a named state, None if it was never stored."""
         try:
-            value: bytes | None = self._cache.get(_STATE_PREFIX + name)
+            value: bytes | None = self._cache.get(STATE_PREFIX + name)
         except sqlite3.DatabaseError as error:
             raise JournalCorrupt(f"journal {self._folder} cannot be read: {error}") from error
         return value
@@ -172,10 +172,10 @@ class DiskcacheJournal:
         rows = self._select(
             "SELECT key, mode, filename, value FROM Cache"
             " WHERE typeof(key) = 'text' AND substr(key, 1, ?) = ?",
-            (len(_STATE_PREFIX), _STATE_PREFIX),
+            (len(STATE_PREFIX), STATE_PREFIX),
         )
         return {
-            key.removeprefix(_STATE_PREFIX): self._cache.disk.fetch(mode, filename, value, False)
+            key.removeprefix(STATE_PREFIX): self._cache.disk.fetch(mode, filename, value, False)
             for key, mode, filename, value in rows
         }
 

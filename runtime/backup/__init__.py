@@ -1,0 +1,1 @@
+"""A book in one file, and a book out of one."""
