@@ -93,6 +93,8 @@ def main() -> None:
         _fail("configuration", error, EXIT_CONFIGURATION)
     except (QuorumError, OSError) as error:
         _fail("failed", error, EXIT_FAILURE)
+    except ModuleNotFoundError as error:
+        _fail("a package is missing", error, EXIT_FAILURE)
     except KeyboardInterrupt:
         raise SystemExit(EXIT_INTERRUPTED) from None
 

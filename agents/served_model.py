@@ -174,7 +174,7 @@ class ServedModel(Generic[M]):
         try:
             model = self._load(files)
             self._check(model)
-        except ValueError as error:
+        except (ImportError, ValueError) as error:
             self._failures[version] = f"not_loaded: {error}"[:REASON_LENGTH_MAX], False
             return
         self._models[version] = model

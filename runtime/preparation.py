@@ -16,6 +16,7 @@ from models.market.sessions import SECOND_NS
 from runtime.book import Book, Manifest, book_of, new_run, new_run_id
 from runtime.clock import start_clock, wall_ns
 from runtime.journals.diskcache import DiskcacheJournal
+from runtime.packages import without_missing
 from runtime.ray_session import free_port
 from runtime.run_plan import RunPlan
 from runtime.source_hash import code_hash
@@ -59,9 +60,10 @@ def prepare(loaded: LoadedSettings, options: StartOptions) -> Start:
     """Return the plan of a start; nothing is running and nothing is locked yet."""
     secrets = load_secrets()
     require_account(loaded.settings, secrets, options.real_account)
-    if loaded.settings.terminal.kind == "metatrader":
-        return _on_real_market(loaded.settings, options)
-    return _on_simulated_market(loaded.settings, options)
+    settings = without_missing(loaded.settings)
+    if settings.terminal.kind == "metatrader":
+        return _on_real_market(settings, options)
+    return _on_simulated_market(settings, options)
 
 
 def require_reachable(settings: Settings, secrets: Secrets) -> None:

@@ -30,7 +30,6 @@ from runtime.terminal_watch import START_DEADLINE_S
 from runtime.terminals.connecting import connects_still
 from runtime.terminals.identity import MODES
 from runtime.terminals.remote import RemoteTerminal
-from runtime.terminals.server import TOKEN_LENGTH_MIN
 
 _POLL_S = 0.05
 _STOP_WITHIN_S = 3.0
@@ -231,6 +230,8 @@ def terminal_of(plan: RunPlan) -> TerminalProcess | DistantTerminal:
 
 def distant_token(settings: Settings) -> str:
     """Return the token for `terminal.url`; ConfigError without a good one."""
+    from runtime.terminals.server import TOKEN_LENGTH_MIN
+
     token = load_secrets().terminal_token.get_secret_value().strip()
     path = settings.terminal.token_file
     if not token and path:

@@ -51,7 +51,8 @@ class LossStream:
     """The losses of one model in the order in which its outcomes settled.
 
     A fold without randomness: the same outcomes give the same alarms, so a rebuilt reader has the
-    alarms that the first one had. Memory grows with the logarithm of the stream.
+    alarms that the first one had. Memory grows with the logarithm of the stream. Without the
+    package river there are no alarms.
 
     Parameters
     ----------
@@ -60,9 +61,12 @@ class LossStream:
     """
 
     def __init__(self, delta: float = 0.002) -> None:
-        from river.drift import ADWIN
-
-        self._window: Any = ADWIN(delta=delta)  # type: ignore[no-untyped-call]
+        try:
+            from river.drift import ADWIN
+        except ModuleNotFoundError:
+            self._window: Any = None
+        else:
+            self._window = ADWIN(delta=delta)  # type: ignore[no-untyped-call]
         self._settled_ns = 0
 
     def add(self, close_ns: int, settled_ns: int, loss: float) -> LossAlarm | None:
@@ -78,7 +82,7 @@ class LossStream:
         loss : float
             Loss, >= 0; one that is not finite is left out.
         """
-        if close_ns < self._settled_ns or not math.isfinite(loss):
+        if self._window is None or close_ns < self._settled_ns or not math.isfinite(loss):
             return None
         self._settled_ns = settled_ns
         before = float(self._window.estimation)

@@ -73,9 +73,11 @@ def _check_json(name: str, content: bytes) -> None:
 
 
 def _check_tensors(name: str, content: bytes) -> None:
-    from safetensors import SafetensorError
-    from safetensors.numpy import load
-
+    try:
+        from safetensors import SafetensorError
+        from safetensors.numpy import load
+    except ModuleNotFoundError as error:
+        raise UnknownFormat(f"{name} cannot be checked: {error.name} is missing") from error
     try:
         tensors = load(content)
     except (SafetensorError, ValueError, KeyError) as error:

@@ -27,6 +27,7 @@ from runtime.driver import MARKERS, Display, Ending, Notify, to_nobody
 from runtime.feeds.lacking_keys import lacking_keys
 from runtime.live_view import render
 from runtime.notify.telegram import start_notifier
+from runtime.packages import missing_lines, needs_one_process
 from runtime.picture import Picture, clock_text
 from runtime.preparation import (
     Start,
@@ -93,7 +94,8 @@ def up(
     options = StartOptions(
         speed=speed,
         duration_s=seconds_of(duration),
-        in_process=in_process,
+        in_process=in_process
+        or (needs_one_process() and loaded.settings.terminal.kind == "simulated"),
         real_account=real_account,
         learns=learn,
     )
@@ -161,11 +163,15 @@ def _watched(plan: RunPlan, view: Display) -> Iterator[Display]:
     if plan.is_virtual and not plan.is_paced:
         yield view
         return
-    from runtime.console.server import console_of, token_path
     from runtime.driver import Displays
     from runtime.heartbeat import Heartbeat
 
     home = plan.settings.home.absolute()
+    try:
+        from runtime.console.server import console_of, token_path
+    except ModuleNotFoundError:  # which was said at the start
+        yield Displays(view, Heartbeat(home))
+        return
     with console_of(plan) as console:
         if console is None:
             yield Displays(view, Heartbeat(home))
@@ -343,7 +349,7 @@ def _announce(plan: RunPlan, *, json: bool) -> None:
         f"book {plan.book.name}, from {clock_text(plan.start_ns)} UTC; journal {plan.book.journal}",
         highlight=False,
     )
-    lacking = lacking_keys(settings, load_secrets())
+    lacking = (*missing_lines(), *lacking_keys(settings, load_secrets()))
     for line in (*reductions(settings), *lacking, *plan.warnings):
         console.print(f"note: {line}", highlight=False, markup=False)
 

@@ -295,7 +295,9 @@ def _resource(name: str) -> bytes:
 
 @cache
 def _plotly_js() -> bytes:
-    from plotly.offline import get_plotlyjs
-
+    try:
+        from plotly.offline import get_plotlyjs
+    except ModuleNotFoundError:
+        return b""  # the page stands without its charts
     script: str = get_plotlyjs()
     return script.encode()

@@ -3,7 +3,9 @@
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
+
+from pydantic import SecretStr
 
 from agents.requests import (
     CalendarRead,
@@ -13,7 +15,7 @@ from agents.requests import (
     Unanswered,
 )
 from blackboard.errors import ConfigError
-from blackboard.facts.news import TEXT_LENGTH_MAX, Coverage
+from blackboard.facts.news import TEXT_LENGTH_MAX, Coverage, Medium
 from config.secrets import load_secrets
 from config.settings import Settings
 from runtime.feeds.calendar import CalendarFile, as_known
@@ -22,6 +24,10 @@ from runtime.feeds.scored import ScoredHeadlines
 from runtime.terminals.simulated.market import open_market
 from runtime.terminals.simulated.source import MarketSource
 from runtime.texts.scoring import TextScorers
+
+if TYPE_CHECKING:
+    from runtime.feeds.allowance import Allowance
+    from runtime.feeds.text_source import TextSource
 
 _SYNTHETIC: Final = "synthetic market"
 
@@ -189,8 +195,6 @@ def _live_texts(settings: Settings) -> HeadlineSource:
     from runtime.feeds.live_texts import LiveTexts
     from runtime.feeds.network import FeedNetwork
     from runtime.feeds.syndication import SyndicatedFeed
-    from runtime.feeds.text_source import TextSource
-    from runtime.feeds.x_posts import RecentPosts
 
     network = FeedNetwork(settings, load_secrets())
     feeds, secrets = settings.feeds, network.secrets
@@ -212,11 +216,18 @@ def _live_texts(settings: Settings) -> HeadlineSource:
                 )
             case "x":
                 allowance = network.allowance(name, feeds.x)
-                token = secrets.twitter_bearer_token
-                sources.append(
-                    RecentPosts(token, feeds.x, network.section, allowance, settings.symbols)
-                )
+                sources.append(_posts(settings, secrets.twitter_bearer_token, allowance))
     return LiveTexts(sources, settings)
+
+
+def _posts(settings: Settings, token: SecretStr, allowance: "Allowance") -> "TextSource":
+    from runtime.feeds.text_source import AbsentTexts
+
+    try:
+        from runtime.feeds.x_posts import RecentPosts
+    except ModuleNotFoundError as error:
+        return AbsentTexts("x", Medium.POST, f"the package {error.name} is missing")
+    return RecentPosts(token, settings.feeds.x, settings.feeds, allowance, settings.symbols)
 
 
 def _currencies_of(settings: Settings) -> Iterator[str]:

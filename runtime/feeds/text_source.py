@@ -40,3 +40,17 @@ class TextSource(Protocol):
 
     def fetch(self, now_ns: int) -> Texts:
         """Ask for what is new; every failure is a problem, never an exception."""
+
+
+class AbsentTexts:
+    """A `TextSource` that this installation cannot ask."""
+
+    def __init__(self, name: str, medium: Medium, problem: str) -> None:
+        self.name = name
+        self.medium = medium
+        self._problem = problem
+
+    def fetch(self, now_ns: int) -> Texts:
+        """Say why there is nothing."""
+        del now_ns
+        return Texts((), problem=self._problem)

@@ -56,8 +56,6 @@ def page_of(
     stress: StressTable | None = None,
 ) -> str:
     """Return the whole page."""
-    from plotly.offline import get_plotlyjs
-
     identity = record.identity
     title = f"{identity.marker}: {', '.join(identity.symbols)}"
     parts = (
@@ -88,10 +86,19 @@ def page_of(
             f"<title>{escape(title)}</title><style>{_resource('palette.css')}{_resource('sheet.css')}</style></head><body>",
             *parts,
             f'<script type="application/json" id="charts">{data}</script>',
-            f"<script>{get_plotlyjs()}</script><script>{_resource('sheet.js')}</script>",
+            f"<script>{_plotly_js()}</script><script>{_resource('sheet.js')}</script>",
             "</body></html>",
         )
     )
+
+
+def _plotly_js() -> str:
+    try:
+        from plotly.offline import get_plotlyjs
+    except ModuleNotFoundError:
+        return ""  # the tables stand without their charts
+    script: str = get_plotlyjs()
+    return script
 
 
 def _resource(name: str) -> str:

@@ -42,6 +42,7 @@ function layoutOf(own) {
 }
 
 function draw(place) {
+  if (!window.Plotly) return;
   const chart = charts[place.dataset.chart];
   const style = getComputedStyle(root);
   Plotly.react(

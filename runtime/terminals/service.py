@@ -25,7 +25,6 @@ from runtime.terminals.metatrader import MetaTraderTerminal
 from runtime.terminals.paper import open_paper
 from runtime.terminals.port import Terminal
 from runtime.terminals.send_record import RecordUnavailable, SendRecord
-from runtime.terminals.server import serve
 from runtime.terminals.simulated.ledger import LedgerUnavailable
 from runtime.terminals.simulated.market import open_market
 from runtime.terminals.simulated.sqlite_ledger import SqliteLedger
@@ -143,6 +142,8 @@ def serve_plan(path: Path, port: int, *, ends_with_parent: bool = False) -> None
     watch = WithdrawalWatch(
         terminal, settings.home / STOP_FILE_NAME, settings.agents.execution.strategy_magic
     )
+    from runtime.terminals.server import serve  # a run in one process needs no server
+
     serve(
         terminal,
         settings.terminal.host,

@@ -77,10 +77,15 @@ def graduate(
     if family not in TRAINERS:
         return _untrained(family, Untrained("nobody trains this family", 0, 1))
     lesson = replace(lesson, champion=_champion(store, family, now_ns), now_ns=now_ns)
-    trained = TRAINERS[family](lesson)
-    if isinstance(trained, Untrained):
-        return _untrained(family, trained)
-    return present(trained, lesson, store, now_ns=now_ns, is_refresh=is_refresh, is_timed=is_timed)
+    try:
+        trained = TRAINERS[family](lesson)
+        if isinstance(trained, Untrained):
+            return _untrained(family, trained)
+        return present(
+            trained, lesson, store, now_ns=now_ns, is_refresh=is_refresh, is_timed=is_timed
+        )
+    except ModuleNotFoundError as error:
+        return _untrained(family, Untrained(f"the package {error.name} is missing", 0, 1))
 
 
 def present(
