@@ -10,18 +10,23 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 
 
+def is_of(name: str, modules: Sequence[str]) -> bool:
+    """Whether a module is one of some, or lies in one of them."""
+    return any(name == module or name.startswith(f"{module}.") for module in modules)
+
+
 class Blocked:
     """A finder that knows of no such package."""
 
     def __init__(self, modules: Sequence[str]) -> None:
-        self._modules = frozenset(modules)
+        self._modules = modules
 
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         """Refuse the blocked packages, and leave all others to the finders behind."""
         del path, target
-        if name.partition(".")[0] in self._modules:
+        if is_of(name, self._modules):
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
         return None
 
@@ -30,9 +35,7 @@ class Blocked:
 def without(*modules: str) -> Iterator[None]:
     """Let packages be missing for a while in this process, also those that were imported."""
     finder = Blocked(modules)
-    taken = {
-        name: module for name, module in sys.modules.items() if name.partition(".")[0] in modules
-    }
+    taken = {name: module for name, module in sys.modules.items() if is_of(name, modules)}
     for name in taken:
         del sys.modules[name]
     sys.meta_path.insert(0, finder)
