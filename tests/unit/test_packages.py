@@ -1,5 +1,6 @@
 """What is reduced without a package is decided before the start and said in one line."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -108,11 +109,14 @@ def test_tensors_without_their_reader_are_refused() -> None:
         check_content("model.safetensors", b"")
 
 
-def test_a_source_without_its_package_says_so_at_every_reading() -> None:
+def test_a_source_without_its_package_says_so_at_every_reading(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """Nothing comes of it, and the reason stands in TextsRead."""
     from runtime.feeds.sources import _posts
 
-    with without("tweepy", "runtime.feeds.x_posts"):
+    monkeypatch.delitem(sys.modules, "runtime.feeds.x_posts", raising=False)
+    with without("tweepy"):
         source = _posts(Settings(), None, None)  # type: ignore[arg-type]
 
     assert isinstance(source, AbsentTexts)
