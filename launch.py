@@ -20,6 +20,7 @@ import typer  # noqa: E402 - the environment comes first
 from blackboard.errors import ConfigError, QuorumError  # noqa: E402
 from runtime.commands import (  # noqa: E402
     ablation,
+    agents,
     backtest,
     backup,
     configuration,
@@ -73,6 +74,7 @@ for _group in (
     reference,
 ):
     _group.mount(app)
+app.add_typer(agents.app, name="agents")
 app.add_typer(configuration.app, name="config")
 app.add_typer(data.app, name="data")
 app.add_typer(terminal.app, name="terminal")

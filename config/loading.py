@@ -1,7 +1,8 @@
 """From environment, `.env` and YAML to settings, with every error at once and every origin known.
 
-Precedence: command line > environment > `.env` > file > default. Environment variables carry the
-prefix ``QUORUM_`` and reach into sections by two underscores (``QUORUM_AGENTS__RISK__HEAT_MAX``).
+Precedence: command line > environment > `.env` > overrides of a book > file > default. Environment
+variables carry the prefix ``QUORUM_`` and reach into sections by two underscores
+(``QUORUM_AGENTS__RISK__HEAT_MAX``).
 """
 
 import os
@@ -30,6 +31,8 @@ class LoadedSettings(msgspec.Struct, frozen=True):
     settings: Settings
     origins: dict[str, str]
     """Origin by dotted key; a key that is missing has its default."""
+    firm: frozenset[str] = frozenset()
+    """Dotted keys that `.env`, the environment or the command line set."""
 
 
 def load_settings(
@@ -61,13 +64,33 @@ def load_settings(
     for origin, values in sources:
         _merge(merged, values)
         origins |= dict.fromkeys(flatten(values), origin)
+    firm = frozenset(key for _, values in sources[1:] for key in flatten(values))
+    return LoadedSettings(_validated(merged, origins, problems), origins, firm)
+
+
+def with_overrides(
+    loaded: LoadedSettings, values: Mapping[str, object], origin: str
+) -> LoadedSettings:
+    """Return the settings with values by dotted key in place of those of the file.
+
+    What `.env`, the environment or the command line set stays. ConfigError lists what is wrong.
+    """
+    wanted = {key: value for key, value in values.items() if key not in loaded.firm}
+    problems: list[str] = []
+    merged: Values = loaded.settings.model_dump(mode="json")
+    _merge(merged, _placed(_keyed(wanted), origin, problems))
+    origins = loaded.origins | dict.fromkeys(wanted, origin)
+    return LoadedSettings(_validated(merged, origins, problems), origins, loaded.firm)
+
+
+def _validated(values: Values, origins: Mapping[str, str], problems: list[str]) -> Settings:
     try:
-        settings = Settings.model_validate(merged)
+        settings = Settings.model_validate(values)
     except ValidationError as error:
         raise ConfigError("\n".join([*problems, *_explain(error, origins)])) from None
     if problems:
         raise ConfigError("\n".join(problems))
-    return LoadedSettings(settings, origins)
+    return settings
 
 
 def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -75,6 +75,11 @@ class Book(msgspec.Struct, frozen=True):
         return self.folder / "mailbox"
 
     @property
+    def overrides(self) -> Path:
+        """Modes of agents that an operator has chosen, see `runtime.overrides`."""
+        return self.folder / "agents.json"
+
+    @property
     def state(self) -> Path:
         """What is running on this book, see `runtime.status`."""
         return self.folder / "cluster.json"

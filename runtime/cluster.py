@@ -2,13 +2,13 @@
 
 It runs in the driver, keeps every actor's handle there (a named actor dies with its last handle),
 and posts AgentHealth. What follows from an agent's health is the supervisor's decision, not made
-here. In virtual time nothing is posted, because a dead agent stops the time until it is back.
+here. An agent that a person switches is a new start for those whom it concerns: they are ended,
+fenced, and begin again from the journal under a manifest that says from which entry on it holds.
 """
 
 import asyncio
 import shutil
 import tempfile
-from collections import deque
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -20,51 +20,35 @@ from ray.exceptions import ActorDiedError, GetTimeoutError, RayActorError, RayEr
 
 from blackboard.access import DRIVER
 from blackboard.entry import Draft, Post
-from blackboard.errors import BoardUnavailable, UnrecoverableError
+from blackboard.errors import BoardUnavailable, ConfigError, UnrecoverableError
 from blackboard.facts import AgentHealth
 from blackboard.facts.control import Health
+from config.agent import Mode
 from runtime.agent_actor import AgentPlan, spawn
+from runtime.agent_watch import AgentView, AgentWatch, off
 from runtime.board_actor import Blackboard
 from runtime.board_client import BOARD_NAME, BoardClient
 from runtime.board_plan import BoardPlan
 from runtime.board_settings import board_limits
 from runtime.clock import process_s
-from runtime.council import agent_order, declarations
+from runtime.council import ORDER, agent_order, declarations, declarations_of
+from runtime.preparation import note_change
 from runtime.ray_session import RaySession, start_ray
 from runtime.restart_budget import RestartBudget
 from runtime.run_plan import RunPlan
 from runtime.self_check import once_running, require_safe
+from runtime.switching import CONCERNED, switched
 from runtime.terminal_process import terminal_of
 from runtime.terminal_watch import TerminalWatch
 from runtime.terminal_world import WorldPlan, with_broker_names
 
 _log = structlog.get_logger()
 _READY_TIMEOUT_S = 90.0
-HEALTH_MISSES_MAX = 5
-"""Health checks in a row that an agent may miss before its process is ended as frozen."""
+_NAME_FREE_WITHIN_S = 10.0
+"""Longest time for Ray to give the name of an ended actor free; it takes some 20 ms."""
+_NAME_PAUSE_S = 0.05
 BOARD_MISSES_MAX = 30
-"""The same for the board."""
-
-
-class AgentView(msgspec.Struct, kw_only=True):
-    """What the watch knows of one agent."""
-
-    name: str
-    mode: str
-    handle: Any
-    health: Health = Health.HEALTHY
-    pid: int = 0
-    restarts: int = 0
-    loop_age_s: float = 0.0
-    reason: str = ""
-    faults: int = 0
-    misses: int = 0
-    """Health checks in a row without an answer."""
-    has_ended: bool = False
-    announced: tuple[Health, int] | None = None
-    """Health and restarts as the board has them from this start, None before the first word."""
-    recent: deque[float] = msgspec.field(default_factory=deque)
-    """Process times of the latest restarts, within the budget's window."""
+"""Health checks in a row that the board may miss before its process is ended as frozen."""
 
 
 class Cluster:
@@ -81,6 +65,11 @@ class Cluster:
         self._terminal_watch: TerminalWatch | None = None
         self.board = BoardClient(self.settings.board.call_deadline_s)
         self.agents: dict[str, AgentView] = {}
+        """All agents in their order, also those that are off."""
+        self._watch_of_agents = AgentWatch(
+            self.settings.cluster, self._tell_health, is_virtual=plan.is_virtual
+        )
+        self._changing = asyncio.Lock()
         self.board_pid = 0
         self.has_ended = False
         """Whether every agent has been told that the market's time is over."""
@@ -102,17 +91,91 @@ class Cluster:
         self.plan = await asyncio.to_thread(with_broker_names, self.plan, self.terminal.url)
         self.settings = self.plan.settings
         self._terminal_watch = TerminalWatch(self.terminal, self.settings)
-        for name in agent_order(self.settings):
-            self._spawn(name)
-        await self._ready([self._board_handle, *(view.handle for view in self.agents.values())])
+        for name in ORDER:
+            mode = self.settings.mode(name)
+            view = off(name, mode.value)
+            is_on = mode is not Mode.DISABLED
+            self.agents[name] = view.anew(mode.value, self._spawn(name)) if is_on else view
+        await self._ready([self._board_handle, *self.handles])
         self._epoch = (await self.board.join(DRIVER)).epoch
+
+    @property
+    def handles(self) -> list[Any]:
+        """The actors of the agents that take part."""
+        return [view.handle for view in self.agents.values() if view.handle is not None]
 
     async def watch(self) -> None:
         """Look at everything once; raises UnrecoverableError where the run cannot go on."""
+        async with self._changing:
+            await self._watch()
+
+    async def restart(self, name: str) -> None:
+        """Start the process of an agent anew, with a fresh budget; ConfigError if it has none."""
+        async with self._changing:
+            if name not in self.agents or self.agents[name].handle is None:
+                raise ConfigError(f"no agent runs under the name {name!r}")
+            self._end(name)
+            await self._seat([name])
+
+    async def switch(self, argument: str) -> None:
+        """Let an agent take part in another mode from the next entry on; ConfigError if it may not.
+
+        The old processes of all whom it concerns are fenced before the manifest is dated, so that
+        no entry of theirs falls into the new start. What fails on the way leaves the old mode.
+        """
+        async with self._changing:
+            agent, settings = switched(self.settings, argument)
+            concerned = [name for name in ORDER if name == agent or name in CONCERNED]
+            plan = msgspec.structs.replace(self.plan, settings_json=settings.model_dump_json())
+            try:
+                first_seq = await self._fence(concerned)
+                await asyncio.to_thread(note_change, plan, first_seq, ("agents", argument))
+            except (BoardUnavailable, OSError):
+                await self._seat(concerned)
+                raise
+            self.plan, self.settings = plan, settings
+            await self._seat(concerned)
+
+    async def _fence(self, names: list[str]) -> int:
+        """End agents for good; return the first seq that none of them can fill any more."""
+        running = [name for name in names if self.agents[name].handle is not None]
+        for name in running:
+            self._end(name)
+        for name in running:
+            await self.board.join(name)
+        return (await self.board.pulse()).head + 1
+
+    def _end(self, name: str) -> None:
+        with suppress(RayActorError, ValueError):
+            ray.kill(self.agents[name].handle, no_restart=True)
+
+    async def _seat(self, names: list[str]) -> None:
+        """Start agents whose processes were ended; those that are off now stay so."""
+        fresh = []
+        for name in names:
+            mode = self.settings.mode(name)
+            is_on = mode is not Mode.DISABLED
+            handle = await self._spawn_again(name) if is_on else None
+            fresh += [handle] if is_on else []
+            self.agents[name] = self.agents[name].anew(mode.value, handle)
+        with suppress(TimeoutError, UnrecoverableError):  # the watch says what became of them
+            await self._ready(fresh)
+
+    async def _spawn_again(self, name: str) -> Any:
+        end_s = process_s() + _NAME_FREE_WITHIN_S
+        while True:
+            try:
+                return self._spawn(name)
+            except ValueError:
+                if process_s() > end_s:
+                    raise
+                await asyncio.sleep(_NAME_PAUSE_S)
+
+    async def _watch(self) -> None:
         if self._terminal_watch is not None:
             await asyncio.to_thread(self._terminal_watch.look)
         await self._watch_board()
-        await asyncio.gather(*(self._watch_agent(view) for view in self.agents.values()))
+        await asyncio.gather(*map(self._watch_of_agents.look, self.agents.values()))
         if self.plan.is_virtual and all(view.has_ended for view in self.agents.values()):
             self.has_ended = True  # also where the board died with the news
         dead = [v.name for v in self.agents.values() if v.health is Health.QUARANTINED]
@@ -132,10 +195,15 @@ class Cluster:
             )
         )
 
+    async def _tell_health(self, fact: AgentHealth) -> None:
+        self._health_posts += 1
+        ordinal = f"{self._epoch}.{self._health_posts}"
+        await self.post(Draft(fact=fact, ts_event_ns=self.plan.clock.now_ns(), ordinal=ordinal))
+
     async def stop(self) -> None:
         """Stop in order: agents, board, terminal process, Ray; bounded in time."""
         budget_s = self.settings.cluster.shutdown_timeout_s
-        handles = [view.handle for view in self.agents.values()]
+        handles = self.handles
         if handles:
             with suppress(RayError, GetTimeoutError):
                 await asyncio.wait_for(
@@ -154,7 +222,10 @@ class Cluster:
     def _start_board(self) -> None:
         plan = self.plan
         board = self.settings.board
+        # Live, an agent that is off may be switched on.
         declared = declarations(self.settings)
+        if not plan.is_virtual:
+            declared = {**declarations_of(ORDER), **declared}
         board_plan = BoardPlan(
             folder=str(plan.book.journal),
             declarations=declared,
@@ -178,7 +249,7 @@ class Cluster:
             msgspec.msgpack.encode(board_plan)
         )
 
-    def _spawn(self, name: str) -> None:
+    def _spawn(self, name: str) -> Any:
         plan = AgentPlan(
             name=name,
             settings=self.plan.settings_json,
@@ -187,8 +258,7 @@ class Cluster:
             clock=self.plan.clock,
             log_folder=str(self.plan.book.logs),
         )
-        mode = self.settings.mode(name).value
-        self.agents[name] = AgentView(name=name, mode=mode, handle=spawn(plan))
+        return spawn(plan)
 
     def _world_plan(self) -> WorldPlan:
         return WorldPlan(
@@ -231,93 +301,6 @@ class Cluster:
             self._board_misses = 0
             with suppress(RayActorError):
                 ray.kill(self._board_handle, no_restart=False)
-
-    async def _watch_agent(self, view: AgentView) -> None:
-        if view.health is not Health.QUARANTINED:
-            await self._examine(view)
-            self._check_budget(view)
-        if (view.health, view.restarts) != view.announced:
-            await self._announce(view)
-
-    async def _examine(self, view: AgentView) -> None:
-        try:
-            report = await asyncio.wait_for(
-                view.handle.health.remote(), self.settings.cluster.health_timeout_s
-            )
-        except RayActorError as error:  # Ray restarts it
-            view.health, view.reason, view.misses = Health.DOWN, type(error).__name__, 0
-        except TimeoutError as error:
-            view.health, view.reason = Health.DOWN, type(error).__name__
-            self._count_miss(view)
-        else:
-            view.misses = 0
-            self._take_report(view, report)
-
-    def _count_miss(self, view: AgentView) -> None:
-        # A dead process is restarted by Ray. One that is frozen is dead to us only, so it is ended.
-        view.misses += 1
-        if view.misses >= HEALTH_MISSES_MAX:
-            view.misses = 0
-            with suppress(RayActorError):
-                ray.kill(view.handle, no_restart=False)
-
-    def _take_report(self, view: AgentView, report: dict[str, Any]) -> None:
-        if view.pid and report["pid"] != view.pid:
-            view.restarts += 1
-            view.faults = 0
-            view.recent.append(process_s())
-        for _ in range(report["faults"] - view.faults):
-            view.recent.append(process_s())
-        view.pid, view.faults = report["pid"], report["faults"]
-        view.loop_age_s = report["loop_age_s"]
-        view.has_ended = report["has_ended"]
-        view.reason = report["fault"]
-        stuck = view.loop_age_s > self.settings.cluster.loop_age_max_s
-        if stuck and not self.plan.is_virtual:
-            view.health, view.reason = Health.DOWN, f"no turn for {view.loop_age_s:.0f} s"
-            with suppress(RayActorError):
-                ray.kill(view.handle, no_restart=False)
-            return
-        view.health = Health.DEGRADED if view.reason else Health.HEALTHY
-
-    def _check_budget(self, view: AgentView) -> None:
-        cluster = self.settings.cluster
-        while view.recent and view.recent[0] < process_s() - cluster.restarts_window_s:
-            view.recent.popleft()
-        if len(view.recent) > cluster.restarts_max:
-            view.health = Health.QUARANTINED
-            view.reason = view.reason or f"more than {cluster.restarts_max} restarts"
-            with suppress(RayActorError):
-                ray.kill(view.handle, no_restart=True)
-
-    async def _announce(self, view: AgentView) -> None:
-        if view.announced is not None or view.health is not Health.HEALTHY:
-            self._log_health(view)
-        if self.plan.is_virtual:
-            view.announced = view.health, view.restarts
-            return
-        fact = AgentHealth(
-            scope=view.name,
-            health=view.health,
-            mode=view.mode,
-            restarts=view.restarts,
-            reason=view.reason,
-        )
-        self._health_posts += 1
-        ordinal = f"{self._epoch}.{self._health_posts}"
-        draft = Draft(fact=fact, ts_event_ns=self.plan.clock.now_ns(), ordinal=ordinal)
-        with suppress(BoardUnavailable):  # then the next look says it again
-            await self.post(draft)
-            view.announced = view.health, view.restarts
-
-    def _log_health(self, view: AgentView) -> None:
-        _log.warning(
-            "agent_health_changed",
-            agent=view.name,
-            health=view.health.value,
-            restarts=view.restarts,
-            reason=view.reason,
-        )
 
 
 def _examine(session: RaySession) -> None:

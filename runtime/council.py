@@ -31,7 +31,12 @@ def load_agent(name: str, settings: Settings) -> Agent:
 
 def declarations(settings: Settings) -> dict[str, Declaration]:
     """Return what every running agent posts and reads."""
-    return {name: _class_of(name).declaration() for name in agent_order(settings)}
+    return declarations_of(agent_order(settings))
+
+
+def declarations_of(names: tuple[str, ...]) -> dict[str, Declaration]:
+    """Return what agents post and read, whether they run or not."""
+    return {name: _class_of(name).declaration() for name in names}
 
 
 def _class_of(name: str) -> type[Agent]:

@@ -18,8 +18,9 @@ import structlog
 from blackboard.admission import Pulse
 from blackboard.board import Filter
 from blackboard.entry import Draft, Entry
-from blackboard.errors import BoardUnavailable, UnrecoverableError
+from blackboard.errors import BoardUnavailable, ConfigError, UnrecoverableError
 from blackboard.facts import ACCOUNT, OperatorCommand, Summary
+from blackboard.facts.control import Command
 from runtime.board_plan import BoardPulse
 from runtime.clock import process_s, wall_ns
 from runtime.council import class_name
@@ -229,6 +230,20 @@ class Driver:
         draft = operator_draft(letter, f"{wall_ns()}.{self._letters}", self._now_ns())
         with suppress(BoardUnavailable):
             await self.cluster.post(draft)
+            await self._apply(letter)
+
+    async def _apply(self, letter: Letter) -> None:
+        """Do what concerns processes; the council reads of the rest."""
+        try:
+            match letter.operator_command:
+                case Command.SWITCH:
+                    await self.cluster.switch(letter.argument)
+                case Command.RESTART:
+                    await self.cluster.restart(letter.argument)
+                case _:
+                    pass
+        except (ConfigError, OSError) as error:
+            _log.warning("switch_refused", argument=letter.argument, reason=str(error))
 
     def _now_ns(self) -> int:
         return self.picture.now_ns if self.plan.is_virtual else self.plan.clock.now_ns()

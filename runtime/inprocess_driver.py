@@ -7,10 +7,12 @@ import msgspec
 from blackboard.access import DRIVER, Access
 from blackboard.board import Board, Filter
 from blackboard.entry import Post
+from blackboard.facts.control import Health
 from blackboard.journal import Durability
+from config.agent import Mode
 from runtime.board_settings import board_limits, open_journal
 from runtime.clock import process_s, sleep_s, wall_ns
-from runtime.council import agent_order, class_name, declarations, load_agent
+from runtime.council import ORDER, agent_order, class_name, declarations, load_agent
 from runtime.driver import (
     MARKERS,
     Display,
@@ -149,17 +151,18 @@ class InProcessDriver:
             board_pid=os.getpid(),
             head=self._board.head,
             supersteps=self._host.supersteps.count,
-            agents=[self._agent_line(name) for name in agent_order(self._settings)],
+            agents=[self._agent_line(name) for name in ORDER],
         )
 
     def _agent_line(self, name: str) -> AgentLine:
         pulse = self._board.pulses.get(name)
         age_s, rate = post_rate(self._pulses, name, pulse)
+        mode = self._settings.mode(name)
         return AgentLine(
             name=name,
             class_name=class_name(name),
-            mode=self._settings.mode(name).value,
-            health="healthy",
+            mode=mode.value,
+            health=(Health.OFF if mode is Mode.DISABLED else Health.HEALTHY).value,
             pid=os.getpid(),
             restarts=0,
             reason="",

@@ -16,6 +16,7 @@ from models.market.sessions import SECOND_NS
 from runtime.book import Book, Manifest, book_of, new_run, new_run_id
 from runtime.clock import start_clock, wall_ns
 from runtime.journals.diskcache import DiskcacheJournal
+from runtime.overrides import in_force
 from runtime.packages import without_missing
 from runtime.ray_session import free_port
 from runtime.run_plan import RunPlan
@@ -58,12 +59,19 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
 
 def prepare(loaded: LoadedSettings, options: StartOptions) -> Start:
     """Return the plan of a start; nothing is running and nothing is locked yet."""
+    if continues_book(loaded.settings, options):
+        loaded = in_force(loaded)
     secrets = load_secrets()
     require_account(loaded.settings, secrets, options.real_account)
     settings = without_missing(loaded.settings)
     if settings.terminal.kind == "metatrader":
         return _on_real_market(settings, options)
     return _on_simulated_market(settings, options)
+
+
+def continues_book(settings: Settings, options: StartOptions) -> bool:
+    """Whether a start goes on with a book instead of a fresh run over history."""
+    return not (settings.market.history.path or options.is_fresh)
 
 
 def require_reachable(settings: Settings, secrets: Secrets) -> None:
@@ -207,8 +215,7 @@ def restart_clock(plan: RunPlan) -> RunPlan:
 
 def manifest_of(plan: RunPlan, options: StartOptions, data: dict[str, str]) -> Manifest:
     """Return what the run is made of."""
-    settings = plan.settings.model_dump(mode="json")
-    encoded = msgspec.json.encode(settings, order="sorted")
+    settings, settings_hash = _recorded(plan.settings)
     return Manifest(
         run_id=plan.run_id,
         profile=plan.settings.profile,
@@ -217,12 +224,36 @@ def manifest_of(plan: RunPlan, options: StartOptions, data: dict[str, str]) -> M
         version=own_version(),
         code_hash=code_hash(),
         settings=settings,
-        settings_hash=hashlib.sha256(encoded).hexdigest(),
+        settings_hash=settings_hash,
         data=data,
         arguments=list(options.arguments or sys.argv[1:]),
         first_seq=plan.first_seq,
         is_virtual=plan.is_virtual,
     )
+
+
+def note_change(plan: RunPlan, first_seq: int, arguments: tuple[str, ...]) -> None:
+    """Record that other settings hold from an entry on: a manifest like that of a start."""
+    manifest = plan.book.newest_manifest()
+    if manifest is not None:
+        settings, settings_hash = _recorded(plan.settings)
+        changed = msgspec.structs.replace(
+            manifest,
+            run_id=new_run_id(),
+            started_wall_ns=wall_ns(),
+            settings=settings,
+            settings_hash=settings_hash,
+            arguments=list(arguments),
+            first_seq=first_seq,
+        )
+        plan.book.write_manifest(changed)
+    plan.write()
+
+
+def _recorded(settings: Settings) -> tuple[dict[str, object], str]:
+    """Return the settings as a manifest has them, and their hash."""
+    values = settings.model_dump(mode="json")
+    return values, hashlib.sha256(msgspec.json.encode(values, order="sorted")).hexdigest()
 
 
 def own_version() -> str:

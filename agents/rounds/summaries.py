@@ -22,6 +22,7 @@ from blackboard.facts import (
     DriftDetected,
     ExitIntent,
     LimitBreached,
+    OperatorCommand,
     PortfolioBudget,
     PositionChanged,
     Summary,
@@ -29,7 +30,7 @@ from blackboard.facts import (
     TradingStateChanged,
     VoterWeights,
 )
-from blackboard.facts.control import ReasonCount
+from blackboard.facts.control import Command, Health, ReasonCount
 from blackboard.facts.execution import Origin
 from config.settings import Settings
 from models.market.sessions import (
@@ -78,6 +79,9 @@ class Summaries:
                 self._tell_trade(trade, entry)
             case AgentHealth() as report:
                 self._tell_health(report, entry)
+            case OperatorCommand(command=Command.SWITCH | Command.RESTART) as order:
+                title = f"{order.command.value} of an agent: {order.argument}"
+                self.note(entry, "agent", title, f"asked by {order.origin}")
             case PositionChanged() as position if position.origin is Origin.OWN:
                 self._tell_position(position, entry)
             case ExitIntent(reason=reason) as intent if reason == UNPROTECTED:
@@ -188,6 +192,8 @@ class Summaries:
             self.note(entry, "agent", f"{report.scope} is {report.health.value}", report.reason)
         elif was_unfit and not is_unfit:
             self._unfit.discard(report.scope)
+            if report.health is Health.OFF:
+                return
             text = f"{report.health.value} after {report.restarts} restarts"
             self.note(entry, "agent", f"{report.scope} is back", text)
 

@@ -13,6 +13,8 @@ class Health(StrEnum):
     DOWN = "down"
     QUARANTINED = "quarantined"
     """Out of restarts; it stays down until a person restarts it."""
+    OFF = "off"
+    """Switched off by configuration or by a person: nobody waits for it, and nothing is wrong."""
 
 
 class AgentHealth(Fact, frozen=True, kw_only=True):
@@ -76,6 +78,11 @@ class Command(StrEnum):
     RESUME = "resume"
     FLATTEN = "flatten"
     RETRAIN = "retrain"
+    SWITCH = "switch"
+    """Let an agent take part in another mode; the argument is its name and ``true``, ``shadow`` or
+    ``false``."""
+    RESTART = "restart"
+    """Start the process of the agent that the argument names anew."""
 
 
 class OperatorCommand(Fact, frozen=True, kw_only=True):

@@ -12,6 +12,7 @@ from config.loading import flatten
 from config.secrets import SECRET_SOURCES, load_secrets
 from config.settings import Settings
 from runtime.commands.options import ConfigOption, JsonOption, SetOption, load
+from runtime.overrides import in_force
 
 app = typer.Typer(help="The settings.", no_args_is_help=True)
 _console = Console()
@@ -22,7 +23,7 @@ def show(config: ConfigOption = None, set_: SetOption = None, json: JsonOption =
     """Print the effective settings and the origin of each; secrets by presence only."""
     import msgspec
 
-    loaded = load(config, set_)
+    loaded = in_force(load(config, set_))
     values = flatten(loaded.settings.model_dump(mode="json"))
     secrets = load_secrets().present()
     if json:
@@ -53,7 +54,7 @@ def init(
 @app.command()
 def validate(config: ConfigOption = None, set_: SetOption = None) -> None:
     """Check the settings and say so."""
-    loaded = load(config, set_)
+    loaded = in_force(load(config, set_))
     changed = sum(1 for origin in loaded.origins.values() if origin != "default.yaml")
     _console.print(f"valid: profile {loaded.settings.profile}, {changed} values differ in origin")
 

@@ -219,7 +219,7 @@ async def _run_on_ray(
         await cluster.start()
         # Only now is it known what a real terminal trades, and under which names.
         cluster.plan.book.write_manifest(manifest_of(cluster.plan, options, start.data))
-        display.line(f"{len(cluster.agents)} agents ready after {process_s() - started_s:.1f} s")
+        display.line(f"{len(cluster.handles)} agents ready after {process_s() - started_s:.1f} s")
         if cluster.session and cluster.session.dashboard_url:
             display.line(f"dashboard  {cluster.session.dashboard_url} ({token_hint()})")
         return await Driver(cluster.plan, cluster, display, duration_s, notify).run()

@@ -6,6 +6,7 @@ a restart. Latencies are of this start alone, in process seconds. Names end in t
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Final
 
 from prometheus_client import (
@@ -40,7 +41,7 @@ from blackboard.facts import (
     TradingStateChanged,
     VoterWeights,
 )
-from blackboard.facts.control import TradingState
+from blackboard.facts.control import Health, TradingState
 from blackboard.facts.execution import Purpose
 from blackboard.facts.market import FeedState
 from blackboard.facts.news import Coverage
@@ -88,7 +89,11 @@ class Metrics:
         with self._lock:
             self._now_ns = max(self._now_ns, status.now_ns)
             for agent in status.agents:
-                self.agent_up.labels(agent.name).set(agent.health == "healthy")
+                if agent.health == Health.OFF:
+                    with suppress(KeyError):  # nobody is to be woken for what a person chose
+                        self.agent_up.remove(agent.name)
+                else:
+                    self.agent_up.labels(agent.name).set(agent.health == "healthy")
                 self.agent_restarts.labels(agent.name).set(agent.restarts)
                 self.agent_refused.labels(agent.name).set(agent.posts_refused)
                 self.agent_age.labels(agent.name).set(agent.last_fact_age_s)

@@ -62,7 +62,7 @@ def _tick(present: Present) -> dict[str, Any]:
         "unwell": [
             agent.name
             for agent in (present.status.agents if present.status else ())
-            if agent.health not in {"healthy", "starting"}
+            if agent.health not in {"healthy", "starting", "off"}
         ],
     }
 

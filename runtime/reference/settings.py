@@ -23,8 +23,10 @@ says something wins:
 1. the command line: its own options, then `--set agents.risk.heat_max=0.015`
 2. the environment, by the variable beside each setting: `QUORUM_AGENTS__RISK__HEAT_MAX=0.015`
 3. the file `.env` in the working directory, with the same variables
-4. one YAML file: the one given with `--config`, otherwise `config/default.yaml`
-5. the defaults below
+4. overrides of the book: what `python launch.py agents enable`, `disable` or `shadow` has chosen
+   for an agent, until `python launch.py agents reset`
+5. one YAML file: the one given with `--config`, otherwise `config/default.yaml`
+6. the defaults below
 
 `python launch.py config init my.yaml` writes all of them with their meaning,
 `python launch.py config show` tells where each value came from,

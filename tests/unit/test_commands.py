@@ -393,7 +393,8 @@ def test_council_goes_on_without_an_agent(quorum: CommandLine, agent: str, mode:
         assert decided_at_the_close(entries)
     told = read_status(latest_book(quorum).state)
     assert told is not None
-    assert (agent in {line.name for line in told.agents}) == (mode == "shadow")
+    health = {line.name: line.health for line in told.agents}
+    assert health[agent] == ("healthy" if mode == "shadow" else "off")
 
 
 @needs_bars

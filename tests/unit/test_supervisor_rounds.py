@@ -203,7 +203,12 @@ def test_below_the_quorum_the_decision_is_to_hold() -> None:
 
 @pytest.mark.parametrize(
     ("health", "mode"),
-    [(Health.DOWN, "true"), (Health.QUARANTINED, "true"), (Health.HEALTHY, "shadow")],
+    [
+        (Health.DOWN, "true"),
+        (Health.QUARANTINED, "true"),
+        (Health.HEALTHY, "shadow"),
+        (Health.OFF, "false"),
+    ],
 )
 def test_nobody_waits_for_the_dead(health: Health, mode: str) -> None:
     """A voter whose agent is down, or runs as a shadow, is not waited for."""

@@ -171,6 +171,31 @@ def test_an_operator_can_ask_for_a_retraining() -> None:
     assert states(chamber) == [ACTIVE]
 
 
+@pytest.mark.parametrize("command", [Command.SWITCH, Command.RESTART])
+def test_switching_an_agent_is_told_and_restricts_nothing(command: Command) -> None:
+    """People hear who asked for it; what is switched off is no failure."""
+    chamber = Chamber()
+    chamber.say("driver", a_command(command, "sentiment"))
+    chamber.say("driver", a_health("sentiment", Health.OFF))
+    chamber.settle()
+
+    assert states(chamber) == [ACTIVE]
+    titles = [each.title for each in chamber.all(Summary)]
+    assert f"{command.value} of an agent: sentiment" in titles
+    assert not any("is back" in title for title in titles)
+
+
+def test_a_failed_agent_that_is_switched_off_restricts_no_longer() -> None:
+    """Its absence is a person's choice from then on."""
+    chamber = Chamber()
+    chamber.say("driver", a_health("sentiment"))
+    chamber.settle()
+    chamber.say("driver", a_health("sentiment", Health.OFF))
+    chamber.settle()
+
+    assert states(chamber) == [ACTIVE, TradingState.SAFE, ACTIVE]
+
+
 def test_time_wakes_the_supervisor_for_what_time_ends() -> None:
     """A daily loss ends with the day, and the supervisor asks to be there."""
     chamber = Chamber()
