@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from benchmarks import (
     adaptation,
+    claims,
     council,
     decisions,
     direction,
@@ -35,6 +36,7 @@ BENCHMARKS: dict[str, Callable[[], Section]] = {
     "speaking": speaking.run,
     "texts": texts.run,
     "wires": wires.run,
+    "claims": claims.run,
 }
 
 

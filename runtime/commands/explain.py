@@ -11,7 +11,7 @@ from blackboard.facts import DayCounters, DayStatistics, EquityMark, kind_of
 from runtime.commands.options import BookOption, ConfigOption, JsonOption, load
 
 _console = Console(soft_wrap=True, highlight=False, markup=False)
-_TOTALS = frozenset(map(kind_of, (DayCounters, DayStatistics, EquityMark)))
+_TOTALS = frozenset({kind_of(DayCounters), kind_of(DayStatistics), kind_of(EquityMark)})
 """Each of these follows from the one before it, back to the beginning of the book."""
 
 

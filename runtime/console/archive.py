@@ -67,6 +67,15 @@ class Archive:
                     waiting += entry.causes
         return found
 
+    def chain(self, newest: Entry) -> Iterator[Entry]:
+        """Yield an entry, its cause of the same kind, that one's, and so on, newest first."""
+        with self._opened() as journal:
+            entry: Entry | None = newest
+            while entry is not None:
+                yield entry
+                causes = (next(_between(journal, seq - 1, seq), None) for seq in entry.causes)
+                entry = next((each for each in causes if each and each.kind == newest.kind), None)
+
     def until(self, time_ns: int) -> Iterator[Entry]:
         """Yield the entries that were known at a time, oldest first."""
         with self._opened() as journal:

@@ -152,7 +152,7 @@ def figures_of(record: RunRecord) -> Figures:
     water = _water(ts_ns, equity)
     trades = record.trades
     pnls = [trade.pnl for trade in trades]
-    rated = [trade.r_multiple for trade in trades if trade.risk > 0.0]
+    rated = rated_of(trades)
     streaks = trade_stats.longest_streaks(pnls)
     last = record.equity[-1] if record.equity else EquityPoint(0, 0.0, 0.0, 0.0)
     return Figures(
@@ -179,13 +179,14 @@ def figures_of(record: RunRecord) -> Figures:
         longest_wins=streaks.wins,
         longest_losses=streaks.losses,
         exposure_frac=_exposure_frac(record),
-        mean_hold_ns=trade_stats.mean_with_error(
-            [float(trade.closed_ns - trade.opened_ns) for trade in trades]
-        ).value,
+        mean_hold_ns=mean_hold_ns(trades),
         heat_frac_max=record.heat_frac_max,
-        costs=_costs(trades),
+        costs=costs_of(trades),
         months=_months(record, ts_ns, equity),
-        by={name: _shares(trades, key) for name, key in GROUPS.items()},
+        by={
+            name: tuple(_share(*group) for group in grouped(trades, key).items())
+            for name, key in GROUPS.items()
+        },
     )
 
 
@@ -227,7 +228,8 @@ def _exposure_frac(record: RunRecord) -> float:
     return sum(open_time_ns(*span) for span in trade_stats.united(spans)) / open_ns
 
 
-def _costs(trades: Iterable[ClosedTrade]) -> Costs:
+def costs_of(trades: Iterable[ClosedTrade]) -> Costs:
+    """Return what trades cost; NaN where a part of it is not known."""
     listed = list(trades)
     spread = math.fsum(trade.spread_cost for trade in listed)
     commission = -math.fsum(trade.commission for trade in listed)
@@ -268,15 +270,29 @@ def _month(ts_ns: int) -> int:
     return day.year * 12 + day.month - 1
 
 
-def _shares(trades: Iterable[ClosedTrade], key: Callable[[ClosedTrade], str]) -> tuple[Share, ...]:
+def rated_of(trades: Iterable[ClosedTrade]) -> list[float]:
+    """Return the results in R of the trades whose risk is known."""
+    return [trade.r_multiple for trade in trades if trade.risk > 0.0]
+
+
+def mean_hold_ns(trades: Iterable[ClosedTrade]) -> float:
+    """Return for how long trades were held on average, NaN without one."""
+    spans = [float(trade.closed_ns - trade.opened_ns) for trade in trades]
+    return trade_stats.mean_with_error(spans).value
+
+
+def grouped(
+    trades: Iterable[ClosedTrade], key: Callable[[ClosedTrade], str]
+) -> dict[str, list[ClosedTrade]]:
+    """Return trades by what they are grouped by, in the order in which groups are shown."""
     groups: dict[str, list[ClosedTrade]] = {}
     for trade in trades:
         groups.setdefault(key(trade), []).append(trade)
-    return tuple(_share(name, groups[name]) for name in sorted(groups, key=_place))
+    return {name: groups[name] for name in sorted(groups, key=_place)}
 
 
 def _share(name: str, trades: list[ClosedTrade]) -> Share:
-    mean = trade_stats.mean_with_error([one.r_multiple for one in trades if one.risk > 0.0])
+    mean = trade_stats.mean_with_error(rated_of(trades))
     return Share(
         name=name,
         trades=len(trades),

@@ -5,24 +5,31 @@ the market that a run traded can still be opened, and its content is the same, m
 prices went and what the spread took; otherwise those figures are NaN and a note says why.
 """
 
+import math
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from agents.rounds.fill_costs import FillCosts
+from agents.rounds.parameters import confluence_of
 from blackboard.entry import Entry
 from blackboard.errors import ConfigError
 from blackboard.facts import (
     AccountSnapshot,
+    DayStatistics,
     Decision,
     Exposure,
+    Fill,
     LimitBreached,
     OrderIntent,
     PositionChanged,
+    Quote,
     RiskApproved,
+    SymbolSpec,
     TradeClosed,
     TradingStateChanged,
     Vote,
 )
-from blackboard.facts.decision import Action
+from blackboard.facts.decision import Action, Side
 from config.settings import Settings
 from models.decision.arbitration import GATES
 from runtime.book import Book, Manifest
@@ -38,8 +45,10 @@ from runtime.reports.record import (
     Breach,
     ClosedTrade,
     EquityPoint,
+    OpenTrade,
     RunRecord,
     StateChange,
+    ToldDay,
 )
 from runtime.terminals.simulated.market import OpenedMarket, open_market
 
@@ -82,14 +91,28 @@ def _market_of(settings: Settings, manifest: Manifest) -> tuple[OpenedMarket | N
     return market, ""
 
 
+class Lead(NamedTuple):
+    """Who spoke for a side."""
+
+    voter: str = UNKNOWN
+    """Voter that weighed most for it."""
+    component: str = UNKNOWN
+    """Loudest reading behind its vote."""
+    confluence: float = math.nan
+    """Share of that vote's timeframes on its side."""
+
+
 class _Opening(NamedTuple):
     """What is known of an intent to open a position."""
 
-    intent: OrderIntent
-    confidence: float
-    expected_value_r: float
-    voter: str
-    component: str
+    confidence: float = math.nan
+    expected_value_r: float = math.nan
+    lead: Lead = Lead()
+    stop_distance: float = 0.0
+    target_distance: float = 0.0
+
+
+_NOBODYS = _Opening()
 
 
 class JournalFold:
@@ -105,7 +128,7 @@ class JournalFold:
         )
         self._closing = ClosingCount()
         self._votes: dict[tuple[str, str], tuple[int, Vote]] = {}
-        self._decisions: dict[int, tuple[Decision, str, str]] = {}
+        self._decisions: dict[int, tuple[Decision, Lead]] = {}
         self._openings: dict[str, _Opening] = {}
         self._approvals: dict[str, RiskApproved] = {}
         self._trades: list[ClosedTrade] = []
@@ -113,11 +136,17 @@ class JournalFold:
         self._states: list[StateChange] = []
         self._breaches: list[Breach] = []
         self._heat_max = 0.0
-        self._open_since_ns: dict[int, int] = {}
+        self._fill_costs = FillCosts()
+        self._deals: dict[int, tuple[int, ...]] = {}
+        self._open: dict[int, PositionChanged] = {}
+        self._quotes: dict[str, Quote] = {}
+        self._sizes: dict[str, float] = {}
+        self._days: list[ToldDay] = []
 
     def add(self, entry: Entry) -> None:
         """Take one entry."""
         self._closing.add(entry)
+        self._fill_costs.see(entry)
         ts_ns = entry.ts_event_ns
         match entry.fact:
             case Vote() as vote:
@@ -134,12 +163,25 @@ class JournalFold:
                 self._equity.append(
                     EquityPoint(ts_ns, account.balance, account.equity, account.deposits)
                 )
-            case PositionChanged(ticket=ticket, lots=lots, opened_ns=opened_ns):
-                self._open_since_ns[ticket] = opened_ns
-                if lots == 0.0:
-                    del self._open_since_ns[ticket]
+            case PositionChanged(ticket=ticket) as position:
+                self._open[ticket] = position
+                if position.lots == 0.0:
+                    del self._open[ticket]
+            case Fill(position_ticket=ticket, deal_ticket=deal):
+                self._deals[ticket] = (*self._deals.get(ticket, ()), deal)
             case _:
+                self._price(entry)
                 self._guard(entry)
+
+    def _price(self, entry: Entry) -> None:
+        """Take what values open positions."""
+        match entry.fact:
+            case Quote(scope=symbol) as quote:
+                self._quotes[symbol] = quote
+            case SymbolSpec(scope=symbol, contract_size=size):
+                self._sizes[symbol] = size
+            case _:
+                pass
 
     def _guard(self, entry: Entry) -> None:
         """Take what the limits said."""
@@ -159,6 +201,8 @@ class JournalFold:
                         consequence=breach.consequence,
                     )
                 )
+            case DayStatistics() as figures:
+                self._days.append(ToldDay(entry.ts_event_ns, figures))
             case _:
                 pass
 
@@ -193,7 +237,9 @@ class JournalFold:
             approved=closing.approved,
             refusals=closing.refusals,
             open_positions=closing.open_positions,
-            open_since_ns=tuple(sorted(self._open_since_ns.values())),
+            open_since_ns=tuple(sorted(one.opened_ns for one in self._open.values())),
+            open_trades=tuple(map(self._still_open, self._open.values())),
+            days=tuple(self._days),
             heat_frac_max=self._heat_max,
             states=tuple(self._states),
             breaches=tuple(self._breaches),
@@ -208,22 +254,51 @@ class JournalFold:
             for seq, vote in self._votes.values()
             if vote.scope == decision.scope and seq in entry.causes
         ]
-        voter, component = leading(decision, votes)
-        self._decisions[entry.seq] = (decision, voter, component)
+        self._decisions[entry.seq] = (decision, leading(decision, votes))
 
     def _opening(self, entry: Entry, intent: OrderIntent) -> _Opening:
+        distances = intent.stop_distance, intent.target_distance
         for seq in entry.causes:
             if seq in self._decisions:
-                decision, voter, component = self._decisions[seq]
-                return _Opening(
-                    intent, decision.confidence, decision.expected_value_r, voter, component
-                )
-        return _Opening(intent, intent.confidence, intent.expected_value_r, UNKNOWN, UNKNOWN)
+                decision, lead = self._decisions[seq]
+                return _Opening(decision.confidence, decision.expected_value_r, lead, *distances)
+        return _Opening(intent.confidence, intent.expected_value_r, Lead(), *distances)
+
+    def _risk(self, intent_id: str, lots: float) -> float:
+        approval = self._approvals.get(intent_id)
+        return approval.risk_account * lots / approval.lots if approval else 0.0
+
+    def _still_open(self, position: PositionChanged) -> OpenTrade:
+        opening = self._openings.get(position.intent_id, _NOBODYS)
+        quote, size = self._quotes.get(position.scope), self._sizes.get(position.scope)
+        profit = math.nan
+        if quote is not None and size is not None:
+            price = quote.bid if position.side is Side.BUY else quote.ask
+            moved = position.side.sign * (price - position.open_price)
+            profit = moved * position.lots * size * quote.account_per_quote
+        return OpenTrade(
+            ticket=position.ticket,
+            symbol=position.scope,
+            side=position.side,
+            lots=position.lots,
+            opened_ns=position.opened_ns,
+            open_price=position.open_price,
+            stop_price=position.stop_price,
+            target_price=position.target_price,
+            profit=profit,
+            risk=self._risk(position.intent_id, position.lots),
+            confidence=opening.confidence,
+            expected_value_r=opening.expected_value_r,
+            voter=opening.lead.voter,
+            component=opening.lead.component,
+            confluence=opening.lead.confluence,
+            intent_id=position.intent_id,
+            deal_tickets=self._deals.get(position.ticket, ()),
+        )
 
     def _closed(self, closed_ns: int, trade: TradeClosed) -> ClosedTrade:
-        opening = self._openings.get(trade.intent_id)
-        approval = self._approvals.get(trade.intent_id)
-        risk = approval.risk_account * trade.lots / approval.lots if approval else 0.0
+        opening = self._openings.get(trade.intent_id, _NOBODYS)
+        risk, cost = self._risk(trade.intent_id, trade.lots), self._fill_costs.close(trade)
         held = Held(
             trade.scope,
             trade.side,
@@ -236,7 +311,10 @@ class JournalFold:
         )
         course: Course = self._prices.course(held) if self._prices else UNSEEN
         sign = trade.side.sign
-        intent = opening.intent if opening else None
+        stop_distance, target_distance = (
+            sign * opening.stop_distance,
+            sign * opening.target_distance,
+        )
         return ClosedTrade(
             ticket=trade.ticket,
             symbol=trade.scope,
@@ -246,27 +324,31 @@ class JournalFold:
             closed_ns=closed_ns,
             open_price=trade.open_price,
             close_price=trade.close_price,
-            stop_price=trade.open_price - sign * intent.stop_distance if intent else 0.0,
-            target_price=trade.open_price + sign * intent.target_distance if intent else 0.0,
+            stop_price=trade.open_price - stop_distance if stop_distance else 0.0,
+            target_price=trade.open_price + target_distance if target_distance else 0.0,
             profit=trade.profit,
             swap=trade.swap,
             commission=trade.commission + trade.fee,
             pnl=trade.pnl,
-            spread_cost=course.spread_cost,
+            spread_cost=cost.spread if math.isnan(course.spread_cost) else course.spread_cost,
             risk=risk,
             r_multiple=trade.r_multiple,
             mae_r=course.adverse / risk if risk else float("nan"),
             mfe_r=course.favourable / risk if risk else float("nan"),
-            confidence=opening.confidence if opening else float("nan"),
-            expected_value_r=opening.expected_value_r if opening else float("nan"),
-            voter=opening.voter if opening else UNKNOWN,
-            component=opening.component if opening else UNKNOWN,
+            confidence=opening.confidence,
+            expected_value_r=opening.expected_value_r,
+            voter=opening.lead.voter,
+            component=opening.lead.component,
             exit_reason=trade.reason,
+            confluence=opening.lead.confluence,
+            slippage=cost.slippage,
+            intent_id=trade.intent_id,
+            deal_tickets=self._deals.pop(trade.ticket, ()),
         )
 
 
-def leading(decision: Decision, votes: Iterable[Vote]) -> tuple[str, str]:
-    """Return the voter that weighed most for a decision's side, and the loudest reading behind it.
+def leading(decision: Decision, votes: Iterable[Vote]) -> Lead:
+    """Return the voter that weighed most for a decision's side, and what stood behind its vote.
 
     A voter weighs its share times the distance of its calibrated probability from ignorance; a
     reading speaks with its weight times its value. Ties go to who comes first.
@@ -274,9 +356,9 @@ def leading(decision: Decision, votes: Iterable[Vote]) -> tuple[str, str]:
     sign = 1.0 if decision.action is Action.BUY else -1.0
     speaking = [share for share in decision.shares if not share.abstains]
     if not speaking:
-        return UNKNOWN, UNKNOWN
+        return Lead()
     lead = max(speaking, key=lambda share: sign * share.weight * (share.probability_up - 0.5))
     vote = next((each for each in votes if each.voter == lead.scope), None)
     if vote is None or not vote.evidence:
-        return lead.scope, UNKNOWN
-    return lead.scope, loudest_reading(vote, sign)
+        return Lead(lead.scope)
+    return Lead(lead.scope, loudest_reading(vote, sign), confluence_of(vote))

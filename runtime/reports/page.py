@@ -1,28 +1,20 @@
-"""The tear sheet's page: one HTML file that holds all it shows and asks nobody for anything.
+"""The tear sheet's page: one HTML file that holds all it shows and asks nobody for anything."""
 
-The page forbids its own browser every request by a content security policy, so it can be kept, sent
-and opened anywhere. All text from outside is escaped.
-"""
-
-import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from html import escape
-from importlib.resources import files
 from typing import Final
 
 from runtime.reports.baselines import Baselines
 from runtime.reports.charts import Chart
 from runtime.reports.figures import Figures, Share, day_text
+from runtime.reports.html import document, tiles_block
 from runtime.reports.record import RunRecord
 from runtime.reports.stress import StressTable
-from runtime.reports.tiles import Tile, percent, plain, signed, tiles_of
+from runtime.reports.tiles import percent, plain, signed, tiles_of, tone_of, with_error
 from runtime.reports.verdict import verdict_text
 from runtime.reports.wording import EXITS, GATES, REFUSALS, VOTERS, told
 
-POLICY: Final = (
-    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:"
-)
 GROUPS_SHOWN: Final[tuple[tuple[str, str, dict[str, str]], ...]] = (
     ("symbol", "By symbol", {}),
     ("voter", "By the agent that leaned most to the side", VOTERS),
@@ -62,7 +54,7 @@ def page_of(
         _header(record),
         "<main>",
         f'<p class="verdict">{escape(verdict_text(record, figures, baselines))}</p>',
-        _tiles(tiles_of(identity, figures)),
+        tiles_block(tiles_of(identity, figures)),
         _curves(baselines),
         _months(figures),
         _trades(record, charts),
@@ -75,34 +67,7 @@ def page_of(
         "</main>",
         _footer(record),
     )
-    # "<" is written so that no text inside the data can end the script element.
-    data = json.dumps(charts, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
-    return "".join(
-        (
-            '<!doctype html><html lang="en"><head><meta charset="utf-8">',
-            f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">',
-            '<meta name="viewport" content="width=device-width, initial-scale=1">',
-            '<meta name="referrer" content="no-referrer">',
-            f"<title>{escape(title)}</title><style>{_resource('palette.css')}{_resource('sheet.css')}</style></head><body>",
-            *parts,
-            f'<script type="application/json" id="charts">{data}</script>',
-            f"<script>{_plotly_js()}</script><script>{_resource('sheet.js')}</script>",
-            "</body></html>",
-        )
-    )
-
-
-def _plotly_js() -> str:
-    try:
-        from plotly.offline import get_plotlyjs
-    except ModuleNotFoundError:
-        return ""  # the tables stand without their charts
-    script: str = get_plotlyjs()
-    return script
-
-
-def _resource(name: str) -> str:
-    return files("runtime.reports").joinpath(name).read_text(encoding="utf-8")
+    return document(title, parts, charts)
 
 
 def _header(record: RunRecord) -> str:
@@ -127,16 +92,6 @@ def _header(record: RunRecord) -> str:
         f"decisions <code>{one.decisions_hash[:12] or 'none'}</code>. The same of all "
         "of these gives the same run.</p></header>"
     )
-
-
-def _tiles(tiles: Iterable[Tile]) -> str:
-    body = "".join(
-        f'<div class="tile"><dt>{escape(tile.name)}</dt><dd><div class="figure {tile.tone}">'
-        f'{escape(tile.text)}<span class="error"> {escape(tile.error)}</span></div>'
-        f'<div class="says">{escape(tile.says)}</div></dd></div>'
-        for tile in tiles
-    )
-    return f'<dl class="tiles">{body}</dl>'
 
 
 def _curves(baselines: Baselines | None) -> str:
@@ -164,7 +119,7 @@ def _months(figures: Figures) -> str:
     years: dict[str, dict[int, str]] = {}
     for month in figures.months:
         year, number = month.month.split("-")
-        tone = _tone(month.return_frac)
+        tone = tone_of(month.return_frac)
         text = f'<td class="{tone}">{percent(month.return_frac)}</td>'
         years.setdefault(year, {})[int(number)] = text
     rows = "".join(
@@ -222,8 +177,8 @@ def _group(title: str, shares: Sequence[Share], words: dict[str, str]) -> str:
     rows = "".join(
         f"<tr><th>{escape(told(words, one.name) if words else one.name.replace('_', ' '))}</th>"
         f"<td>{one.trades}</td><td>{one.wins}</td>"
-        f'<td class="{_tone(one.pnl)}">{signed(one.pnl)}</td>'
-        f"<td>{_with_error(one.mean_r, one.error_r)}</td></tr>"
+        f'<td class="{tone_of(one.pnl)}">{signed(one.pnl)}</td>'
+        f"<td>{with_error(one.mean_r, one.error_r)}</td></tr>"
         for one in shares
     )
     return (
@@ -244,7 +199,7 @@ def _costs(record: RunRecord, figures: Figures) -> str:
         ("Trades after all costs", pnl),
     )
     body = "".join(
-        f'<tr><th>{name}</th><td class="{_tone(value)}">{signed(value)}</td></tr>'
+        f'<tr><th>{name}</th><td class="{tone_of(value)}">{signed(value)}</td></tr>'
         for name, value in rows
     )
     return (
@@ -287,7 +242,7 @@ def _stress(stress: StressTable | None) -> str:
         return ""
     rows = "".join(
         f"<tr><th>{escape(one.about)}</th><td>{one.trades}</td>"
-        f'<td class="{_tone(one.return_frac)}">{percent(one.return_frac)}</td>'
+        f'<td class="{tone_of(one.return_frac)}">{percent(one.return_frac)}</td>'
         f"<td>{percent(-one.drawdown_frac)}</td><td>{plain(one.worst_r)}</td>"
         f'<td class="text">{escape(", ".join(one.breakers) or "none")}</td>'
         f'<td class="text">{escape("; ".join(one.exceeded) or "held")}</td></tr>'
@@ -363,11 +318,3 @@ def _footer(record: RunRecord) -> str:
         f'<div class="wide"><table><caption>What this run was made of</caption><tbody>{rows}'
         "</tbody></table></div></footer>"
     )
-
-
-def _tone(value: float) -> str:
-    return "good" if value > 0.0 else "bad" if value < 0.0 else ""
-
-
-def _with_error(value: float, error: float) -> str:
-    return f"{plain(value)} ± {error:.2f}" if math.isfinite(error) else plain(value)

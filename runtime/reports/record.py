@@ -4,10 +4,12 @@ A journal and the compiled simulator both give a `RunRecord`; every figure, char
 made from it alone. Money is in account currency, instants are nanoseconds UTC.
 """
 
+import math
 from typing import Final
 
 import msgspec
 
+from blackboard.facts import DayStatistics
 from blackboard.facts.decision import Side
 
 UNKNOWN: Final = "unknown"
@@ -54,6 +56,45 @@ class ClosedTrade(msgspec.Struct, frozen=True, kw_only=True):
     component: str
     """Reading that spoke loudest for the side within that voter's vote, with its timeframe."""
     exit_reason: str
+    confluence: float = math.nan
+    """Share of that vote's timeframes on its side; NaN where it is not recorded."""
+    slippage: float = math.nan
+    """What its fills were worse than the price that the simulator would have filled at, in account
+    currency; NaN where a price is not known."""
+    intent_id: str = ""
+    deal_tickets: tuple[int, ...] = ()
+
+
+class OpenTrade(msgspec.Struct, frozen=True, kw_only=True):
+    """A position that is open at the end of the record."""
+
+    ticket: int
+    symbol: str
+    side: Side
+    lots: float
+    opened_ns: int
+    open_price: float
+    stop_price: float
+    """The one at the broker now, 0 where there is none."""
+    target_price: float
+    profit: float
+    """Price difference to the latest quote, before commission and swap; NaN without a quote."""
+    risk: float
+    """What would have been lost at the first stop; 0 where none is known."""
+    confidence: float
+    expected_value_r: float
+    voter: str
+    component: str
+    confluence: float
+    intent_id: str
+    deal_tickets: tuple[int, ...]
+
+
+class ToldDay(msgspec.Struct, frozen=True):
+    """A finished trading day in the figures that were told at its end."""
+
+    end_ns: int
+    figures: DayStatistics
 
 
 class EquityPoint(msgspec.Struct, frozen=True, array_like=True):
@@ -145,5 +186,33 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     """Largest share of equity at risk at all stops together."""
     states: tuple[StateChange, ...]
     breaches: tuple[Breach, ...]
+    open_trades: tuple[OpenTrade, ...] = ()
+    """The same positions in full, where the record holds them."""
+    days: tuple[ToldDay, ...] = ()
+    """Finished trading days, as far as the journal told them."""
     accounting_gap: float
     """Balance less deposits and booked deals; 0 but for rounding."""
+
+
+def within(record: RunRecord, start_ns: int, end_ns: int) -> RunRecord:
+    """Return what of a record lies after one instant, up to and with another.
+
+    A trade lies where it closed. What is counted over the whole run (decisions, refusals) stays,
+    and what cannot be told of a part of it (the largest heat) is NaN.
+    """
+    before = [point for point in record.equity if point.ts_ns <= start_ns]
+    inside = [point for point in record.equity if start_ns < point.ts_ns <= end_ns]
+    is_last = not record.equity or record.equity[-1].ts_ns <= end_ns
+    return msgspec.structs.replace(
+        record,
+        identity=msgspec.structs.replace(record.identity, start_ns=start_ns, end_ns=end_ns),
+        trades=tuple(one for one in record.trades if start_ns < one.closed_ns <= end_ns),
+        equity=(*before[-1:], *inside),
+        open_since_ns=record.open_since_ns if is_last else (),
+        open_positions=record.open_positions if is_last else 0,
+        open_trades=record.open_trades if is_last else (),
+        heat_frac_max=math.nan,
+        states=tuple(one for one in record.states if start_ns < one.ts_ns <= end_ns),
+        breaches=tuple(one for one in record.breaches if start_ns < one.ts_ns <= end_ns),
+        days=tuple(day for day in record.days if start_ns < day.end_ns <= end_ns),
+    )

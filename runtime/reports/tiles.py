@@ -34,14 +34,19 @@ def percent(value: float, digits: int = 1) -> str:
     return f"{100.0 * value:+.{digits}f} %".replace("-", MINUS)
 
 
-def plain(value: float) -> str:
+def plain(value: float, digits: int = 2) -> str:
     """Return a number with its sign, a dash for NaN."""
-    return f"{value:+.2f}".replace("-", MINUS) if math.isfinite(value) else DASH
+    return f"{value:+.{digits}f}".replace("-", MINUS) if math.isfinite(value) else DASH
 
 
 def signed(amount: float) -> str:
     """Return an amount of money with its sign, a dash for NaN."""
     return f"{amount:+,.2f}".replace("-", MINUS) if math.isfinite(amount) else DASH
+
+
+def with_error(value: float, error: float) -> str:
+    """Return a figure with its standard error, where that is known."""
+    return f"{plain(value)} ± {error:.2f}" if math.isfinite(error) else plain(value)
 
 
 def tiles_of(identity: RunIdentity, figures: Figures) -> tuple[Tile, ...]:
@@ -62,13 +67,13 @@ def _money(identity: RunIdentity, figures: Figures) -> tuple[Tile, ...]:
             name="Result",
             text=f"{signed(figures.net_profit)} {identity.currency}",
             says=f"From {figures.start_equity:,.2f} to {figures.end_equity:,.2f}, after all costs.",
-            tone=_tone(figures.net_profit),
+            tone=tone_of(figures.net_profit),
         ),
         Tile(
             name="Return",
             text=percent(figures.total_return_frac, 2),
             says="The result as a share of the deposit.",
-            tone=_tone(figures.total_return_frac),
+            tone=tone_of(figures.total_return_frac),
         ),
         Tile(
             name="Growth a year",
@@ -76,13 +81,13 @@ def _money(identity: RunIdentity, figures: Figures) -> tuple[Tile, ...]:
             says=f"If every year went like this.{extrapolated}"
             if math.isfinite(figures.yearly_growth_frac)
             else "Less than a month says nothing of a year.",
-            tone=_tone(figures.yearly_growth_frac),
+            tone=tone_of(figures.yearly_growth_frac),
         ),
         Tile(
             name="Deepest fall (drawdown)",
             text=percent(-fall.depth_frac, 2),
             says=fallen if fall.depth_frac else "The account never fell.",
-            tone=_tone(-fall.depth_frac),
+            tone=tone_of(-fall.depth_frac),
         ),
     )
 
@@ -103,7 +108,7 @@ def _ratios(figures: Figures) -> tuple[Tile, ...]:
             name="Growth for the deepest fall (Calmar)",
             text=plain(figures.calmar),
             says="Growth a year over the deepest fall.",
-            tone=_tone(figures.calmar),
+            tone=tone_of(figures.calmar),
         ),
     )  # fmt: skip
 
@@ -114,7 +119,7 @@ def _ratio(name: str, ratio: Measured, says: str) -> Tile:
         text=plain(ratio.value),
         error=f"± {ratio.error:.2f}" if math.isfinite(ratio.error) else "",
         says=says,
-        tone=_tone(ratio.value),
+        tone=tone_of(ratio.value),
     )
 
 
@@ -144,7 +149,7 @@ def _of_trades(figures: Figures) -> tuple[Tile, ...]:
             name="System quality (SQN)",
             text=plain(figures.system_quality),
             says=f"Mean R against its spread, by Van Tharp: above 1.6 is usable.{few}",
-            tone=_tone(figures.system_quality),
+            tone=tone_of(figures.system_quality),
         ),
         Tile(
             name="Time in the market",
@@ -168,5 +173,6 @@ def _percent_error(error: float) -> str:
     return f"± {100.0 * error:.1f}" if math.isfinite(error) else ""
 
 
-def _tone(value: float) -> str:
+def tone_of(value: float) -> str:
+    """Return the tone of a figure whose sign is its message."""
     return "good" if value > 0.0 else "bad" if value < 0.0 else ""
