@@ -1,6 +1,6 @@
 """Pictures of the console for the docs: a council that trades on real Ray, seen by chromium.
 
-    python -m benchmarks.screenshots --into docs/pictures --days 5
+    python -m benchmarks.screenshots --into docs/pictures --days 4
 
 Some days of the synthetic market are traded at full speed first, then the same book goes on by the
 clock. The days are the same every time; what is seen of the day after them depends on the moment.
@@ -59,7 +59,7 @@ def running(home: Path, days: int) -> Iterator[tuple[Path, str]]:
     )
     try:
         book = home / "books" / "embedded"
-        wait_for(lambda: told(book).get("head", 0) > 0)
+        wait_for(lambda: bool(told(book).get("console_url")))
         shown = subprocess.run(
             [*launch, "console", "--print"],
             env=environment,
@@ -149,7 +149,7 @@ def main() -> None:
     """Run the council until enough has happened, then take the pictures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--into", type=Path, default=ROOT / "docs" / "pictures")
-    parser.add_argument("--days", type=int, default=5, help="of the market before them")
+    parser.add_argument("--days", type=int, default=4, help="of the market before them")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as home, running(Path(home), asked.days) as (book, address):
         until_ns = told(book)["now_ns"] + CLOSES * CLOSE_S * 10**9
