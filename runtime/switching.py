@@ -23,7 +23,7 @@ from runtime.overrides import keep_override, read_overrides, remove_override, se
 from runtime.run_plan import PLAN_FILE, RunPlan, read_plan
 from runtime.status import Status, read_status
 
-SWITCHED_NOW: Final = frozenset({"technical", "lstm_vol", "sentiment", "portfolio", "learner"})
+SWITCHED_NOW: Final = frozenset(ORDER) - {"data", "risk", "execution", "supervisor"}
 """Agents that may be switched while others trade; an order may be under way by the rest."""
 CONCERNED: Final = frozenset({"sentiment", "risk", "learner", "supervisor"})
 """Agents into which the modes of others are compiled."""
