@@ -20,6 +20,8 @@ from runtime.machine.port import Held, lock, sync_file
 
 LATEST = "latest"
 """File under the home that names the folder used last."""
+CONSOLE_TOKEN = "console.token"  # noqa: S105 - the name of a file
+"""File under the home with the token of the console."""
 RUNS = "runs"
 """Folder under the home in which runs over history lie."""
 

@@ -9,28 +9,27 @@ import os
 import shutil
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
 
 import httpx
-import msgspec
 import psutil
 
 from blackboard.board import read_all
 from blackboard.errors import ConfigError, JournalCorrupt, OtherFormat
 from config.secrets import Secrets
 from config.settings import Settings
-from runtime.book import Book
+from runtime.artefacts.seal import KEY_FILE
+from runtime.book import CONSOLE_TOKEN, RUNS, Book
 from runtime.clock import process_s, sleep_s, wall_ns
+from runtime.examination.finding import FAIL, OK, WARN, Finding
 from runtime.journals.diskcache import DiskcacheJournal
 from runtime.machine.current import MACHINE
+from runtime.packages import MEND
 from runtime.ray_session import RAY_VERSION_MIN, RaySession, token_path
 
-OK: Final = "OK"
-WARN: Final = "WARN"
-FAIL: Final = "FAIL"
 DISK_BYTES_MIN: Final = 1 << 30
 CLOCK_STEP_S_MAX: Final = 0.5
 """How far wall clock and monotonic clock may disagree about one short wait."""
@@ -40,15 +39,6 @@ _SECRET_LENGTH_MIN: Final = 6
 _TYPED: Final = "MT5_LOGIN"
 """Not looked for: `--real-account` asks a person to type it."""
 _UNAUTHORISED: Final = (401, 403)
-
-
-class Finding(msgspec.Struct, frozen=True):
-    """One line of an examination."""
-
-    verdict: str
-    subject: str
-    detail: str
-    mend: str = ""
 
 
 def before_start(settings: Settings, secrets: Secrets, book: Book | None) -> Iterator[Finding]:
@@ -97,9 +87,11 @@ def _path(home: Path) -> Finding:
 
 
 def _state_files(home: Path, book: Book | None) -> list[Path]:
-    paths = [home, home / "models", token_path(), Path(".env")]
+    paths = [home, token_path(), Path(".env"), home / CONSOLE_TOKEN]
+    paths += [home / name for name in ("books", RUNS, "models", "data", "feeds")]
+    paths += (home / "models").glob(f"*/{KEY_FILE}")
     if book is not None:
-        paths += [book.folder, book.journal, book.ledger, book.terminal_token]
+        paths += [book.folder, book.journal, book.ledger, book.sends, book.terminal_token]
     return [path for path in paths if path.exists()]
 
 
@@ -112,7 +104,10 @@ def _files(paths: Sequence[Path]) -> Iterator[Finding]:
 
 
 def _ray_version() -> Finding:
-    found = version("ray")
+    try:
+        found = version("ray")
+    except PackageNotFoundError:
+        return Finding(WARN, "ray", "missing: all agents run in one process", MEND)
     if tuple(int(part) for part in found.split(".")[:2]) >= RAY_VERSION_MIN:
         return Finding(OK, "ray", found)
     detail = f"{found} has a dashboard that a web page can command"
@@ -183,7 +178,7 @@ def _clock() -> Finding:
 
 
 def _listeners(declared: frozenset[int]) -> Finding:
-    found = [one for process in _own_processes() for one in _listening(process)]
+    found = [one for process in _own_processes() for one in listening(process)]
     reached = sorted({port for host, port in found if not is_loopback(host)} - declared)
     if not reached:
         return Finding(OK, "listeners", f"{len(found)}, all on loopback or declared")
@@ -198,7 +193,8 @@ def _own_processes() -> list[psutil.Process]:
     return [me, *me.children(recursive=True)]
 
 
-def _listening(process: psutil.Process) -> list[tuple[str, int]]:
+def listening(process: psutil.Process) -> list[tuple[str, int]]:
+    """Return address and port of everything that a process listens on."""
     try:
         connections = process.net_connections(kind="inet")
     except psutil.Error:

@@ -11,6 +11,7 @@ import structlog
 import uvicorn
 
 from blackboard.entry import Entry
+from runtime.book import CONSOLE_TOKEN
 from runtime.console.access import Access, provide_token
 from runtime.console.app import Site
 from runtime.console.metrics import Metrics
@@ -20,7 +21,6 @@ from runtime.picture import Picture
 from runtime.run_plan import RunPlan
 from runtime.status import Status
 
-TOKEN_FILE: Final = "console.token"  # noqa: S105 - the name of a file
 PORTS_TRIED: Final = 50
 CONNECTIONS_MAX: Final = 64
 STOP_WITHIN_S: Final = 2.0
@@ -115,7 +115,7 @@ def console_of(plan: RunPlan) -> Iterator[Console | None]:
 
 def token_path(home: Path) -> Path:
     """Return where the token of the consoles of a home is kept."""
-    return home / TOKEN_FILE
+    return home / CONSOLE_TOKEN
 
 
 def _take_port(host: str, port: int) -> socket.socket:

@@ -65,6 +65,9 @@ class Machine(Protocol):
     def memory_bytes(self) -> int:
         """Return the memory that programs can still have, 0 if nobody tells."""
 
+    def shared_memory_bytes(self) -> int | None:
+        """Return what is free of the memory that processes share, None where it is no own place."""
+
     def is_administrator(self) -> bool:
         """Whether this process may do anything on this machine."""
 

@@ -1,6 +1,7 @@
 """Linux and its kin."""
 
 import os
+import shutil
 import signal
 import stat
 import subprocess
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 _MEMINFO: Final = Path("/proc/meminfo")
+_SHARED: Final = Path("/dev/shm")  # noqa: S108 - looked at, never written
 _NICE: Final = 10
 _FOLDER_MODE: Final = 0o700
 _FILE_MODE: Final = 0o600
@@ -82,6 +84,10 @@ class PosixMachine:
             return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
         except (OSError, ValueError):
             return 0
+
+    def shared_memory_bytes(self) -> int | None:
+        """Ask for the room in /dev/shm, which Linux has."""
+        return shutil.disk_usage(_SHARED).free if _SHARED.is_dir() else None
 
     def is_administrator(self) -> bool:
         """Ask for the user root."""

@@ -138,6 +138,10 @@ class WindowsMachine:
         asked = self._libraries("kernel32").GlobalMemoryStatusEx(ctypes.byref(status))
         return int(status.ullAvailPhys) if asked else 0
 
+    def shared_memory_bytes(self) -> int | None:
+        """Return None: it is memory like any other."""
+        return None
+
     def is_administrator(self) -> bool:
         """Ask whether the process runs elevated."""
         return bool(self._libraries("shell32").IsUserAnAdmin())

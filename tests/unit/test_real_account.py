@@ -18,8 +18,9 @@ from config.secrets import (
 from config.settings import Settings
 from config.system import PaperSection, TerminalSection
 from runtime.clock import ScaledClock
+from runtime.examination.finding import FAIL, OK
 from runtime.run_plan import RunPlan
-from runtime.self_check import FAIL, OK, _secrets
+from runtime.self_check import _secrets
 from runtime.terminals.credentials import credentials_of
 from runtime.terminals.identity import require_confirmation
 from runtime.terminals.metatrader import MetaTraderTerminal

@@ -17,9 +17,10 @@ from config.secrets import Secrets
 from config.settings import Settings
 from runtime import self_check
 from runtime.book import Book
+from runtime.examination.finding import FAIL, OK, WARN, Finding
 from runtime.journals.diskcache import DiskcacheJournal
 from runtime.ray_session import RaySession
-from runtime.self_check import FAIL, OK, WARN, Finding, before_start, once_running, require_safe
+from runtime.self_check import before_start, once_running, require_safe
 
 NO_SECRETS = Secrets.model_construct()
 NOBODY = RaySession(address="", dashboard_url="", folder="")

@@ -1,0 +1,1 @@
+"""What `doctor` looks at, by subject; what must also be safe at a start is `runtime.self_check`."""
