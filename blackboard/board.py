@@ -6,9 +6,9 @@ way: rebuild from the journal, then follow.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import msgspec
 
@@ -20,12 +20,11 @@ from blackboard.entry import (
     Entry,
     Post,
     Stored,
-    decode_entries,
     decode_stored,
     encode_entries,
     store,
 )
-from blackboard.errors import JournalCorrupt, PostRefused
+from blackboard.errors import JournalCorrupt, JournalUnavailable, PostRefused
 from blackboard.facts import Fact, kind_of
 from blackboard.journal import GENESIS, UNDECODABLE, Block, Durability, Journal, seal, verify
 from blackboard.synced import SYNCED_KINDS
@@ -80,13 +79,23 @@ class _Turn(msgspec.Struct, frozen=True):
     now_ns: int
 
 
+class _Commit(NamedTuple):
+    """What one commit writes."""
+
+    block: Block | None
+    stored: list[Stored]
+    turns: dict[str, _Turn]
+    durability: Durability
+
+
 class Board:
     """Entries in one order, with their latest state, history and lineage.
 
     Guarantees: after `post` returns, the entries are in the journal with the durability that their
     kinds ask for, and their seqs follow each other without a gap. A post of which any part is
     invalid stores nothing. A repeated draft is answered with the seq of the first. After an error
-    of the journal nothing was stored, and the board can be used again or rebuilt.
+    of the journal nothing was stored, and the board can be used again or rebuilt; only after
+    JournalUnavailable it may have been, and the board brings it there before anything else.
     """
 
     def __init__(
@@ -108,6 +117,8 @@ class Board:
         self._tail: deque[Stored] = deque(maxlen=self.limits.tail_entries_max)
         self._seqs: dict[str, int] = {}
         self._latest: dict[tuple[str, str], Entry] = {}
+        self._unsure: _Commit | None = None
+        """What the journal may or may not hold: its server has not answered."""
         self._admission = Admission(
             access,
             drafts_per_post_max=self.limits.drafts_per_post_max,
@@ -141,6 +152,7 @@ class Board:
     def join(self, author: str) -> Joined:
         """Admit a new instance of an author; older ones can no longer post."""
         self.access.require_author(author)
+        self._settle()
         epochs = {**self._epochs, author: self._epochs.get(author, 0) + 1}
         self._journal.append(None, {"epochs": msgspec.msgpack.encode(epochs)}, self._synced)
         self._epochs = epochs
@@ -161,7 +173,11 @@ class Board:
     def commit(
         self, posts: Sequence[Post], known_at_ns: int
     ) -> list[tuple[Ack, ...] | PostRefused]:
-        """Take several posts as one journal block, in order; each is taken or refused alone."""
+        """Take several posts as one journal block, in order; each is taken or refused alone.
+
+        After JournalUnavailable the posts may or may not have been taken: the same again tell.
+        """
+        self._settle()
         fresh: dict[str, Entry] = {}
         turns = dict(self._turns)
         answers: list[tuple[Ack, ...] | PostRefused] = []
@@ -172,14 +188,14 @@ class Board:
             except PostRefused as refusal:
                 self._admission.count_refusal(post.author)
                 answers.append(refusal)
-        self._write(fresh, {"turns": msgspec.msgpack.encode(turns)})
-        self._turns = turns
+        self._write(fresh, turns)
         return answers
 
     def advance(self, now_ns: int) -> None:
         """Store the market time, so that a rebuilt board goes on from there."""
         if now_ns < self._now_ns:
             raise ValueError(f"now_ns must be at least {self._now_ns}, was {now_ns}")
+        self._settle()
         self._journal.append(None, {"now": msgspec.msgpack.encode(now_ns)}, self._durability)
         self._now_ns = now_ns
 
@@ -295,7 +311,7 @@ class Board:
             resolved.add(place)
         return tuple(sorted(resolved))
 
-    def _write(self, fresh: dict[str, Entry], states: dict[str, bytes]) -> None:
+    def _write(self, fresh: dict[str, Entry], turns: dict[str, _Turn]) -> None:
         stored = [store(entry) for entry in fresh.values()]
         block: Block | None = None
         must_last = any(entry.kind in SYNCED_KINDS for entry in fresh.values())
@@ -303,9 +319,24 @@ class Board:
         if stored:
             last_seq = self._head + len(stored)
             block = seal(self._head + 1, last_seq, encode_entries(stored), self._hash)
-        self._journal.append(block, states, durability)
-        if block is not None:
-            self._apply(block, stored)
+        self._carry_out(_Commit(block, stored, turns, durability))
+
+    def _settle(self) -> None:
+        """Bring what may or may not be in the journal there, before anything follows it."""
+        unsure, self._unsure = self._unsure, None
+        if unsure is not None:
+            self._carry_out(unsure)
+
+    def _carry_out(self, commit: _Commit) -> None:
+        states = {"turns": msgspec.msgpack.encode(commit.turns)}
+        try:
+            self._journal.append(commit.block, states, commit.durability)
+        except JournalUnavailable:
+            self._unsure = commit
+            raise
+        self._turns = commit.turns
+        if commit.block is not None:
+            self._apply(commit.block, commit.stored)
 
     def _apply(self, block: Block, stored: Iterable[Stored]) -> None:
         for item in stored:
@@ -359,23 +390,3 @@ def _same_post(one: Entry, other: Entry) -> bool:
 
 def _seq_of(entry: Entry | None) -> int | None:
     return None if entry is None else entry.seq
-
-
-def read_all(journal: Journal, wanted: Callable[[Entry], bool] = lambda _: True) -> Iterator[Entry]:
-    """Yield the entries of a journal in order without building a board, verifying the chain."""
-    for commit in commits_of(journal.blocks()):
-        yield from (entry for entry in commit if wanted(entry))
-
-
-def commits_of(blocks: Iterable[Block]) -> Iterator[list[Entry]]:
-    """Yield the entries of each commit of a journal's blocks, in order, verifying the chain."""
-    head, previous_hash = 0, GENESIS
-    for block in blocks:
-        verify(block, head + 1, previous_hash)
-        head, previous_hash = block.last_seq, block.hash
-        try:
-            entries = decode_entries(block.payload)
-        except UNDECODABLE as error:
-            where = f"block {block.first_seq}..{block.last_seq}"
-            raise JournalCorrupt(f"{where} cannot be decoded: {error}") from error
-        yield entries

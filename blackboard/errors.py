@@ -10,10 +10,12 @@
     ├── ArtefactRefused        a stored model is not what was stored; whatever serves goes on
     ├── RecoverableError       wait, degrade, declare it as a fact
     │   ├── BoardUnavailable
+    │   │   └── JournalUnavailable
     │   ├── FeedUnavailable
     │   └── TerminalUnavailable
     └── UnrecoverableError     stop trading, alert a person
         ├── JournalCorrupt
+        ├── JournalFenced      a younger board writes the journal; this one must stop
         └── InvariantBroken
 """
 
@@ -50,6 +52,10 @@ class BoardUnavailable(RecoverableError):
     """The board did not answer within the deadline; a post may or may not have been taken."""
 
 
+class JournalUnavailable(BoardUnavailable, OSError):
+    """The server of the journal did not answer in time; it may or may not have stored the block."""
+
+
 class FeedUnavailable(RecoverableError):
     """A source of data did not answer, or answered something that is no answer."""
 
@@ -64,6 +70,10 @@ class UnrecoverableError(QuorumError):
 
 class JournalCorrupt(UnrecoverableError):
     """A stored block is not what was written; the message names the block."""
+
+
+class JournalFenced(UnrecoverableError):
+    """A younger board writes this journal; nothing of this one is stored any more."""
 
 
 class InvariantBroken(UnrecoverableError):

@@ -73,8 +73,9 @@ class Journal(Protocol):
     """Where blocks survive.
 
     `append` returns only when the block and the states have the asked durability. It either stores
-    both or raises `JournalCorrupt` or `OSError` and stores neither. Blocks come back in order,
-    unverified: the board verifies the chain.
+    both or raises `JournalCorrupt`, `JournalFenced` or `OSError` and stores neither. Only
+    `JournalUnavailable` leaves open which it was: the same append again tells, and stores nothing
+    twice. Blocks come back in order, unverified: the board verifies the chain.
     """
 
     def append(

@@ -20,14 +20,15 @@ SECRET_SOURCES: Final = {
     "MT5_SERVER": "server name in the terminal's login window",
     "MT5_PATH": "path of terminal64.exe, if it is not found by itself",
     "TERMINAL_TOKEN": "token of a terminal process on another machine, as it was printed there",
+    "REDIS_PASSWORD": "password of the Redis server of the journal, `requirepass` there",
 }
 """Every secret, under its usual name, and where to get it."""
 
 _OF_THE_TERMINAL: Final = ("MT5_LOGIN", "MT5_PASSWORD", "MT5_SERVER", "MT5_PATH")
 _OF_NO_AGENT: Final = (
-    *_OF_THE_TERMINAL, "TERMINAL_TOKEN", "TELEGRAM_BOT_TOKEN", "TELEGRAM_CHAT_ID",
+    *_OF_THE_TERMINAL, "TERMINAL_TOKEN", "TELEGRAM_BOT_TOKEN", "TELEGRAM_CHAT_ID", "REDIS_PASSWORD",
 )  # fmt: skip
-"""What the driver and the terminal process need, and nobody else."""
+"""What the driver, the terminal process and the board need, and no agent."""
 
 
 class Secrets(BaseSettings):
@@ -49,6 +50,7 @@ class Secrets(BaseSettings):
     mt5_server: SecretStr = Field(SecretStr(""), validation_alias="MT5_SERVER")
     mt5_path: SecretStr = Field(SecretStr(""), validation_alias="MT5_PATH")
     terminal_token: SecretStr = Field(SecretStr(""), validation_alias="TERMINAL_TOKEN")
+    redis_password: SecretStr = Field(SecretStr(""), validation_alias="REDIS_PASSWORD")
 
     def present(self) -> dict[str, bool]:
         """Return which secrets are set, by their usual names."""

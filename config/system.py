@@ -232,9 +232,33 @@ class TerminalSection(Section):
     """Bars that one call of the simulated terminal returns at most."""
 
 
+class RedisSection(Section):
+    """The Redis server that keeps the journal of `board.journal: redis`."""
+
+    url: str = Field("redis://127.0.0.1:6379/0", pattern=r"^rediss?://[^/@\s]+(/\d{1,4})?$")
+    """Where it answers, without user and password; rediss:// is encrypted."""
+    user: str = ""
+    """User of the server's access list; empty is the default one."""
+    password_file: str = ""
+    """Private file with the password; REDIS_PASSWORD goes before it."""
+    ca_file: str = ""
+    """Certificate of the authority that signed the server's own; empty takes the system's."""
+    fsync: Literal["always", "everysec"] = "always"
+    """The least appendfsync of the server that is accepted: with everysec a power cut may take the
+    last second, orders included."""
+    timeout_s: float = Field(2.0, ge=0.05, le=60.0)
+    """Process time in which it must answer one call; then posts fail until it answers again."""
+    patience_s: float = Field(60.0, ge=0.0, le=600.0)
+    """Process time for which a board that starts again waits for it."""
+
+
 class BoardSection(Section):
     """The blackboard and its journal."""
 
+    journal: Literal["diskcache", "redis"] = "diskcache"
+    """Where the journal of a book is: in its folder, or on a Redis server, so that the board may
+    move to another machine. Runs over history always write into their folder."""
+    redis: RedisSection = RedisSection()
     tail_entries_max: int = Field(20_000, ge=1000, le=10_000_000)
     """Entries kept in memory; a reader that lags further is served from the journal."""
     drafts_per_post_max: int = Field(10_000, ge=10, le=1_000_000, json_schema_extra=LIMIT)

@@ -118,6 +118,11 @@ class AgentActor:
         self._fault = reason
         return self._faults
 
+    def waits(self, reason: str) -> None:
+        """Note that the board stays away; it is no fault of the agent, and its loop is alive."""
+        self._fault = reason
+        self.beat()
+
     def fenced(self, reason: str) -> None:
         """Note that a younger instance has taken over."""
         self.has_ended = True

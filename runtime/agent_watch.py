@@ -94,6 +94,8 @@ class AgentWatch:
         self._section = section
         self._tell = tell
         self._is_virtual = is_virtual
+        self.board_waits = ""
+        """Why the board waits for its journal, empty while it does not: nobody is stuck then."""
 
     async def look(self, view: AgentView) -> None:
         """Look at one agent and say what has changed."""
@@ -137,7 +139,7 @@ class AgentWatch:
         view.has_ended = report["has_ended"]
         view.reason = report["fault"]
         stuck = view.loop_age_s > self._section.loop_age_max_s
-        if stuck and not self._is_virtual:
+        if stuck and not self._is_virtual and not self.board_waits:
             view.health, view.reason = Health.DOWN, f"no turn for {view.loop_age_s:.0f} s"
             with suppress(RayActorError):
                 ray.kill(view.handle, no_restart=False)

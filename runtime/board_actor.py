@@ -19,13 +19,13 @@ import ray
 from blackboard.access import Access
 from blackboard.board import Board, Filter
 from blackboard.entry import Post, encode_entries
-from blackboard.errors import JournalCorrupt, PostRefused
+from blackboard.errors import JournalCorrupt, JournalFenced, PostRefused
 from blackboard.journal import Durability
 from config.system import LogSection
 from runtime.board_plan import BoardPlan, BoardPulse
 from runtime.board_service import BoardService
 from runtime.clock import process_s
-from runtime.journals.diskcache import DiskcacheJournal
+from runtime.journals.opening import open_to_write
 from runtime.log_setup import set_up_logs
 from runtime.supersteps import Release, Supersteps, Turn
 
@@ -47,7 +47,7 @@ class Blackboard:
         durability = Durability.UNSYNCED if self.plan.is_virtual else Durability.SAFE
         self._board = board = Board(
             Access(self.plan.declarations),
-            DiskcacheJournal(Path(self.plan.folder), bytes_max=self.plan.bytes_max),
+            open_to_write(Path(self.plan.folder), self.plan.bytes_max),
             durability=durability,
             limits=self.plan.limits,
         )
@@ -123,9 +123,16 @@ class Blackboard:
         )
 
     @ray.method(concurrency_group="ctl")
-    async def health(self) -> Mapping[str, float | int]:
-        """Return the process id and the age of the last turn, from a thread of its own."""
-        return {"pid": os.getpid(), "loop_age_s": process_s() - self._service.beat_s}
+    async def health(self) -> Mapping[str, Any]:
+        """Return process id, age of the last turn, and why the journal is away, empty if it is not.
+
+        It answers from a thread of its own.
+        """
+        return {
+            "pid": os.getpid(),
+            "loop_age_s": process_s() - self._service.beat_s,
+            "away": self._service.away,
+        }
 
     def __repr__(self) -> str:
         return "blackboard"
@@ -142,7 +149,7 @@ class Blackboard:
             self._jumping.cancel()
         try:
             self._settle(supersteps)
-        except (OSError, JournalCorrupt) as error:
+        except (OSError, JournalCorrupt, JournalFenced) as error:
             self._fail(error)
 
     def _settle(self, supersteps: Supersteps) -> None:
@@ -163,10 +170,10 @@ class Blackboard:
         self._jumping = None
         try:
             self._deliver(supersteps.jump(jump_ns))
-        except (OSError, JournalCorrupt) as error:
+        except (OSError, JournalCorrupt, JournalFenced) as error:
             self._fail(error)
 
-    def _fail(self, error: OSError | JournalCorrupt) -> None:
+    def _fail(self, error: OSError | JournalCorrupt | JournalFenced) -> None:
         # Nothing was stored and time stands still; everybody who waits is told why.
         self._service.failure = str(error)
         for future in [*self._held, *self._released.values()]:

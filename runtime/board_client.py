@@ -70,18 +70,22 @@ class BoardClient:
 
     async def _call(self, method: str, *args: object, deadline_s: float = 0.0) -> Any:
         end_s = process_s() + (deadline_s or self._deadline_s)
-        pause_s = _PAUSE_S_MIN
+        pause_s, reason = _PAUSE_S_MIN, ""
         while (left_s := end_s - process_s()) > 0:
             try:
                 if (board := self._found()) is not None:
                     return await asyncio.wait_for(getattr(board, method).remote(*args), left_s)
             except (ActorUnavailableError, ActorDiedError):
                 self._board = None
+            except BoardUnavailable as error:  # it lives, and its journal does not answer
+                reason = f": {error}"
             except TimeoutError:
                 break
             await asyncio.sleep(pause_s)
             pause_s = min(_PAUSE_S_MAX, pause_s * 2)
-        raise BoardUnavailable(f"the board did not answer {method} within {self._deadline_s} s")
+        raise BoardUnavailable(
+            f"the board did not answer {method} within {self._deadline_s} s{reason}"
+        )
 
     def _found(self) -> Any:
         # By name each time the old handle fails: the board may have been created anew.

@@ -5,12 +5,21 @@ event loop. Guarantees are those of `blackboard.board.Board`; it adds only the w
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from blackboard.board import Board, Filter
 from blackboard.entry import Ack, Post, Stored
-from blackboard.errors import JournalCorrupt, PostRefused
+from blackboard.errors import (
+    BoardUnavailable,
+    JournalCorrupt,
+    JournalFenced,
+    JournalUnavailable,
+    PostRefused,
+)
 from runtime.clock import process_s
+
+Answer = tuple[Ack, ...] | PostRefused | BoardUnavailable
+"""What becomes of a post."""
 
 
 class BoardService:
@@ -20,23 +29,33 @@ class BoardService:
         self.board = board
         self.failure = ""
         """Why the last commit could not be stored; empty before the first that could not."""
+        self.away = ""
+        """Why it is not known whether the last commit was stored; empty while it is."""
         self.beat_s = process_s()
         """Process time of the latest commit."""
         self._now_ns = now_ns
-        self._queue: list[tuple[Post, asyncio.Future[tuple[Ack, ...] | PostRefused]]] = []
+        self._queue: list[tuple[Post, asyncio.Future[Answer]]] = []
         self._draining: asyncio.Task[None] | None = None
         self._waiting: dict[asyncio.Future[None], Filter] = {}
         self._told_to = board.head
 
     async def post(self, post: Post) -> tuple[Ack, ...]:
-        """Take a post; those that arrive together share one journal block."""
+        """Take a post; those that arrive together share one journal block.
+
+        Raises
+        ------
+        PostRefused
+            If a rule forbids it, or nothing can be stored any more.
+        BoardUnavailable
+            If the journal's server does not answer: the same post again tells what became of it.
+        """
         loop = asyncio.get_running_loop()
-        future: asyncio.Future[tuple[Ack, ...] | PostRefused] = loop.create_future()
+        future: asyncio.Future[Answer] = loop.create_future()
         self._queue.append((post, future))
         if self._draining is None or self._draining.done():
             self._draining = asyncio.create_task(self._drain())
         answer = await future
-        if isinstance(answer, PostRefused):
+        if isinstance(answer, PostRefused | BoardUnavailable):
             raise answer
         return answer
 
@@ -80,10 +99,14 @@ class BoardService:
         await asyncio.sleep(0)
         waiting, self._queue = self._queue, []
         self.beat_s = process_s()
-        answers: list[tuple[Ack, ...] | PostRefused]
+        answers: Sequence[Answer]
         try:
             answers = self.board.commit([post for post, _ in waiting], max(self._now_ns(), 0))
-        except (OSError, JournalCorrupt) as error:
+            self.away = ""
+        except JournalUnavailable as error:
+            self.away = str(error)
+            answers = [BoardUnavailable(str(error))] * len(waiting)
+        except (OSError, JournalCorrupt, JournalFenced) as error:
             self.failure = str(error)
             answers = [PostRefused(str(error))] * len(waiting)
         for (_, future), answer in zip(waiting, answers, strict=True):

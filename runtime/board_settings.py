@@ -1,10 +1,7 @@
-"""From the settings to a board and its journal: the same limits in both hosts, and in the proof."""
-
-from pathlib import Path
+"""From the settings to a board: the same limits in both hosts, and in the proof."""
 
 from blackboard.board import BoardLimits
 from config.system import BoardSection
-from runtime.journals.diskcache import DiskcacheJournal
 
 
 def board_limits(section: BoardSection) -> BoardLimits:
@@ -14,8 +11,3 @@ def board_limits(section: BoardSection) -> BoardLimits:
         drafts_per_post_max=section.drafts_per_post_max,
         author_entries_per_min_max=section.author_entries_per_min_max,
     )
-
-
-def open_journal(folder: Path, section: BoardSection) -> DiskcacheJournal:
-    """Return the journal in a folder, which takes no more than its size."""
-    return DiskcacheJournal(folder, bytes_max=section.journal_bytes_max)

@@ -62,6 +62,11 @@ class Book(msgspec.Struct, frozen=True):
         return self.folder / "journal"
 
     @property
+    def journal_password(self) -> Path:
+        """Password of the Redis server that keeps the journal, where one does."""
+        return self.journal / "password"
+
+    @property
     def ledger(self) -> Path:
         """The simulated broker's own book."""
         return self.folder / "broker" / "ledger.sqlite"

@@ -290,6 +290,9 @@ class Cluster:
             self._count_board_miss()
             return
         self._board_misses = 0
+        if (away := report["away"]) != self._watch_of_agents.board_waits:
+            self._watch_of_agents.board_waits = away
+            _log.warning("journal_away" if away else "journal_back", reason=away)
         if self.board_pid and report["pid"] != self.board_pid:
             self._board_restarts.spend()
         self.board_pid = report["pid"]

@@ -26,7 +26,7 @@ from agents.requests import (
 from agents.training.requests import Train
 from blackboard.board import Filter
 from blackboard.entry import Entry, Post
-from blackboard.errors import QuorumError, StaleEpoch
+from blackboard.errors import BoardUnavailable, QuorumError, StaleEpoch
 from blackboard.facts import OrderOutcome
 from config.settings import Settings
 from runtime.board_port import BoardPort, ReadAnswer, read_all
@@ -71,6 +71,9 @@ class LiveHost(Protocol):
     def failed(self, reason: str) -> int:
         """Note a fault after which the agent is rebuilt; return how many there were."""
 
+    def waits(self, reason: str) -> None:
+        """Note that the board stays away; the agent is rebuilt, and nothing of it has failed."""
+
     def fenced(self, reason: str) -> None:
         """Note that a younger instance has taken over: this one ends for good."""
 
@@ -91,6 +94,12 @@ async def reside(
             reason = str(error)[:_REASON_LENGTH_MAX]
             host.fenced(reason)
             _log.error("agent_fenced_off", agent=host.name, reason=reason)
+        except BoardUnavailable as error:
+            # However long that takes: an agent that cannot post does no harm.
+            reason = str(error)[:_REASON_LENGTH_MAX]
+            host.waits(reason)
+            _log.warning("agent_waiting", agent=host.name, reason=reason)
+            await asyncio.sleep(_FAULT_PAUSE_S)
         except errors as error:
             reason = str(error)[:_REASON_LENGTH_MAX]
             faults = host.failed(reason)

@@ -15,7 +15,7 @@ from config.settings import AUTO_SYMBOLS, Settings
 from models.market.sessions import SECOND_NS
 from runtime.book import Book, Manifest, book_of, new_run, new_run_id
 from runtime.clock import start_clock, wall_ns
-from runtime.journals.diskcache import DiskcacheJournal
+from runtime.journals.opening import open_journal
 from runtime.overrides import in_force
 from runtime.packages import without_missing
 from runtime.ray_session import free_port
@@ -282,7 +282,7 @@ def newest_entry(book: Book) -> Entry | None:
     """Return the entry up to which a book has come, None for a new one."""
     if not book.journal.exists():
         return None
-    journal = DiskcacheJournal(book.journal)
+    journal = open_journal(book.journal)
     try:
         return journal.newest()
     finally:

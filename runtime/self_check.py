@@ -17,7 +17,7 @@ from typing import Final
 import httpx
 import psutil
 
-from blackboard.board import read_all
+from blackboard.chain import read_all
 from blackboard.errors import ConfigError, JournalCorrupt, OtherFormat
 from config.secrets import Secrets
 from config.settings import Settings
@@ -25,7 +25,7 @@ from runtime.artefacts.seal import KEY_FILE
 from runtime.book import CONSOLE_TOKEN, RUNS, Book
 from runtime.clock import process_s, sleep_s, wall_ns
 from runtime.examination.finding import FAIL, OK, WARN, Finding
-from runtime.journals.diskcache import DiskcacheJournal
+from runtime.journals.opening import open_journal
 from runtime.machine.current import MACHINE
 from runtime.packages import MEND
 from runtime.ray_session import RAY_VERSION_MIN, RaySession, token_path
@@ -92,6 +92,7 @@ def _state_files(home: Path, book: Book | None) -> list[Path]:
     paths += (home / "models").glob(f"*/{KEY_FILE}")
     if book is not None:
         paths += [book.folder, book.journal, book.ledger, book.sends, book.terminal_token]
+        paths += [book.journal_password]
     return [path for path in paths if path.exists()]
 
 
@@ -145,7 +146,7 @@ def _journal(book: Book) -> Finding:
     if not book.journal.exists():
         return Finding(OK, "journal", "new")
     try:
-        journal = DiskcacheJournal(book.journal)
+        journal = open_journal(book.journal)
         try:
             count = sum(1 for _ in read_all(journal))
         finally:

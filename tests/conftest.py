@@ -4,9 +4,12 @@ Properties are searched without a deadline.
 """
 
 import os
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
+
+from tests.redis_server import RedisProcess
 
 # Tests that run in several processes are told a width of 80 columns, which a table that is made at
 # an import would keep; each test that looks at one says how wide it shall be.
@@ -33,3 +36,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="print how many contract tests each function and code of the terminal has",
     )
+
+
+@pytest.fixture(scope="session")
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisProcess]:
+    """Return a Redis server that tests share, each with a journal of its own."""
+    server = RedisProcess(tmp_path_factory.mktemp("redis"))
+    yield server
+    server.kill()

@@ -7,7 +7,8 @@ from pathlib import Path
 import msgspec
 
 from blackboard.access import Access
-from blackboard.board import Board, commits_of
+from blackboard.board import Board
+from blackboard.chain import commits_of
 from blackboard.entry import Entry, encode_entries, store
 from blackboard.facts import Timeframe
 from blackboard.journal import GENESIS, Block, MemoryJournal, seal

@@ -6,7 +6,7 @@ import typer
 
 from runtime.book import find_book, write_durably
 from runtime.commands.options import BookOption, ConfigOption, load
-from runtime.journals.diskcache import DiskcacheJournal
+from runtime.journals.opening import open_journal
 from runtime.journals.repair import examine
 from runtime.journals.repair import repair as set_aside
 from runtime.terminals.gate import STOP_FILE_NAME
@@ -30,7 +30,7 @@ def repair(
     found = find_book(home, book)
     with found.held():
         cut = examine(found.journal)
-        DiskcacheJournal(found.journal).close()  # raises: one of another format is not damaged
+        open_journal(found.journal).close()  # raises: one of another format is not damaged
         if not cut.blocks:
             print(f"{found.journal} is sound up to entry {cut.kept_to}: nothing to repair")
             return

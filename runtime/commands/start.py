@@ -25,6 +25,7 @@ from runtime.commands.options import (
 from runtime.commands.reductions import reductions
 from runtime.driver import MARKERS, Display, Ending, Notify, to_nobody
 from runtime.feeds.lacking_keys import lacking_keys
+from runtime.journals.opening import lay_journal
 from runtime.live_view import render
 from runtime.notify.telegram import start_notifier
 from runtime.packages import missing_lines, needs_one_process
@@ -103,6 +104,7 @@ def up(
     plan, data = start.plan, start.data
     with plan.book.held():
         require_ports(plan, options)
+        lay_journal(plan.book, plan.settings.board, plan.run_id)
         _announce(plan, json=json)
         _examine(plan, json=json)
         plan.book.write_manifest(manifest_of(plan, options, data))

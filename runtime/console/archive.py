@@ -13,7 +13,7 @@ from typing import Final
 from blackboard.entry import Entry, decode_entries
 from blackboard.errors import JournalCorrupt
 from blackboard.journal import UNDECODABLE, Block, chain_hash
-from runtime.journals.diskcache import DiskcacheJournal
+from runtime.journals.opening import KeptJournal, open_journal
 
 PAGE_MAX: Final = 200
 """Entries on one page."""
@@ -85,8 +85,8 @@ class Archive:
                 yield entry
 
     @contextmanager
-    def _opened(self) -> Iterator[DiskcacheJournal]:
-        journal = DiskcacheJournal(self._folder)
+    def _opened(self) -> Iterator[KeptJournal]:
+        journal = open_journal(self._folder)
         try:
             yield journal
         finally:
@@ -101,7 +101,7 @@ class Page:
         self.next_before = next_before
 
 
-def _between(journal: DiskcacheJournal, after: int, last: int | None) -> Iterator[Entry]:
+def _between(journal: KeptJournal, after: int, last: int | None) -> Iterator[Entry]:
     for block in journal.blocks(after):
         if last is not None and block.first_seq > last:
             return

@@ -9,6 +9,7 @@ the kill switch too, until a person has looked at the account.
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -18,6 +19,10 @@ from blackboard.journal import GENESIS, UNDECODABLE, Block, verify
 from runtime.book import write_durably
 from runtime.clock import wall_ns
 from runtime.journals.diskcache import DATABASE
+from runtime.journals.place import RedisPlace, password_for, read_place
+
+if TYPE_CHECKING:
+    from runtime.journals.redis import RedisJournal
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -63,6 +68,11 @@ def repair(folder: Path, cut: Cut) -> Path:
     aside = folder.parent / f"journal-cut-{wall_ns()}.msgpack"
     rows = [row for row in _rows(folder) if row.key >= cut.first_bad]
     write_durably(aside, msgspec.msgpack.encode(rows))
+    place = read_place(folder)
+    if place is not None:
+        with closing(_on_redis(folder, place)) as journal:
+            journal.cut(cut.first_bad, cut.kept_to)
+        return aside
     with closing(_opened(folder)) as database, database:
         database.execute("PRAGMA synchronous = FULL")
         database.execute(
@@ -84,6 +94,11 @@ def _sound(row: Row, head: int, previous: bytes) -> Block:
 
 
 def _rows(folder: Path) -> list[Row]:
+    place = read_place(folder)
+    if place is not None:
+        with closing(_on_redis(folder, place)) as journal:
+            journal.require_there()
+            return [Row(*row) for row in journal.rows()]
     try:
         with closing(_opened(folder)) as database:
             found = database.execute(
@@ -93,6 +108,12 @@ def _rows(folder: Path) -> list[Row]:
         path = folder / DATABASE
         raise OSError(f"{path} is no database ({error}): restore the folder from a copy") from error
     return [Row(key, value) for key, value in found]
+
+
+def _on_redis(folder: Path, place: RedisPlace) -> "RedisJournal":
+    from runtime.journals.redis import RedisJournal
+
+    return RedisJournal(place, password_for(folder))
 
 
 def _opened(folder: Path) -> sqlite3.Connection:

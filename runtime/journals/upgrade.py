@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import msgspec
 
-from blackboard.board import read_all
+from blackboard.chain import read_all
 from blackboard.entry import decode_entries
 from blackboard.errors import ConfigError
 from blackboard.journal import GENESIS, UNDECODABLE, Block, Durability, seal, verify

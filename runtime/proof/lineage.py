@@ -5,7 +5,7 @@ from pathlib import Path
 
 import msgspec
 
-from blackboard.board import read_all
+from blackboard.chain import read_all
 from blackboard.entry import Entry
 from blackboard.errors import ConfigError
 from blackboard.facts import (
@@ -16,7 +16,7 @@ from blackboard.facts import (
     PositionChanged,
     TradeClosed,
 )
-from runtime.journals.diskcache import DiskcacheJournal
+from runtime.journals.opening import open_journal
 from runtime.picture import clock_text
 
 _TEXT_LENGTH_MAX = 60
@@ -30,10 +30,8 @@ _FIGURES = {
 
 
 def entries_of(folder: Path) -> Iterator[Entry]:
-    """Yield the entries of a journal on disk, verifying its hash chain."""
-    if not folder.is_dir():
-        raise ConfigError(f"no journal in {folder}")
-    journal = DiskcacheJournal(folder)
+    """Yield the entries of the journal of a folder, verifying its hash chain."""
+    journal = open_journal(folder)
     try:
         yield from read_all(journal)
     finally:

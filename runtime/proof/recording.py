@@ -6,17 +6,16 @@ market of every start, and the seq from which each of them wrote.
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from pathlib import Path
 
 import msgspec
 
-from blackboard.board import commits_of
+from blackboard.chain import commits_of
 from blackboard.entry import Entry, decode_entries
 from blackboard.errors import ConfigError
 from blackboard.journal import Block
 from config.settings import Settings
 from runtime.book import Book, Manifest
-from runtime.journals.diskcache import DiskcacheJournal
+from runtime.journals.opening import open_journal
 
 HISTORY = "history"
 """Kind of market whose runs have always been in virtual time."""
@@ -85,13 +84,6 @@ def open_recording(book: Book) -> Iterator[Recording]:
         newest = journal.newest()
         head = newest.seq if newest else 0
         yield Recording(journal.blocks, read_starts(book), head)
-
-
-def open_journal(folder: Path) -> DiskcacheJournal:
-    """Return the journal in a folder; ConfigError if there is none."""
-    if not folder.is_dir():
-        raise ConfigError(f"no journal in {folder}")
-    return DiskcacheJournal(folder)
 
 
 def read_starts(book: Book) -> tuple[RecordedStart, ...]:

@@ -72,6 +72,10 @@ class Resident(Process):
         self._has_faulted(self)
         return self.faults
 
+    def waits(self, reason: str) -> None:
+        """Note that the board stays away."""
+        self.failed(reason)
+
     def fenced(self, reason: str) -> None:
         """Note that a younger instance has taken over."""
         self.has_ended = True

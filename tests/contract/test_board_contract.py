@@ -13,21 +13,26 @@ from blackboard.errors import JournalCorrupt, PostRefused, StaleEpoch
 from blackboard.facts import Quote, Summary, Vote
 from blackboard.journal import Block, Durability, Journal, MemoryJournal, seal
 from runtime.journals.diskcache import DiskcacheJournal
+from runtime.journals.opening import open_to_write
 from tests.samples import SAMPLES
 
 ACCESS = Access({"data": declare([Quote], []), "supervisor": declare([Summary], [Quote])})
 OpenBoard = Callable[[], Board]
 
 
-@pytest.fixture(params=["memory", "diskcache"])
+@pytest.fixture(params=["memory", "diskcache", "redis"])
 def open_board(request: pytest.FixtureRequest, tmp_path: Path) -> OpenBoard:
     """Open the board under test; every further call is a restart."""
     memory = MemoryJournal()
+    if request.param == "redis":
+        folder = request.getfixturevalue("redis_server").journal_folder(tmp_path)
 
     def opened() -> Board:
         journal: Journal = memory
         if request.param == "diskcache":
             journal = DiskcacheJournal(tmp_path / "journal")
+        elif request.param == "redis":
+            journal = open_to_write(folder, 1 << 30)
         return Board(ACCESS, journal, limits=BoardLimits(tail_entries_max=4))
 
     return opened

@@ -11,16 +11,20 @@ import pytest
 from blackboard.errors import JournalCorrupt
 from blackboard.journal import GENESIS, Block, Durability, Journal, MemoryJournal, seal
 from runtime.journals.diskcache import DiskcacheJournal
+from runtime.journals.opening import open_to_write
 
 OpenJournal = Callable[[], Journal]
 
 
-@pytest.fixture(params=["memory", "diskcache"])
+@pytest.fixture(params=["memory", "diskcache", "redis"])
 def open_journal(request: pytest.FixtureRequest, tmp_path: Path) -> OpenJournal:
     """Open the journal under test, the same one again at every call."""
     if request.param == "memory":
         journal = MemoryJournal()
         return lambda: journal
+    if request.param == "redis":
+        folder = request.getfixturevalue("redis_server").journal_folder(tmp_path)
+        return lambda: open_to_write(folder, 1 << 30)
     return lambda: DiskcacheJournal(tmp_path / "journal")
 
 

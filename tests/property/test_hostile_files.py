@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from blackboard.access import DRIVER
-from blackboard.board import read_all
+from blackboard.chain import read_all
 from blackboard.entry import Draft, Post, decode_entries
 from blackboard.errors import ConfigError, JournalCorrupt
 from blackboard.facts import ACCOUNT, OperatorCommand

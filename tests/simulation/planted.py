@@ -159,9 +159,9 @@ def _acknowledged_before_journaled() -> AbstractContextManager[None]:
     """Acknowledge from the board's memory, whether the journal has failed or not."""
     write = Board._write
 
-    def hopeful(self: Any, fresh: dict[str, Entry], states: dict[str, bytes]) -> None:
+    def hopeful(self: Any, fresh: dict[str, Entry], turns: Any) -> None:
         try:
-            write(self, fresh, states)
+            write(self, fresh, turns)
         except OSError:
             if fresh:
                 stored = [store(entry) for entry in fresh.values()]

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from agents.requests import ReadBars, Reply
-from blackboard.board import commits_of
+from blackboard.chain import commits_of
 from blackboard.entry import Entry
 from blackboard.facts import ModelPromoted, ModelRolledBack
 from blackboard.journal import MemoryJournal

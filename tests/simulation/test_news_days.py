@@ -16,7 +16,8 @@ from pydantic import SecretStr
 
 from agents.requests import CalendarRead, ReadCalendar
 from blackboard.access import Access
-from blackboard.board import Board, commits_of
+from blackboard.board import Board
+from blackboard.chain import commits_of
 from blackboard.entry import Entry
 from blackboard.facts import (
     CalendarCoverage,

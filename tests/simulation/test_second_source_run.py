@@ -9,7 +9,8 @@ import stamina
 
 from agents.requests import ReadBars, ReadBroker, ReadQuotes, ReadSymbols, Request, Unanswered
 from blackboard.access import Access
-from blackboard.board import Board, commits_of
+from blackboard.board import Board
+from blackboard.chain import commits_of
 from blackboard.entry import Entry
 from blackboard.facts import (
     AccountSnapshot,

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from blackboard.board import read_all
+from blackboard.chain import read_all
 from blackboard.entry import Draft, Post
 from blackboard.errors import JournalCorrupt
 from blackboard.facts import ACCOUNT, OperatorCommand

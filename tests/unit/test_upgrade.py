@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from blackboard.board import read_all
+from blackboard.chain import read_all
 from blackboard.entry import Entry
 from blackboard.errors import ConfigError, JournalCorrupt, OtherFormat
 from blackboard.facts import OrderIntent, OrderSubmitting

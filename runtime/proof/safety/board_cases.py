@@ -11,7 +11,8 @@ from blackboard.entry import Draft, Post
 from blackboard.errors import PostRefused
 from blackboard.journal import Durability
 from config.settings import Settings
-from runtime.board_settings import board_limits, open_journal
+from runtime.board_settings import board_limits
+from runtime.journals.diskcache import DiskcacheJournal
 from runtime.proof.safety.case import Case
 from runtime.proof.safety.entry_scene import NOON_NS, SYMBOLS, an_intent
 from runtime.proof.safety.scene import Answer
@@ -39,7 +40,8 @@ class BoardScene:
 
     def _open(self) -> None:
         section = self._settings.board
-        self._journal = open_journal(Path(self._folder.name) / "journal", section)
+        folder = Path(self._folder.name) / "journal"
+        self._journal = DiskcacheJournal(folder, bytes_max=section.journal_bytes_max)
         self._board = Board(
             Access({_AUTHOR: SupervisorAgent.declaration()}),
             self._journal,
