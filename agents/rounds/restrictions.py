@@ -266,7 +266,8 @@ class Restrictions:
     def _obey(self, order: OperatorCommand, entry: Entry) -> None:
         match order.command:
             case Command.PAUSE:
-                self._open("pause", entry, f"asked by {order.origin}")
+                reason = f": {order.argument}" if order.argument else ""
+                self._open("pause", entry, f"asked by {order.origin}{reason}")
             case Command.FLATTEN:
                 self._open(FLATTEN, entry, f"asked by {order.origin}")
             case Command.RESUME:

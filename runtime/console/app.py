@@ -66,7 +66,7 @@ class Site:
         metrics: Metrics,
         is_over: Callable[[], bool],
     ) -> None:
-        self._mailbox = plan.book.mailbox
+        self._book = plan.book
         self._controls = present.settings.console.controls
         self._present = present
         self._access = access
@@ -250,10 +250,10 @@ class Site:
         if body is None:
             return PlainTextResponse(f"an order has at most {BODY_BYTES_MAX} bytes", 413)
         try:
-            command = obey(body, self._mailbox)
+            answer = await run_in_threadpool(obey, body, self._book)
         except Refused as refused:
             return PlainTextResponse(str(refused), 400)
-        return _json({"taken": command.value})
+        return _json({"answer": answer})
 
 
 def _json(data: Any) -> Response:

@@ -236,3 +236,19 @@ def test_pause_resume_and_flatten_are_asked_twice_and_done(running: Running, vis
     assert {one.origin for one in commands} == {"console"}
     expect(page.locator("main")).to_contain_text("no position is open", timeout=60_000)
     assert visit.errors == []
+
+
+def test_an_agent_is_switched_on_the_council_page(running: Running, visit: Visit) -> None:
+    """Asked twice, told that it is applied now, and seen as off; Escape cancels."""
+    page = visit.page
+    page.goto(f"{running.url}/#/council")
+    mode = page.get_by_label("Mode of portfolio")
+    mode.select_option("false")
+    page.keyboard.press("Escape")
+    expect(mode).to_have_value("true")
+    mode.select_option("false")
+    page.click("#ask-yes")
+    expect(page.locator("#link")).to_have_text("portfolio off: applied now")
+    expect(page.get_by_label("Mode of portfolio")).to_have_value("false", timeout=60_000)
+    assert facts_of(running.home, OperatorCommand)[-1].argument == "portfolio false"
+    assert visit.errors == []

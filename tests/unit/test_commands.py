@@ -94,6 +94,15 @@ def test_agents_are_told_after_the_run(traded: CommandLine) -> None:
     assert data[2]["class_name"] == "LSTMVolAgent"
 
 
+def test_breakers_are_told_after_the_run(traded: CommandLine) -> None:
+    """State, drawdown and what restricts are told by the journal alone; nobody is there to obey."""
+    assert "open         nothing restricts" in traded("breaker").out
+    assert json.loads(traded("breaker", "--json").out)["state"]["state"] == "ACTIVE"
+    assert "is not running" in traded("breaker", "trip", "news", "nobody", "knows").error
+    assert "is not running" in traded("retrain", "har").error
+    assert "must be one of all" in traded("retrain", "everything").error
+
+
 def test_logs_are_told_after_the_run(traded: CommandLine) -> None:
     """`logs` needs nothing that runs, and gives programs an object a line."""
     assert traded("logs").code == 0

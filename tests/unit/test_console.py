@@ -20,6 +20,7 @@ from blackboard.facts import (
     Vote,
 )
 from blackboard.journal import Durability
+from config.agent import Mode
 from runtime.console.access import ATTEMPTS_PER_MIN_MAX, COOKIE, CSRF_HEADER, SESSIONS_MAX
 from runtime.console.app import OPEN_PATHS
 from runtime.console.archive import PAGE_MAX, Archive
@@ -29,6 +30,7 @@ from runtime.council import declarations
 from runtime.instants import iso
 from runtime.journals.diskcache import DiskcacheJournal
 from runtime.mailbox import take
+from runtime.overrides import read_overrides
 from tests.console_run import HOST, TOKEN, Shown, a_console, logged_in, settings_of_run
 from tests.recorded_run import entries_of_run
 
@@ -159,19 +161,41 @@ def test_a_page_of_ours_steers(shown: Shown) -> None:
     assert (letter.command, letter.origin) == ("pause", "console")
 
 
+def test_a_page_switches_an_agent_and_asks_for_a_model(shown: Shown) -> None:
+    """The choice is kept, the request handed on, and the page is told what came of either."""
+    shown.plan.write()
+    steering = logged_in(shown)
+    for body, says in (
+        (b'{"command":"switch","confirm":"switch","argument":"sentiment shadow"}', "at next start"),
+        (b'{"command":"retrain","confirm":"retrain","argument":"har"}', "retrain har: asked for"),
+    ):
+        answer = shown.client.post("/api/command", content=body, headers=steering)
+        assert says in answer.json()["answer"]
+
+    assert read_overrides(shown.plan.book) == {"sentiment": Mode.SHADOW}
+    (letter,) = take(shown.plan.book.mailbox)
+    assert (letter.command, letter.argument) == ("retrain", "har")
+
+
 @pytest.mark.parametrize(
     ("body", "says"),
     [
         (b'{"command":"flatten"}', "confirmed by its own word"),
         (b'{"command":"resume","confirm":"yes"}', "confirmed by its own word"),
-        (b'{"command":"retrain"}', "command line"),
+        (b'{"command":"retrain"}', "confirmed by its own word"),
+        (b'{"command":"retrain","confirm":"retrain","argument":"x"}', "must be one of all"),
+        (b'{"command":"switch","argument":"sentiment false"}', "confirmed by its own word"),
+        (b'{"command":"switch","confirm":"switch","argument":"data false"}', "without prices"),
+        (b'{"command":"switch","confirm":"switch","argument":"sentiment"}', "the mode must be"),
+        (b'{"command":"restart","confirm":"restart","argument":"data"}', "nothing is running"),
         (b'{"command":"stop"}', "not an order"),
         (b"{", "not an order"),
         (b"\xff", "not an order"),
     ],
 )
 def test_a_wrong_order_is_refused_with_its_reason(shown: Shown, body: bytes, says: str) -> None:
-    """What closes trades or lets risk rise needs its word; what is no order is named so."""
+    """Whatever does not merely reduce risk needs its word; what is no order is named so."""
+    shown.plan.write()
     answer = shown.client.post("/api/command", content=body, headers=logged_in(shown))
     assert answer.status_code == 400
     assert says in answer.text

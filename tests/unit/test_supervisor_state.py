@@ -160,6 +160,19 @@ def test_a_breach_on_probation_asks_for_retraining_again() -> None:
     assert len(chamber.all(RetrainRequested)) == 2
 
 
+def test_a_tripped_breaker_says_why() -> None:
+    """The reason that a person gave stands in the evidence; resume clears it."""
+    chamber = Chamber()
+    chamber.say("driver", a_command(Command.PAUSE, "rumours of an intervention"))
+    chamber.settle()
+    (restriction,) = chamber.all(TradingStateChanged)[-1].restrictions
+    assert restriction.evidence == "asked by cli: rumours of an intervention"
+
+    chamber.say("driver", a_command(Command.RESUME))
+    chamber.settle()
+    assert states(chamber) == [ACTIVE, REDUCING, ACTIVE]
+
+
 def test_an_operator_can_ask_for_a_retraining() -> None:
     """The request names the model and who asked."""
     chamber = Chamber()

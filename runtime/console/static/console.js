@@ -79,9 +79,9 @@ function route() {
 
 const VIEWS = {
   overview: async () => view(pages.overview, await ask("/api/overview")),
-  council: async () => view(pages.council, await ask("/api/council")),
+  council: async () => view(pages.council, await ask("/api/council"), controls),
   limits: async () => view(pages.limits, await ask("/api/limits")),
-  models: async () => view(pages.models, await ask("/api/learning")),
+  models: async () => view(pages.models, await ask("/api/learning"), controls),
   symbol: async (rest) => {
     const names = await ask("/api/symbols");
     const name = rest[0] || names[0];
@@ -150,14 +150,40 @@ const TEXTS = {
   flatten: ["Close everything?", "Every position that the council has opened is closed at the market, and trading halts until you resume.", "Close everything"],
 };
 
-async function steer(command) {
-  if (!await confirmed(...TEXTS[command])) return;
+const AGENT_TEXTS = {
+  switch: (argument) => {
+    const [agent, mode] = argument.split(" ");
+    const what = { true: "on", shadow: "into shadow", false: "off" }[mode];
+    return [`Switch ${agent} ${what}?`, "The choice is kept over restarts until it is reset. The answer says whether it holds now or from the next start on.", `Switch ${what}`];
+  },
+  restart: (argument) => [`Restart ${argument}?`, "Its process ends and begins again from the journal.", "Restart"],
+  retrain: (argument) => [`Train ${argument}?`, "A candidate is trained and judged by the gates; what is refused changes nothing.", "Train"],
+};
+
+async function steer(command, argument = "") {
+  if (!await confirmed(...(TEXTS[command] || AGENT_TEXTS[command](argument)))) return;
   const answer = await fetch("/api/command", {
-    method: "POST", credentials: "same-origin", headers: { "x-quorum-csrf": csrf }, body: JSON.stringify({ command, confirm: command }),
+    method: "POST", credentials: "same-origin", headers: { "x-quorum-csrf": csrf }, body: JSON.stringify({ command, confirm: command, argument }),
   });
-  link.textContent = answer.ok ? `${command} was handed to the council.` : await answer.text();
+  link.textContent = answer.ok ? (await answer.json()).answer : await answer.text();
 }
 
+// Controls inside of a page: a button or a choice that names its command and what it is about. What has the focus is
+// never redrawn, so it is given up; a choice shows what holds, not what was wished.
+place.addEventListener("click", (event) => {
+  const { command, argument } = event.target.dataset;
+  if (!command || event.target.tagName !== "BUTTON") return;
+  event.target.blur();
+  steer(command, argument);
+});
+place.addEventListener("change", (event) => {
+  const { command, argument, value } = event.target.dataset;
+  if (!command) return;
+  const mode = event.target.value;
+  event.target.value = value;
+  event.target.blur();
+  steer(command, `${argument} ${mode}`);
+});
 document.getElementById("controls").addEventListener("click", (event) => { if (event.target.dataset.command) steer(event.target.dataset.command); });
 document.getElementById("theme").addEventListener("click", (event) => {
   root.dataset.theme = isDark() ? "light" : "dark";

@@ -52,12 +52,23 @@ overview.refresh = (page) => {
   if (risk) drawRisk(risk, page.currencies);
 };
 
-function agents(page) {
-  const tint = { healthy: "good", degraded: "held", down: "bad", quarantined: "bad" };
-  return table([left("agent"), left("class"), left("mode"), left("health"), "process", "restarts", "refused posts", "last fact", left("")],
+const MODES = { true: "on", shadow: "shadow", false: "off" };
+
+function modeOf(one, controls) {
+  if (!controls) return left(MODES[one.mode] || one.mode);
+  return left(h("select", { "aria-label": `Mode of ${one.name}`, "data-command": "switch", "data-argument": one.name, "data-value": one.mode },
+    Object.entries(MODES).map(([mode, text]) => h("option", { value: mode, selected: mode === one.mode }, text))));
+}
+
+const restart = (one) => one.health === "off" ? "" : h("button", { type: "button", "data-command": "restart", "data-argument": one.name, "aria-label": `Restart ${one.name}` }, "Restart");
+
+function agents(page, controls) {
+  const tint = { healthy: "good", degraded: "held", down: "bad", quarantined: "bad", off: "quiet" };
+  return table([left("agent"), left("class"), left("mode"), left("health"), "process", "restarts", "refused posts", "last fact", left(""), ...(controls ? [left("")] : [])],
     page.agents.map((one) => [
-      left(one.name), left(one.class_name), left({ true: "on", false: "off" }[one.mode] || one.mode), { text: one.health, kind: `text ${tint[one.health] || ""}` },
+      left(one.name), left(one.class_name), modeOf(one, controls), { text: one.health, kind: `text ${tint[one.health] || ""}` },
       one.pid || "–", one.restarts, one.posts_refused, one.last_fact_age_s < 0 ? "none" : `${number(one.last_fact_age_s, 0)} s ago`, long(one.reason),
+      ...(controls ? [left(restart(one))] : []),
     ]));
 }
 
@@ -67,9 +78,9 @@ function voteText(vote) {
   return { text: h("span", { title: `${vote.reason} (${vote.model})` }, number(vote.probability_up, 3)), kind: vote.probability_up > 0.5 ? "good" : "bad" };
 }
 
-export function council(page) {
+export function council(page, controls) {
   return [
-    h("h1", {}, "Council"), agents(page),
+    h("h1", {}, "Council"), agents(page, controls),
     h("h2", {}, "What each voter weighs"),
     h("p", { class: "quiet" }, "Skill is 1 − Brier / 0.25: above 0 is better than a coin. Weights are learned from it, slowly."),
     table([left("voter"), "weight", "Brier score", "skill", "outcomes", left("proven")], page.weights.map((one) => [
@@ -174,9 +185,11 @@ export function journal(page, asked) {
   ];
 }
 
-export function models(page) {
+const train = (family) => h("button", { type: "button", "data-command": "retrain", "data-argument": family, "aria-label": `Train ${family}` }, family === "all" ? "Train all" : "Train");
+
+export function models(page, controls) {
   return [
-    h("h1", {}, "Models and trials"),
+    h("h1", {}, "Models and trials"), controls ? h("p", {}, train("all")) : null,
     h("dl", { class: "tiles" },
       tile("latest trades", String(page.standing.recent_trades), `won ${percent(page.standing.win_rate, 0)}, ${signed(page.standing.expectancy_r)} R each`),
       tile("parameters", page.standing.parameters), tile("walk-forward", page.standing.best_params_version || "none promoted")),
@@ -186,8 +199,8 @@ export function models(page) {
       { text: !one.last_version ? "–" : one.is_promoted ? "promoted" : `refused: ${one.failed_gate}`, kind: one.is_promoted ? "text good" : "text" }, long(one.detail),
     ]), "nothing was trained yet"),
     h("h2", {}, "Trainings"),
-    table([left("family"), left("last"), left("next"), "attempts", "promotions", left("outcome")], page.standing.families.map((one) => [
-      left(one.family), left(one.last_training || "–"), left(one.next_training || "–"), one.attempts, one.promotions, long(one.verdict || "–"),
+    table([left("family"), left("last"), left("next"), "attempts", "promotions", left("outcome"), ...(controls ? [left("")] : [])], page.standing.families.map((one) => [
+      left(one.family), left(one.last_training || "–"), left(one.next_training || "–"), one.attempts, one.promotions, long(one.verdict || "–"), ...(controls ? [left(train(one.family))] : []),
     ])),
     h("h2", {}, "Drift"),
     table([left("stream"), left("at"), left("test"), "value", "threshold"], page.drifts.map((one) => [left(one.scope), left(clock(one.at_ns)), left(one.statistic), number(one.value, 4), number(one.threshold, 4)]), "no alarm"),
