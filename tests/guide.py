@@ -44,6 +44,32 @@ def written_by(guide: Path) -> set[str]:
     return {s.where for s in steps if s.language == "python" and not s.where.startswith(_APPEND)}
 
 
+def taken(text: str, step: Step) -> str:
+    """Return the text of a file after a step, of which it is empty before it is written."""
+    if step.language == "diff":
+        return edited(text, step)
+    if step.where.startswith(_APPEND):
+        return f"{text}\n\n{step.text}"
+    assert not text, f"{step.where} is there already"
+    return step.text
+
+
+def file_of(step: Step) -> str:
+    """Return the path of the file that a step writes or edits."""
+    return step.where.removeprefix(_APPEND)
+
+
+def followed_in_memory(guide: Path) -> dict[str, str]:
+    """Return the texts of all files that a guide touches as it leaves them; nothing is run."""
+    texts: dict[str, str] = {}
+    for step in steps_of(guide):
+        if step.where:
+            path = ROOT / file_of(step)
+            before = path.read_text(encoding="utf-8") if path.exists() else ""
+            texts[file_of(step)] = taken(texts.get(file_of(step), before), step)
+    return texts
+
+
 class Copy:
     """A copy of the source tree, in which a guide is followed."""
 
@@ -54,17 +80,6 @@ class Copy:
             shutil.copytree(ROOT / name, folder / name)
         for name in FILES:
             shutil.copy2(ROOT / name, folder / name)
-
-    def take(self, step: Step) -> None:
-        """Write a file, or edit one."""
-        path = self.folder / step.where.removeprefix(_APPEND)
-        if step.language == "diff":
-            path.write_text(edited(path.read_text(encoding="utf-8"), step), encoding="utf-8")
-        elif step.where.startswith(_APPEND):
-            path.write_text(f"{path.read_text(encoding='utf-8')}\n\n{step.text}", encoding="utf-8")
-        else:
-            assert not path.exists(), f"{step.where} is there already"
-            path.write_text(step.text, encoding="utf-8")
 
     def run(self, command: str, **variables: str) -> str:
         """Run one command line of the guide and return what it says; it has to succeed."""
@@ -95,7 +110,9 @@ class Copy:
         said = {}
         for step in steps_of(guide):
             if step.where:
-                self.take(step)
+                path = self.folder / file_of(step)
+                before = path.read_text(encoding="utf-8") if path.exists() else ""
+                path.write_text(taken(before, step), encoding="utf-8")
                 continue
             for command in step.text.splitlines():
                 said[command] = self.run(command)

@@ -22,7 +22,7 @@ from runtime.book import Book
 from runtime.council import ORDER, class_name
 from runtime.reference.checkout import generated
 from runtime.reference.markdown import anchor_of
-from tests.guide import written_by
+from tests.guide import followed_in_memory, written_by
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -369,6 +369,15 @@ def test_files_named_in_the_texts_exist() -> None:
             if each not in written and not (ROOT / each).exists()
         ]
     assert missing == []
+
+
+def test_edits_of_the_guide_have_their_places() -> None:
+    """What the guide for extensions edits is still where it says; its own test runs the outcome."""
+    texts = followed_in_memory(ROOT / "docs" / "extending.md")
+
+    for name, text in texts.items():
+        ast.parse(text, name)
+    assert "agents/momentum.py" in texts
 
 
 def test_sections_linked_in_the_texts_exist() -> None:
