@@ -23,6 +23,7 @@ from runtime.commands import (  # noqa: E402
     agents,
     backtest,
     backup,
+    clean,
     configuration,
     console,
     data,
@@ -43,6 +44,7 @@ from runtime.commands import (  # noqa: E402
     terminal,
     truth,
     upgrade,
+    version,
     walkforward,
 )
 
@@ -73,8 +75,10 @@ for _group in (
     repair,
     upgrade,
     backup,
+    clean,
     simulate,
     doctor,
+    version,
     reference,
 ):
     _group.mount(app)

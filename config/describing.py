@@ -42,6 +42,13 @@ def _lines(section: Section, depth: int) -> Iterator[str]:
         yield f"{indent}{name}: {default_text(value)}"
 
 
+def json_schema() -> str:
+    """Return the schema of a file of settings as JSON: meaning, bounds and default of each key."""
+    schema = Settings.model_json_schema()
+    dialect = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Quorum"}
+    return json.dumps(schema | dialect, indent=2)
+
+
 def describe_bounds(field: FieldInfo) -> str:
     """Return the bounds or the choices of a setting as text, empty if it has none."""
     parts = [" | ".join(_choices(field.annotation))] if _choices(field.annotation) else []

@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from config.describing import commented_yaml
+from config.describing import commented_yaml, json_schema
 from config.loading import flatten
 from config.secrets import SECRET_SOURCES, load_secrets
 from config.settings import Settings
@@ -57,6 +57,22 @@ def validate(config: ConfigOption = None, set_: SetOption = None) -> None:
     loaded = in_force(load(config, set_))
     changed = sum(1 for origin in loaded.origins.values() if origin != "default.yaml")
     _console.print(f"valid: profile {loaded.settings.profile}, {changed} values differ in origin")
+
+
+@app.command()
+def schema(
+    path: Annotated[Path | None, typer.Argument(help="Where to write it; printed without.")] = None,
+) -> None:
+    """Print the JSON schema of every setting, by which an editor completes and checks files."""
+    text = json_schema()
+    if path is None:
+        print(text)
+        return
+    with path.open("x", encoding="utf-8") as file:
+        file.write(text + "\n")
+    _console.print(
+        f"wrote {path}; begin a file of settings with: # yaml-language-server: $schema={path}"
+    )
 
 
 @app.command()
