@@ -41,6 +41,7 @@ from runtime.commands import (  # noqa: E402
     simulate,
     start,
     steering,
+    telegram,
     terminal,
     truth,
     upgrade,
@@ -86,6 +87,7 @@ app.add_typer(agents.app, name="agents")
 app.add_typer(configuration.app, name="config")
 app.add_typer(data.app, name="data")
 app.add_typer(terminal.app, name="terminal")
+app.add_typer(telegram.app, name="telegram")
 
 
 @app.callback(invoke_without_command=True)

@@ -2,7 +2,7 @@
 
 The parts it is made of fold the board's entries, each for its own question: `Rounds` who has
 answered, `Arbiter` what decisions are measured by, `Holdings` what was asked for and is held,
-`Restrictions` the trading state, `Days` what each day came to, `Summaries` what people are told.
+`Restrictions` the trading state, `Summaries` and `Digests` what people are told.
 `act` asks them what is missing on the board. A symbol and close that has its Decision is done: the
 intents that belong to it were in the same post, so none of them is derived again from what is known
 later.
@@ -15,7 +15,8 @@ from agents.requests import Wake
 from agents.rounds.arbiter import ENTRY_STATES, Arbiter, Standing
 from agents.rounds.attempts import Attempts
 from agents.rounds.care import Care
-from agents.rounds.days import Days
+from agents.rounds.closings import Closings
+from agents.rounds.digests import Digests
 from agents.rounds.drawdown_path import DRAWDOWN
 from agents.rounds.entry import entry_draft
 from agents.rounds.holdings import Holdings
@@ -41,6 +42,7 @@ from blackboard.facts import (
     EquityMark,
     ExitIntent,
     Fact,
+    FeedStatus,
     Fill,
     GateReport,
     LimitBreached,
@@ -63,6 +65,7 @@ from blackboard.facts import (
     TradingStateChanged,
     TrailingStop,
     TrainingSkipped,
+    TrialRecorded,
     VolatilityForecast,
     Vote,
     VoterWeights,
@@ -134,6 +137,8 @@ class SupervisorAgent(Agent):
         ModelPromoted,
         ModelRolledBack,
         TrainingSkipped,
+        TrialRecorded,
+        FeedStatus,
     )
 
     def __init__(self, settings: Settings) -> None:
@@ -145,9 +150,12 @@ class SupervisorAgent(Agent):
         self._restrictions = Restrictions(settings)
         self._attempts = Attempts(settings, self._arbiter, self._holdings)
         self._withdrawals = Withdrawals(settings, self._arbiter, self._holdings)
-        self._days = Days(settings)
         self._summaries = Summaries(settings)
-        self._care = Care(settings, self._arbiter, self._holdings, self._restrictions)
+        self._digests = Digests(settings)
+        self._closings = Closings(settings, self._holdings)
+        self._care = Care(
+            settings, self._arbiter, self._holdings, self._restrictions, self._closings
+        )
         self._health: dict[str, AgentHealth] = {}
         self._retrainings: dict[str, Draft] = {}
         self._state: TradingStateChanged | None = None
@@ -165,9 +173,10 @@ class SupervisorAgent(Agent):
             self._arbiter,
             self._holdings,
             self._restrictions,
+            self._closings,
             self._care,
-            self._days,
             self._summaries,
+            self._digests,
         ):
             part.see(entry)
         match entry.fact:
@@ -192,6 +201,7 @@ class SupervisorAgent(Agent):
             state = strictest(self._restrictions.at(now_ns))
         may_act = self._may_act(now_ns)
         outbox.drafts += self._care.flattenings(now_ns) if may_act else []
+        outbox.drafts += self._closings.due(now_ns) if may_act else []
         if self._is_started:
             outbox.drafts += self._state_changes(now_ns)
         awaited = self._awaited()
@@ -205,11 +215,7 @@ class SupervisorAgent(Agent):
         outbox.drafts += self._retraining_of_drawdown()
         outbox.drafts += self._summaries.due()
         weights = self._arbiter.weights(now_ns)
-        outbox.drafts += self._days.due(now_ns)
-        digest = self._summaries.digest(
-            now_ns, state.value, weights.fact if weights else None, self._days.latest(now_ns)
-        )
-        outbox.drafts += [digest] if digest else []
+        outbox.drafts += self._digests.due(now_ns, state.value, weights.fact if weights else None)
         self._ask_to_be_woken(now_ns, outbox)
 
     @property
@@ -239,14 +245,8 @@ class SupervisorAgent(Agent):
                 causes=(entry.seq,),
             )
             self._retrainings[draft.slot] = draft
-        elif order.command is Command.FLATTEN:
-            external = [
-                f"{each.position.fact.scope} {each.position.fact.ticket}"
-                for each in self._holdings.external()
-            ]
-            if external:
-                text = "not ours, left open: " + ", ".join(external)
-                self._summaries.note(entry, "flatten", "External positions stay open", text)
+        elif unmet := self._closings.unmet(order):
+            self._summaries.note(entry, *unmet)
 
     def _state_changes(self, now_ns: int) -> list[Draft]:
         changed = change(self._restrictions.at(now_ns), self._state)
@@ -382,8 +382,7 @@ class SupervisorAgent(Agent):
             self._restrictions.next_change_ns(now_ns),
             self._care.next_ns(),
             self._withdrawals.next_ns(now_ns),
-            self._days.next_ns(now_ns),
-            self._summaries.next_digest_ns(now_ns, self._days.latest(now_ns)),
+            self._digests.next_ns(now_ns),
         ]
         at_ns = min((each for each in instants if each > now_ns), default=FOREVER_NS)
         if at_ns not in {FOREVER_NS, self._wake_ns}:

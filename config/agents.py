@@ -340,6 +340,15 @@ class SupervisorSection(AgentSection):
     summary_hour_new_york: int = Field(17, ge=0, le=23)
     """Hour in New York after which the daily summary is posted; it tells the trading day that ended
     last, at 17:00."""
+    week_summary_hour_new_york: int = Field(12, ge=0, le=16)
+    """Hour of Sunday in New York at which the summary of the week is posted: after the weekend's
+    training, before the market opens at 17."""
+    session_summaries: Annotated[tuple[Literal["Tokyo", "London", "New York"], ...], FROM_TEXT] = (
+        "Tokyo",
+        "London",
+        "New York",
+    )
+    """Centres of the market at whose close a summary is posted; none where empty."""
     friday_flat: bool = True
     """Whether own positions are closed before the weekend, whose gaps go through stops."""
 

@@ -22,6 +22,7 @@ from config.system import (
     TerminalSection,
     TradingSection,
 )
+from config.telegram import TelegramSection, telegram_contradictions
 
 EVERY_ADDRESS: Final = frozenset({"", "0.0.0.0", "::", "[::]"})  # noqa: S104 - to refuse them
 
@@ -65,6 +66,7 @@ class Settings(Section):
     cluster: ClusterSection = ClusterSection()
     log: LogSection = LogSection()
     console: ConsoleSection = ConsoleSection()
+    telegram: TelegramSection = TelegramSection()
     agents: AgentsSection = AgentsSection()
 
     def mode(self, agent: str) -> Mode:
@@ -117,6 +119,7 @@ def _contradictions(settings: Settings) -> Iterator[str]:
     yield from _price_contradictions(settings)
     yield from _second_source_contradictions(settings)
     yield from _text_contradictions(settings)
+    yield from telegram_contradictions(settings.telegram)
 
 
 def _terminal_contradictions(settings: Settings) -> Iterator[str]:

@@ -92,11 +92,11 @@ class Displays(Display):
             display.update(picture, status)
 
 
-Notify = Callable[[str], None]
-"""Takes a text for the operator's messenger."""
+Notify = Callable[[Summary], None]
+"""Takes what the council reports for the operator's messenger; returns at once."""
 
 
-def to_nobody(_text: str) -> None:
+def to_nobody(_summary: Summary) -> None:
     """Send nothing: no messenger is configured."""
 
 
@@ -109,7 +109,7 @@ def show(entry: Entry, plan: RunPlan, picture: Picture, display: Display, notify
     if line:
         display.line(line)
     if isinstance(entry.fact, Summary):
-        notify(f"{entry.fact.title}\n{entry.fact.text}")
+        notify(entry.fact)
 
 
 class StopFlag:

@@ -74,6 +74,7 @@ OPTIONAL: Final = (
     Package("optuna", "optuna", "parameters are not searched (walkforward)"),
     Package("tweepy", "tweepy", "X is not read"),
     Package("python-telegram-bot", "telegram", "nothing is told by Telegram"),
+    Package("matplotlib", "matplotlib", "messages have no pictures"),
 )
 REQUIRED: Final = (
     ("numba", "numba"),

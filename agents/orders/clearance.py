@@ -10,7 +10,7 @@ from agents.orders.account import Account
 from agents.orders.life import Order, Orders
 from agents.orders.positions import Positions
 from agents.orders.reasons import Why, told
-from agents.orders.submission import FLATTEN
+from agents.orders.submission import FLATTEN, OPERATOR
 from blackboard.entry import Entry
 from blackboard.facts import (
     AgentHealth,
@@ -131,7 +131,7 @@ class Clearance:
         if self._state is not TradingState.HALTED or order.purpose is Purpose.CANCEL:
             return True
         if isinstance(order.intent, ExitIntent):
-            return self._is_flattening or order.intent.reason == FLATTEN
+            return self._is_flattening or order.intent.reason in {FLATTEN, OPERATOR}
         return self._is_repair(order)
 
     def _gone(self, cancel: CancelIntent) -> str:

@@ -31,6 +31,7 @@ from blackboard.facts.execution import Origin, Outcome
 from models.decision.fills import normalised, tightened
 
 FLATTEN: Final = "flatten"
+OPERATOR: Final = "operator"
 """Reason of an exit that is allowed even when trading is halted."""
 
 COMMENT_CHARACTERS: Final = 10

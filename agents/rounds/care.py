@@ -3,7 +3,7 @@
 At a close a position is left for the first reason of `models.decision.exits.EXITS` that holds; one
 that is kept has its stop tended by `models.decision.trailing`, under the terms that its OrderIntent
 carries. Whatever comes out only reduces risk. Positions that are not ours are left alone. What may
-be done in HALTED is to set a missing stop, and to close what a flatten asked for. A stop that was
+be done in HALTED is to set a missing stop, and to close what a person asked for. A stop that was
 refused for its place is asked for anew at a younger price, the stops level and the spread away;
 after three refusals the position is closed instead.
 """
@@ -12,7 +12,8 @@ from typing import Final
 
 from agents.intents import ATTEMPTS_MAX
 from agents.rounds.arbiter import Arbiter, Verdict
-from agents.rounds.holdings import FLATTEN_REASON, Holding, Holdings
+from agents.rounds.closings import Closings
+from agents.rounds.holdings import FLATTEN_REASON, OPERATOR_REASON, Holding, Holdings
 from agents.rounds.reductions import (
     Prices,
     Slot,
@@ -56,11 +57,13 @@ class Care:
         arbiter: Arbiter,
         holdings: Holdings,
         restrictions: Restrictions,
+        closings: Closings,
     ) -> None:
         self._settings = settings
         self._arbiter = arbiter
         self._holdings = holdings
         self._restrictions = restrictions
+        self._closings = closings
         self._stops: dict[str, TrailingStop] = {}
 
     def see(self, entry: Entry) -> None:
@@ -180,10 +183,12 @@ class Care:
     ) -> str:
         """Return why a position is closed at a close, empty if it is kept.
 
-        A flatten that failed is repeated, a bounded number of times.
+        What an operator asked for and failed is repeated, a bounded number of times.
         """
         if self._restrictions.incident(FLATTEN) is not None:
             return FLATTEN_REASON if holding.flattenings < ATTEMPTS_MAX else ""
+        if self._closings.wants(holding):
+            return OPERATOR_REASON
         if state is TradingState.HALTED:
             return ""
         position, terms = holding.position.fact, terms_of(holding)

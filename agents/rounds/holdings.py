@@ -32,6 +32,9 @@ HOLDINGS_MAX: Final = 512
 FLATTEN_REASON: Final = "flatten"
 """Reason of an exit that the operator's `flatten` asked for."""
 
+OPERATOR_REASON: Final = "operator"
+"""Reason of an exit of a position that the operator asked to close."""
+
 
 @dataclass(slots=True)
 class Wish:
@@ -99,6 +102,8 @@ class Holding:
     exit_outcome: OrderOutcome | None = None
     flattenings: int = 0
     """Exits that were asked for to flatten."""
+    closings: int = 0
+    """Exits that were asked for because an operator wants this position closed."""
 
     @property
     def stop_distance(self) -> float:
@@ -276,3 +281,4 @@ class Holdings:
         holding.exit_intent = exit_intent
         holding.exit_outcome = None
         holding.flattenings += exit_intent.reason == FLATTEN_REASON
+        holding.closings += exit_intent.reason == OPERATOR_REASON

@@ -274,7 +274,7 @@ class Restrictions:
                 self._let_on(entry.ts_event_ns)
                 for cause in [each for each in self._incidents if rule_of(each).yields_to_resume]:
                     self._lift(cause)
-            case Command.RETRAIN | Command.SWITCH | Command.RESTART:
+            case Command.RETRAIN | Command.CLOSE | Command.SWITCH | Command.RESTART:
                 pass
 
     def _let_on(self, at_ns: int) -> None:

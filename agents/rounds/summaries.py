@@ -1,89 +1,87 @@
-"""Texts for people: what happened, as Summary facts, and one digest a day.
+"""Texts for people: what happened, as Summary facts.
 
-Each text follows from one entry, or from the figures of one trading day, and stands in a slot of
-its own; it is due from the moment its cause is seen until it is seen on the board itself. A digest
-is due after the configured hour in New York, and only the latest finished day is told.
+Each text follows from one entry and stands in a slot of its own; it is due from the moment its
+cause is seen until it is seen on the board itself. Digests of periods are in
+`agents.rounds.digests`.
 """
 
-from collections.abc import Iterable
 from typing import Final
 
 from agents.rounds.care import UNPROTECTED
-from agents.rounds.days import SETTLING_NS, Told
 from agents.rounds.drawdown_path import DRAWDOWN
 from agents.rounds.restrictions import RULES, UNFIT
 from blackboard.entry import Draft, Entry
 from blackboard.facts import (
-    ACCOUNT,
-    FOREVER_NS,
-    AccountSnapshot,
     AgentHealth,
-    DayStatistics,
+    CalendarCoverage,
+    Decision,
     DriftDetected,
     ExitIntent,
+    FeedStatus,
+    GateReport,
     LimitBreached,
+    ModelPromoted,
+    ModelRolledBack,
     OperatorCommand,
-    PortfolioBudget,
     PositionChanged,
     Summary,
     TradeClosed,
     TradingStateChanged,
-    VoterWeights,
+    TrainingSkipped,
 )
-from blackboard.facts.control import Command, Health, ReasonCount
+from blackboard.facts.control import Command, Health
+from blackboard.facts.decision import Action
 from blackboard.facts.execution import Origin
+from blackboard.facts.market import FeedState
+from blackboard.facts.news import Coverage
 from config.settings import Settings
-from models.market.sessions import (
-    DAY_NS,
-    HOUR_NS,
-    from_market_clock_ns,
-    market_clock_ns,
-)
 
 DUE_MAX: Final = 256
 """Texts that wait to be posted; the oldest gives way."""
-
-REASONS_MAX: Final = 5
-"""Reasons for holds and refusals that a digest names, the most frequent first."""
 
 TEXT_LENGTH_MAX: Final = 2000
 """Longest text; the rest is cut, because messengers refuse longer ones."""
 
 TITLE_LENGTH_MAX: Final = 120
 
-MARKET_CLOCK_LEAD_NS: Final = 7 * HOUR_NS
-"""What the market clock is ahead of New York's wall time."""
+USABLE: Final = frozenset({FeedState.LIVE, FeedState.CLOSED})
+"""States of a feed that nobody needs to be told of."""
 
 
 class Summaries:
-    """The texts that are due, and what the digest tells beside the figures of its day."""
+    """The texts that are due."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._due: dict[str, Draft] = {}
-        self._told_ns = 0
-        self._currency = ""
         self._unfit: set[str] = set()
         self._naked: set[int] = set()
-        self._budgets: dict[str, float] = {}
+        self._open: set[int] = set()
+        self._decisions: dict[str, Decision] = {}
+        self._troubled: set[str] = set()
 
     def see(self, entry: Entry) -> None:
-        """Fold one entry: count it, and note the text that it calls for."""
-        self._count(entry)
+        """Fold one entry: note the text that it calls for."""
         match entry.fact:
-            case Summary() as told:
-                self._strike(told, entry)
+            case Summary():
+                self._strike(entry)
             case TradingStateChanged() as changed:
                 self._tell_state(changed, entry)
-            case TradeClosed() as trade:
-                self._tell_trade(trade, entry)
             case AgentHealth() as report:
                 self._tell_health(report, entry)
-            case OperatorCommand(command=Command.SWITCH | Command.RESTART) as order:
-                title = f"{order.command.value} of an agent: {order.argument}"
-                self.note(entry, "agent", title, f"asked by {order.origin}")
+            case Decision(action=action) as decision if action is not Action.HOLD:
+                self._decisions[decision.scope] = decision
+            case TradeClosed() as trade:
+                self._tell_trade(trade, entry)
             case PositionChanged() as position if position.origin is Origin.OWN:
                 self._tell_position(position, entry)
+            case FeedStatus() | CalendarCoverage() as feed:
+                self._tell_feed(feed, entry)
+            case _:
+                self._tell_warning(entry)
+
+    def _tell_warning(self, entry: Entry) -> None:
+        match entry.fact:
             case ExitIntent(reason=reason) as intent if reason == UNPROTECTED:
                 title = f"{intent.scope} {intent.position_ticket} is closed: no stop could be set"
                 text = "every stop that was asked for was refused, or none could be asked for"
@@ -95,6 +93,12 @@ class Summaries:
                 side = "above" if drift.value > drift.threshold else "below"
                 text = f"{drift.statistic} {drift.value:.3f}, alarm {side} {drift.threshold:.3f}"
                 self.note(entry, "drift", f"{drift.scope} fell short", text)
+            case OperatorCommand(command=Command.SWITCH | Command.RESTART) as order:
+                title = f"{order.command.value} of an agent: {order.argument}"
+                self.note(entry, "agent", title, f"asked by {order.origin}")
+            case GateReport() | TrainingSkipped() | ModelRolledBack() as learned:
+                title = f"{learned.scope} was judged"
+                self.note(entry, "training", title, verdict_of(learned))
             case _:
                 pass
 
@@ -119,39 +123,8 @@ class Summaries:
         """Return the noted texts that are not on the board."""
         return list(self._due.values())
 
-    def digest(
-        self, now_ns: int, state: str, weights: VoterWeights | None, day: Told | None
-    ) -> Draft | None:
-        """Return the digest of the latest finished day, None if it is told or held no decision."""
-        if day is None or not day.fact.decisions:
-            return None
-        at_ns = self._digest_ns(day.end_ns)
-        if at_ns <= self._told_ns or now_ns < at_ns + SETTLING_NS:
-            return None
-        return Draft(
-            fact=Summary(
-                scope=ACCOUNT,
-                event="day",
-                title=f"Day {day.fact.day}",
-                text="\n".join(self._lines(day.fact, state, weights))[:TEXT_LENGTH_MAX],
-            ),
-            ts_event_ns=at_ns,
-            ordinal="day",
-            causes=(day.place,),
-        )
-
-    def next_digest_ns(self, now_ns: int, day: Told | None) -> int:
-        """Return when the digest of the latest finished day falls due, `FOREVER_NS` if it is."""
-        due_ns = self._digest_ns(day.end_ns) + SETTLING_NS if day is not None else 0
-        return due_ns if due_ns > now_ns else FOREVER_NS
-
-    def _digest_ns(self, end_ns: int) -> int:
-        return at_hour_ns(end_ns, self._settings.agents.supervisor.summary_hour_new_york)
-
-    def _strike(self, told: Summary, entry: Entry) -> None:
+    def _strike(self, entry: Entry) -> None:
         self._due.pop(entry.key.removeprefix(f"{entry.author}/"), None)
-        if told.event == "day":
-            self._told_ns = max(self._told_ns, entry.ts_event_ns)
 
     def _tell_state(self, changed: TradingStateChanged, entry: Entry) -> None:
         open_ones = [f"{each.scope}: {each.evidence}" for each in changed.restrictions]
@@ -175,7 +148,38 @@ class Summaries:
         )
         self.note(entry, "trade", title, text, str(trade.ticket))
 
+    def _tell_opened(self, position: PositionChanged, entry: Entry) -> None:
+        self._open.add(position.ticket)
+        title = f"{position.side} {position.lots:g} {position.scope} opened at "
+        title += f"{position.open_price:g}"
+        text = f"stop {position.stop_price:g}, target {position.target_price:g}"
+        decision = self._decisions.get(position.scope)
+        if decision is not None and decision.action.value == position.side.value:
+            lead = decision.lead
+            led = f", led by {lead.scope}" if lead else ""
+            text += f"; chance {decision.confidence:.1%}, expected "
+            text += f"{decision.expected_value_r:+.2f} R{led}"
+        self.note(entry, "opened", title, text)
+
+    def _tell_feed(self, feed: FeedStatus | CalendarCoverage, entry: Entry) -> None:
+        match feed:
+            case FeedStatus():
+                name, is_troubled = f"prices of {feed.scope}", feed.state not in USABLE
+            case CalendarCoverage():
+                name, is_troubled = "the calendar", feed.state is Coverage.UNKNOWN
+        text = f"{feed.state.value}: {feed.reason}"
+        if is_troubled and name not in self._troubled:
+            self._troubled.add(name)
+            self.note(entry, "feed", f"Not to be relied on: {name}", text)
+        elif not is_troubled and name in self._troubled:
+            self._troubled.discard(name)
+            self.note(entry, "feed", f"Back: {name}", text)
+
     def _tell_position(self, position: PositionChanged, entry: Entry) -> None:
+        if position.lots == 0.0:
+            self._open.discard(position.ticket)
+        elif position.ticket not in self._open:
+            self._tell_opened(position, entry)
         is_naked = position.lots > 0.0 and position.stop_price == 0.0
         if is_naked and position.ticket not in self._naked:
             self._naked.add(position.ticket)
@@ -197,45 +201,18 @@ class Summaries:
             text = f"{report.health.value} after {report.restarts} restarts"
             self.note(entry, "agent", f"{report.scope} is back", text)
 
-    def _count(self, entry: Entry) -> None:
-        match entry.fact:
-            case AccountSnapshot(currency=currency):
-                self._currency = currency
-            case PortfolioBudget(scope=symbol, multiplier=multiplier):
-                self._budgets[symbol] = multiplier
-            case _:
-                pass
 
-    def _lines(self, day: DayStatistics, state: str, weights: VoterWeights | None) -> list[str]:
-        change = day.equity_end - day.equity_start
-        lines = [
-            f"state {state}",
-            f"equity {day.equity_end:.2f} {self._currency}, {change:+.2f} on the day",
-            f"drawdown {day.drawdown_frac:.2%}",
-            f"entries {day.entries}",
-            f"trades closed {day.trades}, won {day.wins}, P&L {day.pnl:+.2f}",
-            f"decisions {day.decisions}, held by {_ranked(day.held_by)}",
-            f"refused by risk: {_ranked(day.refused_by)}",
-            f"bars on time {day.bars_on_time} of {day.bars_expected}",
-        ]
-        if weights is not None:
-            lines.append("weights " + _listed((w.scope, w.weight) for w in weights.weights))
-        if self._budgets:
-            lines.append("budgets " + _listed(sorted(self._budgets.items())))
-        return lines
-
-
-def at_hour_ns(ts_ns: int, hour_new_york: int) -> int:
-    """Return the first instant, at or after one, at which New York's clock shows a full hour."""
-    shift_ns = hour_new_york * HOUR_NS + MARKET_CLOCK_LEAD_NS
-    days = -((shift_ns - market_clock_ns(ts_ns)) // DAY_NS)
-    return from_market_clock_ns(days * DAY_NS + shift_ns)
-
-
-def _ranked(counts: Iterable[ReasonCount]) -> str:
-    shown = [f"{each.scope} {each.count}" for each in counts][:REASONS_MAX]
-    return ", ".join(shown) or "nothing"
-
-
-def _listed(values: Iterable[tuple[str, float]]) -> str:
-    return ", ".join(f"{name} {value:.2f}" for name, value in values)
+def verdict_of(learned: GateReport | TrainingSkipped | ModelPromoted | ModelRolledBack) -> str:
+    """Return what came of a training, or who serves from now on, in one line."""
+    match learned:
+        case GateReport(shadow_until_ns=until_ns, is_promoted=True) if until_ns:
+            return f"{learned.scope} {learned.version} passed, now in shadow"
+        case GateReport(is_promoted=is_promoted):
+            verdict = "promoted" if is_promoted else f"refused by {learned.failed_gate}"
+            return f"{learned.scope} {learned.version} {verdict}: {learned.detail}"
+        case TrainingSkipped():
+            return f"{learned.scope} gave no candidate: {learned.reason}"
+        case ModelPromoted():
+            return f"{learned.scope} {learned.version} serves"
+        case ModelRolledBack():
+            return f"{learned.scope} {learned.replaced_version} taken back: {learned.reason}"

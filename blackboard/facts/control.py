@@ -83,6 +83,8 @@ class Command(StrEnum):
     ``false``."""
     RESTART = "restart"
     """Start the process of the agent that the argument names anew."""
+    CLOSE = "close"
+    """Close one position, those of a symbol, or all, as the argument says; trading goes on."""
 
 
 class OperatorCommand(Fact, frozen=True, kw_only=True):
@@ -91,6 +93,7 @@ class OperatorCommand(Fact, frozen=True, kw_only=True):
     command: Command
     origin: str
     argument: str = ""
+    """What it is about: a family to retrain; a ticket, a symbol or ``all`` to close."""
 
 
 class RetrainRequested(Fact, frozen=True, kw_only=True):
@@ -104,7 +107,8 @@ class Summary(Fact, frozen=True, kw_only=True):
     """A text for people: what happened and why."""
 
     event: str
-    """What it reports: day, week, state, trade, agent, limit, flatten, unprotected, start, stop."""
+    """What it reports: start, state, limit, opened, trade, unprotected, flatten, operator, agent,
+    feed, training, drift, session, day, week."""
     title: str
     text: str
 

@@ -79,6 +79,19 @@ class Decision(Fact, frozen=True, kw_only=True):
         within("probability_up", self.probability_up, 0.0, 1.0)
         within("confidence", self.confidence, 0.5, 1.0)
 
+    @property
+    def lead(self) -> VoterShare | None:
+        """The voter that weighed most for the side, None if all abstained or nothing was chosen.
+
+        One weighs its share times the distance of its probability from ignorance; ties go to who
+        comes first.
+        """
+        speaking = [share for share in self.shares if not share.abstains]
+        if self.action is Action.HOLD or not speaking:
+            return None
+        sign = 1.0 if self.action is Action.BUY else -1.0
+        return max(speaking, key=lambda share: sign * share.weight * (share.probability_up - 0.5))
+
 
 class OrderIntent(Fact, frozen=True, kw_only=True):
     """The wish to open a position; RiskAgent answers with RiskApproved or RiskRefused."""

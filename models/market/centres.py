@@ -47,3 +47,25 @@ def centres_at_work(ts_ns: int) -> str:
     All three stand on whole hours from UTC, so an hour has one answer.
     """
     return _at_work(ts_ns // HOUR_NS)
+
+
+def session_end_ns(name: str, ts_ns: int) -> int:
+    """Return the end of a centre's working hours that hold an instant, 0 outside of them.
+
+    Parameters
+    ----------
+    name
+        Of `CENTRES`.
+    ts_ns
+        Nanoseconds UTC.
+    """
+    return _session_end_ns(name, ts_ns // HOUR_NS)
+
+
+@lru_cache(maxsize=65_536)
+def _session_end_ns(name: str, hour: int) -> int:
+    centre = next(each for each in CENTRES if each.name == name)
+    local = datetime.fromtimestamp(hour * 3600, UTC).astimezone(centre.zone)
+    if local.weekday() >= 5 or not centre.first_hour <= local.hour < centre.end_hour:
+        return 0
+    return (hour + centre.end_hour - local.hour) * HOUR_NS

@@ -1,4 +1,4 @@
-"""``status``, ``pause``, ``resume``, ``flatten``, ``stop``: a second process asks.
+"""``status``, ``pause``, ``flatten``, ``forceexit`` and their kin: a second process asks.
 
 They read the status file and the journal, and leave letters in the mailbox, so they need neither
 Ray nor a connection. An answer is an answer: a command is reported as done once its fact stands in
@@ -38,7 +38,7 @@ _STOP_WITHIN_S = 30.0
 
 def mount(app: typer.Typer) -> None:
     """Add the verbs."""
-    for verb in (status, pause, resume, flatten, stop):
+    for verb in (status, pause, resume, forceexit, flatten, stop):
         app.command()(verb)
 
 
@@ -103,6 +103,16 @@ def resume(book: BookOption = "", config: ConfigOption = None) -> None:
             raise
 
 
+def forceexit(
+    what: Annotated[str, typer.Argument(help="A ticket, a symbol, or all.")],
+    book: BookOption = "",
+    config: ConfigOption = None,
+) -> None:
+    """Close one position of ours, those of a symbol, or all of them; trading goes on."""
+    asked = what.lower() if what.lower() == "all" else what.upper()
+    _command(Command.CLOSE, book, config, asked)
+
+
 def flatten(book: BookOption = "", config: ConfigOption = None) -> None:
     """Close what the council has opened and halt; where it cannot answer, close at the terminal.
 
@@ -155,8 +165,8 @@ def stop(
     _console.print(f"process {told.pid} was asked to end")
 
 
-def _command(command: Command, book: str, config: ConfigOption) -> None:
-    order(find(book, config), command)
+def _command(command: Command, book: str, config: ConfigOption, argument: str = "") -> None:
+    order(find(book, config), command, argument)
     _console.print(f"{command.value}: taken; python launch.py status shows what follows from it")
 
 

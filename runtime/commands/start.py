@@ -1,8 +1,7 @@
 """``up``: start the system, live on a simulated or real market, or over recorded history."""
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from typing import Annotated
 
 import msgspec
@@ -23,11 +22,10 @@ from runtime.commands.options import (
     seconds_of,
 )
 from runtime.commands.reductions import reductions
-from runtime.driver import MARKERS, Display, Ending, Notify, to_nobody
+from runtime.driver import MARKERS, Display, Ending, Notify
 from runtime.feeds.lacking_keys import lacking_keys
 from runtime.journals.opening import lay_journal
 from runtime.live_view import render
-from runtime.notify.telegram import start_notifier
 from runtime.packages import missing_lines, needs_one_process
 from runtime.picture import Picture, clock_text
 from runtime.preparation import (
@@ -126,6 +124,8 @@ def _examine(plan: RunPlan, *, json: bool) -> None:
 
 def _run(start: Start, options: StartOptions, address: str, *, json: bool) -> Ending:
     from runtime.book import remember_latest
+    from runtime.commands.beside import messenger, watched
+    from runtime.console.present import Present
     from runtime.log_setup import set_up_logs
     from runtime.mailbox import clear
 
@@ -140,10 +140,11 @@ def _run(start: Start, options: StartOptions, address: str, *, json: bool) -> En
     clear(plan.book.mailbox)
     remember_latest(plan.settings.home.absolute(), plan.book)
     duration_s = options.duration_s if plan.is_paced or not plan.is_virtual else 0.0
+    present = Present(plan.settings, plan.start_ns)
     with (
         _display(plan, json=json) as view,
-        _watched(plan, view) as display,
-        _messenger(plan) as notify,
+        watched(plan, view, present) as display,
+        messenger(plan, present) as notify,
     ):
         if options.in_process:
             from runtime.inprocess_driver import InProcessDriver
@@ -156,46 +157,6 @@ def _run(start: Start, options: StartOptions, address: str, *, json: bool) -> En
             finally:
                 world.close()
         return asyncio.run(_run_on_ray(start, options, address, display, duration_s, notify))
-
-
-@contextmanager
-def _watched(plan: RunPlan, view: Display) -> Iterator[Display]:
-    """Add the console and the heartbeat to the terminal's view."""
-    # At full speed nobody can follow, and the agents need the processor more.
-    if plan.is_virtual and not plan.is_paced:
-        yield view
-        return
-    from runtime.driver import Displays
-    from runtime.heartbeat import Heartbeat
-
-    home = plan.settings.home.absolute()
-    try:
-        from runtime.console.server import console_of, token_path
-    except ModuleNotFoundError:  # which was said at the start
-        yield Displays(view, Heartbeat(home))
-        return
-    with console_of(plan) as console:
-        if console is None:
-            yield Displays(view, Heartbeat(home))
-            return
-        place = token_path(home)
-        view.line(f"console    {console.url} (it asks for a token once: the content of {place})")
-        yield Displays(view, Heartbeat(home), console)
-
-
-@contextmanager
-def _messenger(plan: RunPlan) -> Iterator[Notify]:
-    # A run over history would flood the chat with the digests of days long past.
-    notifier = None
-    if plan.is_paced or not plan.is_virtual:
-        notifier = start_notifier(load_secrets(), plan.book, plan.settings.profile.upper())
-    if notifier is None:
-        yield to_nobody
-        return
-    try:
-        yield notifier.post
-    finally:
-        notifier.close()
 
 
 async def _run_on_ray(

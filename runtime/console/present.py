@@ -29,6 +29,7 @@ from blackboard.facts import (
     ParametersChanged,
     PositionChanged,
     Quote,
+    Summary,
     SymbolSpec,
     TradeClosed,
     VolatilityForecast,
@@ -92,6 +93,8 @@ class Present:
         self.day: DayCounters | None = None
         self.breaches: dict[str, tuple[int, LimitBreached]] = {}
         self.drifts: dict[str, tuple[int, DriftDetected]] = {}
+        self.summaries: dict[str, tuple[int, Summary]] = {}
+        """The latest of each event."""
         self.entries: deque[Entry] = deque(maxlen=ENTRIES_MAX)
         self.lines: deque[tuple[int, str]] = deque(maxlen=ENTRIES_MAX)
         """What the live view said, with the seq of the entry that it speaks of."""
@@ -230,6 +233,10 @@ def _fold_drift(present: Present, entry: Entry, drift: DriftDetected) -> None:
     present.drifts[drift.scope] = entry.ts_event_ns, drift
 
 
+def _fold_summary(present: Present, entry: Entry, summary: Summary) -> None:
+    present.summaries[summary.event] = entry.ts_event_ns, summary
+
+
 _FOLDS: Final[dict[type[Fact], Callable[[Present, Entry, Any], None]]] = {
     Bar: _fold_bar,
     Quote: _fold_quote,
@@ -250,4 +257,5 @@ _FOLDS: Final[dict[type[Fact], Callable[[Present, Entry, Any], None]]] = {
     DayCounters: _fold_day,
     LimitBreached: _fold_breach,
     DriftDetected: _fold_drift,
+    Summary: _fold_summary,
 }

@@ -30,14 +30,13 @@ _log = structlog.get_logger()
 
 
 class Console(Display):
-    """Shows every entry and the state of the processes to whoever looks by a browser."""
+    """Shows a memory, which somebody else feeds, to whoever looks by a browser."""
 
     kinds = None
 
-    def __init__(self, plan: RunPlan) -> None:
+    def __init__(self, plan: RunPlan, present: Present) -> None:
         settings = plan.settings
         self._section = settings.console
-        self._present = Present(settings, plan.start_ns)
         self._metrics = Metrics(plan)
         self._token = provide_token(token_path(settings.home.absolute()))
         self._socket = _take_port(self._section.host, self._section.port)
@@ -50,7 +49,7 @@ class Console(Display):
             frozenset(f"{name}:{self.port}" for name in names),
             self._section.session_hours * 3600.0,
         )
-        site = Site(plan, self._present, access, self._metrics, self._is_over)
+        site = Site(plan, present, access, self._metrics, self._is_over)
         self._server = uvicorn.Server(
             uvicorn.Config(
                 site.application(),
@@ -77,13 +76,11 @@ class Console(Display):
 
     def see(self, entry: Entry) -> None:
         """Take an entry."""
-        self._present.add(entry)
         self._metrics.add(entry)
 
     def update(self, picture: Picture, status: Status) -> None:
         """Take what the driver says of the processes."""
-        del picture  # its own is folded from every kind
-        self._present.tell(status)
+        del picture
         self._metrics.tell(status)
 
     def _serve(self) -> None:
@@ -94,13 +91,13 @@ class Console(Display):
 
 
 @contextmanager
-def console_of(plan: RunPlan) -> Iterator[Console | None]:
+def console_of(plan: RunPlan, present: Present) -> Iterator[Console | None]:
     """Run the console while a system runs; None where it is off or its port cannot be had."""
     if not plan.settings.console.enabled:
         yield None
         return
     try:
-        console = Console(plan)
+        console = Console(plan, present)
     except OSError as error:
         # Nobody stops trading because a page cannot be shown.
         _log.warning("console_not_started", reason=str(error))

@@ -13,6 +13,8 @@ from runtime.retraining import ask_for_training
 from runtime.switching import restart, switch
 
 BODY_BYTES_MAX: Final = 4_096
+ARGUMENT_LENGTH_MAX: Final = 32
+"""Longest name of what is to be closed."""
 UNCONFIRMED: Final = frozenset({Command.PAUSE})
 """Commands that only reduce risk; every other one is asked for twice."""
 
@@ -24,7 +26,7 @@ class Order(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     confirm: str = ""
     """The command's own word where it must be confirmed."""
     argument: str = ""
-    """A family, an agent, or an agent and its mode, as the command has it."""
+    """A family, an agent, an agent and its mode, or what to close, as the command has it."""
 
 
 class Refused(ValueError):
@@ -57,6 +59,12 @@ def _done(command: Command, argument: str, book: Book) -> str:
             return restart(book, argument, "console").text
         case Command.RETRAIN:
             return ask_for_training(book, argument, "console")
+        case Command.CLOSE:
+            if not 0 < len(argument) <= ARGUMENT_LENGTH_MAX:
+                raise ConfigError("close needs a ticket, a symbol, or all")
+            letter = Letter(command=command.value, origin="console", argument=argument)
+            leave(book.mailbox, letter)
+            return f"close {argument} was handed to the council"
         case _:
             leave(book.mailbox, Letter(command=command.value, origin="console"))
             return f"{command.value} was handed to the council"

@@ -16,17 +16,39 @@ from runtime.book import write_atomically
 
 MESSAGES_MAX: Final = 200
 """Messages that wait at most."""
+TITLE_LENGTH_MAX: Final = 500
 TEXT_LENGTH_MAX: Final = 20_000
-"""Longest text that is kept; a message to people never needs it."""
+"""Longest texts that are kept; a message to people never needs them."""
 _DROPPED: Final = "dropped"
 
 
+class Button(msgspec.Struct, frozen=True):
+    """Something to press under a message, and what comes back then."""
+
+    label: str
+    data: str
+
+
+class Note(msgspec.Struct, frozen=True, kw_only=True):
+    """What a person is to read."""
+
+    title: str
+    text: str = ""
+    is_table: bool = False
+    """Whether columns stand under each other."""
+    is_silent: bool = False
+    """Whether it arrives without a sound."""
+    has_picture: bool = False
+    """Whether the curve of equity goes with it, as it is when the message leaves."""
+    buttons: tuple[Button, ...] = ()
+
+
 class Message(msgspec.Struct, frozen=True, kw_only=True):
-    """The oldest message, and what was lost before it."""
+    """A message that waits, and what was lost before it."""
 
     number: int
-    text: str
-    dropped: int
+    note: Note
+    dropped: int = 0
     """Older messages that gave way since a note about it was last sent."""
 
 
@@ -39,7 +61,7 @@ class Outbox:
         self._messages_max = messages_max
         self._lock = threading.Lock()
         self._waiting = sorted(
-            int(path.stem) for path in folder.glob("*.txt") if path.stem.isdecimal()
+            int(path.stem) for path in folder.glob("*.json") if path.stem.isdecimal()
         )
         self._next = self._waiting[-1] + 1 if self._waiting else 1
         self._dropped = self._read_dropped()
@@ -49,9 +71,14 @@ class Outbox:
         with self._lock:
             return len(self._waiting)
 
-    def post(self, text: str) -> None:
+    def post(self, note: Note) -> None:
         """Append a message; the oldest gives way to it where the queue is full."""
-        content = text[:TEXT_LENGTH_MAX].encode("utf-8", errors="replace")
+        kept = msgspec.structs.replace(
+            note,
+            title=_encodable(note.title[:TITLE_LENGTH_MAX]),
+            text=_encodable(note.text[:TEXT_LENGTH_MAX]),
+        )
+        content = msgspec.json.encode(kept)
         with self._lock:
             while len(self._waiting) >= self._messages_max:
                 self._set_dropped(self._dropped + 1)
@@ -60,39 +87,50 @@ class Outbox:
             self._waiting.append(self._next)
             self._next += 1
 
-    def oldest(self) -> Message | None:
-        """Return the message to send next; it stays until it is settled."""
+    def first(self, count: int = 1) -> list[Message]:
+        """Return the messages to send next, oldest first; they stay until they are settled."""
+        found: list[Message] = []
         with self._lock:
-            while self._waiting:
-                number = self._waiting[0]
-                try:
-                    text = self._path(number).read_text(encoding="utf-8", errors="replace")
-                except FileNotFoundError:  # somebody has tidied up; the others still count
-                    self._waiting.pop(0)
+            for number in list(self._waiting):
+                if len(found) == count:
+                    break
+                note = self._read(number)
+                if note is None:
+                    self._waiting.remove(number)
                     continue
-                return Message(number=number, text=text, dropped=self._dropped)
-            return None
+                dropped = 0 if found else self._dropped
+                found.append(Message(number=number, note=note, dropped=dropped))
+        return found
 
-    def settle(self, message: Message) -> None:
-        """Forget a message that was sent, and the losses that it told of."""
+    def settle(self, messages: list[Message]) -> None:
+        """Forget messages that were sent, and the losses that they told of."""
         with self._lock:
-            told = message.dropped
-            if message.number in self._waiting:
-                self._remove(message.number)
-            else:
-                told += 1  # it gave way while it was being sent, so it was no loss
+            told = sum(message.dropped for message in messages)
+            for message in messages:
+                if message.number in self._waiting:
+                    self._remove(message.number)
+                else:
+                    told += 1  # it gave way while it was being sent, so it was no loss
             if told:
                 self._set_dropped(max(0, self._dropped - told))
 
-    def refuse(self, message: Message) -> None:
-        """Forget a message that can never be sent; it counts as lost."""
+    def refuse(self, messages: list[Message]) -> None:
+        """Forget messages that can never be sent; they count as lost."""
         with self._lock:
-            if message.number in self._waiting:
-                self._set_dropped(self._dropped + 1)
-                self._remove(message.number)
+            for message in messages:
+                if message.number in self._waiting:
+                    self._set_dropped(self._dropped + 1)
+                    self._remove(message.number)
+
+    def _read(self, number: int) -> Note | None:
+        """Return a message, None where somebody has tidied up; the others still count."""
+        try:
+            return msgspec.json.decode(self._path(number).read_bytes(), type=Note)
+        except (FileNotFoundError, msgspec.DecodeError, UnicodeDecodeError):
+            return None
 
     def _path(self, number: int) -> Path:
-        return self._folder / f"{number:012d}.txt"
+        return self._folder / f"{number:012d}.json"
 
     def _remove(self, number: int) -> None:
         self._waiting.remove(number)  # first: a disk that fails must not make it go out twice
@@ -107,3 +145,7 @@ class Outbox:
     def _set_dropped(self, dropped: int) -> None:
         write_atomically(self._folder / _DROPPED, str(dropped).encode())
         self._dropped = dropped
+
+
+def _encodable(text: str) -> str:
+    return text.encode("utf-8", errors="replace").decode()

@@ -354,10 +354,9 @@ def leading(decision: Decision, votes: Iterable[Vote]) -> Lead:
     reading speaks with its weight times its value. Ties go to who comes first.
     """
     sign = 1.0 if decision.action is Action.BUY else -1.0
-    speaking = [share for share in decision.shares if not share.abstains]
-    if not speaking:
+    lead = decision.lead
+    if lead is None:
         return Lead()
-    lead = max(speaking, key=lambda share: sign * share.weight * (share.probability_up - 0.5))
     vote = next((each for each in votes if each.voter == lead.scope), None)
     if vote is None or not vote.evidence:
         return Lead(lead.scope)

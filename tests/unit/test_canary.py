@@ -24,7 +24,13 @@ def quorum(
     def fail(self: httpx.Client, method: str, url: object, **_: object) -> httpx.Response:
         raise httpx.ConnectError(f"{method} {url} failed: apikey={CANARIES['FMP_API_KEY']}")
 
+    async def fail_later(
+        self: httpx.AsyncClient, method: str, url: object, **_: object
+    ) -> httpx.Response:
+        raise httpx.ConnectError(f"{method} {url} failed")
+
     monkeypatch.setattr(httpx.Client, "request", fail)
+    monkeypatch.setattr(httpx.AsyncClient, "request", fail_later)
     for name, value in CANARIES.items():
         monkeypatch.setenv(name, value)
     return CommandLine(tmp_path / "var", monkeypatch, capsys)

@@ -188,6 +188,8 @@ def test_a_page_switches_an_agent_and_asks_for_a_model(shown: Shown) -> None:
         (b'{"command":"switch","confirm":"switch","argument":"data false"}', "without prices"),
         (b'{"command":"switch","confirm":"switch","argument":"sentiment"}', "the mode must be"),
         (b'{"command":"restart","confirm":"restart","argument":"data"}', "nothing is running"),
+        (b'{"command":"close","argument":"7"}', "confirmed by its own word"),
+        (b'{"command":"close","confirm":"close"}', "needs a ticket"),
         (b'{"command":"stop"}', "not an order"),
         (b"{", "not an order"),
         (b"\xff", "not an order"),

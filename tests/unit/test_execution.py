@@ -587,12 +587,13 @@ def test_no_entry_leaves_while_only_reductions_may(state: TradingState) -> None:
         (TradingState.REDUCING, "time", True),
         (TradingState.HALTED, "time", False),
         (TradingState.HALTED, "flatten", True),
+        (TradingState.HALTED, "operator", True),
     ],
 )
 def test_exits_leave_unless_trading_is_halted(
     state: TradingState, reason: str, leaves: bool
 ) -> None:
-    """In HALTED only what flattens."""
+    """In HALTED only what a person asked to close."""
     desk, ticket = a_desk_with_position()
 
     desk.say(a_state(state), an_exit(ticket, reason))

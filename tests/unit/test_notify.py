@@ -1,101 +1,35 @@
 """Messages to people: durable and in order, whatever Telegram answers; the token stays unseen."""
 
-import json
+import asyncio
 import logging
 import threading
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import httpx
 import pytest
 import structlog
 from pydantic import SecretStr
 
-from config.secrets import Secrets
+from blackboard.facts import ACCOUNT, Summary
 from config.system import LogSection
-from runtime.book import Book
+from config.telegram import EVENTS, EventsSection, TelegramSection
 from runtime.log_setup import set_up_logs
-from runtime.notify.outbox import Outbox
-from runtime.notify.telegram import (
-    BACKOFF_MAX_S,
-    LENGTH_MAX,
-    RETRY_AFTER_MAX_S,
-    Delivery,
-    TelegramNotifier,
-    escape_within,
-    start_notifier,
-)
+from runtime.notify.link import RETRY_AFTER_MAX_S, Delivery, Link
+from runtime.notify.markup import LENGTH_MAX, compose, escape_within, units
+from runtime.notify.outbox import Button, Message, Note, Outbox
+from runtime.notify.sending import BACKOFF_MAX_S, Attempt, Sender
+from runtime.notify.telegram import Telegram, loudness_of
+from tests.bot_api import CHAT_ID, TOKEN, WAIT_S, FakeBotApi, serving
 
-TOKEN = "123456789:AAFakeFakeFakeFakeFakeFakeFakeFake-_x"
-CHAT_ID = "987654321"
-WAIT_S = 20.0
-"""Longest wait for another thread; only a failing test ever waits for it."""
-
-
-class FakeBotApi:
-    """Telegram's side: takes messages, or answers what it was told to."""
-
-    def __init__(self, token: str = TOKEN) -> None:
-        self.texts: list[str] = []
-        self.bodies: list[dict[str, Any]] = []
-        self.answers: list[tuple[int, bytes]] = []
-        """Taken one a request before messages are accepted."""
-        self.token = token
-        self.held: threading.Event | None = None
-        """Where requests wait before they are answered."""
-        self.asked = threading.Event()
-        self.arrived = threading.Semaphore(0)
-
-    def answer(self, path: str, body: dict[str, Any]) -> tuple[int, bytes]:
-        """Return status and content for one request."""
-        self.asked.set()
-        if self.held is not None:
-            self.held.wait(WAIT_S)
-        if self.answers:
-            return self.answers.pop(0)
-        if path != f"/bot{self.token}/sendMessage":
-            return 401, b'{"ok": false, "error_code": 401, "description": "Unauthorized"}'
-        self.bodies.append(body)
-        self.texts.append(body["text"])
-        self.arrived.release()
-        return 200, b'{"ok": true, "result": {}}'
-
-
-def _handler(api: FakeBotApi) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            status, content = api.answer(self.path, body)
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
-
-        def log_message(self, format: str, *args: object) -> None:
-            """Say nothing."""
-
-    return Handler
+UNREACHABLE = "http://127.0.0.1:1"
+HEAD = "<b>[SIM]</b> "
 
 
 @pytest.fixture
-def api() -> FakeBotApi:
-    """Return a bot API that accepts what has the right token."""
-    return FakeBotApi()
-
-
-@pytest.fixture
-def url(api: FakeBotApi) -> Iterator[str]:
-    """Serve the bot API on loopback."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(api))
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, args=(0.005,))
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+def api() -> Iterator[FakeBotApi]:
+    """Give a bot API that accepts what has the right token."""
+    with serving(FakeBotApi()) as found:
+        yield found
 
 
 @pytest.fixture
@@ -104,50 +38,55 @@ def outbox(tmp_path: Path) -> Outbox:
     return Outbox(tmp_path / "outbox")
 
 
-Make = Callable[..., TelegramNotifier]
+def link_to(url: str, token: str = TOKEN) -> Link:
+    """Return a link to a bot API."""
+    section = TelegramSection(base_url=url)
+    return Link(SecretStr(token), SecretStr(str(CHAT_ID)), section)
 
 
-@pytest.fixture
-def make(url: str, outbox: Outbox) -> Iterator[Make]:
-    """Return a maker of notifiers that reach the fake and are closed with the test."""
-    made: list[TelegramNotifier] = []
+def attempts(link: Link, outbox: Outbox, count: int = 1) -> list[Attempt]:
+    """Return what became of some attempts, the pauses between them left out."""
 
-    def build(token: str = TOKEN, base_url: str = url, **changes: Any) -> TelegramNotifier:
-        notifier = TelegramNotifier(
-            SecretStr(token),
-            SecretStr(CHAT_ID),
-            outbox,
-            "SIM",
-            base_url=base_url,
-            client=httpx.Client(timeout=WAIT_S, trust_env=False),
-            **changes,
-        )
-        made.append(notifier)
-        return notifier
+    async def work() -> list[Attempt]:
+        async with link.opened() as bot:
+            sender = Sender(bot, link, outbox, "SIM")
+            made = [await sender.deliver() for _ in range(count)]
+            return [attempt for attempt in made if attempt]
 
-    yield build
-    for notifier in made:
-        notifier.close()
+    return asyncio.run(work())
 
 
-def delivered(notifier: TelegramNotifier) -> Delivery | None:
-    """Return what became of one attempt."""
-    attempt = notifier.deliver()
-    return attempt.delivery if attempt else None
+def deliveries(link: Link, outbox: Outbox, count: int = 1) -> list[Delivery]:
+    """Return the same without its figures."""
+    return [attempt.delivery for attempt in attempts(link, outbox, count)]
 
 
-def test_message_arrives_with_its_marker_first(make: Make, api: FakeBotApi) -> None:
+def posted(outbox: Outbox, *titles: str) -> None:
+    """Post some messages that cannot be joined, because each has a button."""
+    for title in titles:
+        outbox.post(Note(title=title, buttons=(Button("ok", title),)))
+
+
+async def at_once(_seconds: float) -> None:
+    """Wait for nothing but the others."""
+    await asyncio.sleep(0)
+
+
+def telegram_to(api: FakeBotApi, outbox: Outbox, **changes: object) -> Telegram:
+    """Return what sends to the bot API without pauses, not yet started."""
+    values: dict[str, object] = {"pause": at_once, **changes}
+    return Telegram(link_to(api.url), outbox, "SIM", EventsSection(), **values)  # type: ignore[arg-type]
+
+
+def test_message_arrives_with_its_marker_first(api: FakeBotApi, outbox: Outbox) -> None:
     """Nobody takes a simulated trade for a real one: the marker is the first word."""
-    notifier = make()
+    outbox.post(Note(title="Day closed", text="all well"))
 
-    notifier.post("Day closed")
-    attempt = notifier.deliver()
+    (attempt,) = attempts(link_to(api.url), outbox, 2)
 
-    assert attempt is not None
     assert (attempt.delivery, attempt.wait_s) == (Delivery.SENT, 1.0)
-    assert api.texts == ["[SIM] Day closed"]
-    assert api.bodies[0]["chat_id"] == CHAT_ID
-    assert notifier.deliver() is None
+    assert api.texts == [f"{HEAD}<b>Day closed</b>\nall well"]
+    assert api.sent()[0]["chat_id"] == CHAT_ID
 
 
 @pytest.mark.parametrize(
@@ -155,124 +94,143 @@ def test_message_arrives_with_its_marker_first(make: Make, api: FakeBotApi) -> N
     [(b"7", 7.0), (b"0", 1.0), (b"-3", 1.0), (b"1000000", RETRY_AFTER_MAX_S), (b'"soon"', 1.0)],
 )
 def test_429_waits_as_long_as_telegram_asks(
-    make: Make, api: FakeBotApi, asked: bytes, waits_s: float
+    api: FakeBotApi, outbox: Outbox, asked: bytes, waits_s: float
 ) -> None:
     """The pause is Telegram's, within bounds, and the message is sent after it."""
     api.answers = [(429, b'{"ok": false, "parameters": {"retry_after": ' + asked + b"}}")]
-    notifier = make()
-    notifier.post("a")
+    posted(outbox, "a")
 
-    attempt = notifier.deliver()
+    first, second = attempts(link_to(api.url), outbox, 2)
 
-    assert attempt is not None
-    assert (attempt.delivery, attempt.wait_s) == (Delivery.LATER, waits_s)
-    assert delivered(notifier) is Delivery.SENT
-    assert api.texts == ["[SIM] a"]
+    assert (first.delivery, first.wait_s) == (Delivery.LATER, waits_s)
+    assert second.delivery is Delivery.SENT
 
 
 @pytest.mark.parametrize(
     "answer",
-    [(500, b""), (502, b"<html>"), (302, b""), (200, b"<html>portal"), (200, b'{"ok": "\xff"}')],
-    ids=["500", "502", "redirect", "portal", "no-utf-8"],
+    [
+        (500, b""),
+        (502, b"<html>"),
+        (302, b""),
+        (200, b"<html>portal"),
+        (200, b'{"ok": "\xff"}'),
+        (200, b'{"ok": true}'),
+        (200, b'{"ok": true, "result": 7}'),
+        (200, b"[]"),
+    ],
+    ids=["500", "502", "redirect", "portal", "no-utf-8", "empty", "number", "list"],
 )
 def test_what_is_no_answer_of_telegram_is_no_delivery(
-    make: Make, api: FakeBotApi, answer: tuple[int, bytes]
+    api: FakeBotApi, outbox: Outbox, answer: tuple[int, bytes]
 ) -> None:
     """A failing server or somebody in between costs no message."""
     api.answers = [answer]
-    notifier = make()
-    notifier.post("a")
+    posted(outbox, "a")
 
-    assert delivered(notifier) is Delivery.LATER
-    assert delivered(notifier) is Delivery.SENT
-    assert api.texts == ["[SIM] a"]
+    assert deliveries(link_to(api.url), outbox, 2) == [Delivery.LATER, Delivery.SENT]
 
 
-def test_pause_after_failures_doubles_up_to_its_bound(make: Make, api: FakeBotApi) -> None:
+def test_pause_after_failures_doubles_up_to_its_bound(api: FakeBotApi, outbox: Outbox) -> None:
     """An outage is not hammered, and a success starts over."""
     api.answers = [(500, b"")] * 10
-    notifier = make()
-    notifier.post("a")
+    posted(outbox, "a", "b")
 
-    waits_s = [attempt.wait_s for _ in range(10) if (attempt := notifier.deliver())]
+    waits_s = [attempt.wait_s for attempt in attempts(link_to(api.url), outbox, 11)]
 
-    assert waits_s == [1, 2, 4, 8, 16, 32, 64, 128, 256, BACKOFF_MAX_S]  # 512 would be the next
-    assert delivered(notifier) is Delivery.SENT
-    api.answers = [(500, b"")]
-    notifier.post("b")
-    attempt = notifier.deliver()
-    assert attempt is not None
-    assert attempt.wait_s == 1.0
+    # 512 would be the tenth; the eleventh is sent.
+    assert waits_s == [1, 2, 4, 8, 16, 32, 64, 128, 256, BACKOFF_MAX_S, 1]
 
 
-def test_outage_keeps_all_messages_in_order(make: Make, api: FakeBotApi) -> None:
-    """What is posted while Telegram is away arrives after it, in the order of posting."""
-    api.answers = [(503, b"")] * 4
-    notifier = make(pause=lambda _seconds: None)
-    for text in ("a", "b", "c"):
-        notifier.post(text)
+def test_five_minutes_of_outage_keep_all_messages_in_order(api: FakeBotApi, outbox: Outbox) -> None:
+    """What is posted while Telegram is away arrives after it, in order, and `post` never waits."""
+    waited_s: list[float] = []
 
-    notifier.start()
-    for _ in range(3):
-        assert api.arrived.acquire(timeout=WAIT_S)
+    async def pause(seconds: float) -> None:
+        waited_s.append(seconds)
+        await asyncio.sleep(0)
 
-    assert api.texts == ["[SIM] a", "[SIM] b", "[SIM] c"]
+    api.answers = [(503, b"")] * 8  # 1 + 2 + … + 128 s
+    telegram = telegram_to(api, outbox, pause=pause)
+    telegram.start()
+    for number in range(30):
+        telegram.post(Note(title=f"event {number}"))
+    api.wait(1)
+    telegram.close(WAIT_S)
+
+    assert sum(waited_s[:8]) == 255.0
+    told = "\n".join(api.texts)
+    assert [told.index(f"<b>event {number}</b>") for number in range(30)] == sorted(
+        told.index(f"<b>event {number}</b>") for number in range(30)
+    )
+    assert len(outbox) == 0
 
 
-def test_unreachable_telegram_costs_no_message(make: Make, outbox: Outbox) -> None:
+def test_a_burst_goes_out_as_few_messages(api: FakeBotApi, outbox: Outbox) -> None:
+    """Plain messages that wait together are one; a loud one is not made silent by the others."""
+    for number in range(3):
+        outbox.post(Note(title=f"{number}", text="x"))
+    outbox.post(Note(title="quiet", is_silent=True))
+    posted(outbox, "asked")
+
+    assert deliveries(link_to(api.url), outbox, 4) == [Delivery.SENT] * 3
+    assert api.texts == [
+        f"{HEAD}<b>0</b>\nx\n\n<b>1</b>\nx\n\n<b>2</b>\nx",
+        f"{HEAD}<b>quiet</b>",
+        f"{HEAD}<b>asked</b>",
+    ]
+    assert [body["disable_notification"] for body in api.sent()] == [False, True, False]
+
+
+def test_unreachable_telegram_costs_no_message(outbox: Outbox) -> None:
     """A refused connection leaves the message where it is and raises nothing."""
-    notifier = make(base_url="http://127.0.0.1:1")
-    notifier.post("a")
+    posted(outbox, "a")
 
-    assert delivered(notifier) is Delivery.LATER
+    assert deliveries(link_to(UNREACHABLE), outbox) == [Delivery.LATER]
     assert len(outbox) == 1
 
 
-def test_refused_message_gives_way_to_the_next(make: Make, api: FakeBotApi) -> None:
+def test_refused_message_gives_way_to_the_next(api: FakeBotApi, outbox: Outbox) -> None:
     """One message that Telegram cannot take does not block the others, and its loss is told."""
     api.answers = [(400, b'{"ok": false, "description": "Bad Request"}')]
-    notifier = make()
-    notifier.post("a")
-    notifier.post("b")
+    posted(outbox, "a", "b")
 
-    assert delivered(notifier) is Delivery.REFUSED
-    assert delivered(notifier) is Delivery.SENT
-    assert api.texts == ["[SIM] (1 older messages were lost)\nb"]
+    assert deliveries(link_to(api.url), outbox, 2) == [Delivery.REFUSED, Delivery.SENT]
+    assert api.texts == [f"{HEAD}(1 older messages were lost)\n<b>b</b>"]
 
 
-def test_wrong_token_stops_the_sending_and_keeps_the_messages(make: Make, outbox: Outbox) -> None:
-    """No message is thrown at a bot that does not know us; the next start has them all."""
-    notifier = make(token="1:wrong")
-    notifier.post("a")
+@pytest.mark.parametrize("status", [401, 403, 404])
+def test_wrong_token_or_blocked_bot_keeps_the_messages(
+    api: FakeBotApi, outbox: Outbox, status: int
+) -> None:
+    """No message is thrown at a bot that does not know us; it goes out once that is mended."""
+    api.answers = [(status, b'{"ok": false}')]
+    posted(outbox, "a")
 
-    assert delivered(notifier) is Delivery.CLOSED
-    assert len(outbox) == 1
-
-
-def test_token_with_a_line_break_stops_the_sending(make: Make) -> None:
-    """A token that cannot stand in an address is a wrong token, not an outage."""
-    notifier = make(token="1:a\nb")
-    notifier.post("a")
-
-    assert delivered(notifier) is Delivery.CLOSED
+    assert deliveries(link_to(api.url), outbox, 2) == [Delivery.CLOSED, Delivery.SENT]
 
 
-@pytest.mark.parametrize("token", [TOKEN, "mistyped-token-of-another-form"])
-def test_token_never_reaches_a_log(make: Make, tmp_path: Path, token: str) -> None:
+@pytest.mark.parametrize("token", [TOKEN, "mistyped-token-of-another-form", "1:a\nb"])
+def test_token_never_reaches_a_log(
+    api: FakeBotApi, outbox: Outbox, tmp_path: Path, token: str
+) -> None:
     """Neither refusals nor failing connections write the token, whatever its form."""
     set_up_logs("driver", tmp_path, LogSection(level="debug"), profile="sim")
-    refused, unreachable = make(token=f"{token}9"), make(token=token, base_url="http://127.0.0.1:1")
-    broken = make(token=token, base_url=f"http://[{token}]")
-    refused.post("a")
+    posted(outbox, "a")
+    links = [
+        link_to(api.url, f"{token}9"),
+        link_to(UNREACHABLE, token),
+        link_to(f"http://127.0.0.1:1/{token}".replace("\n", ""), token),
+    ]
 
-    reasons = [attempt.reason for n in (refused, unreachable, broken) if (attempt := n.deliver())]
+    reasons = [attempt.reason for link in links for attempt in attempts(link, outbox)]
 
     written = (tmp_path / "driver.jsonl").read_text(encoding="utf-8")
     assert len(reasons) == 3
     assert all(reasons)
-    assert "notifications_stopped" in written
+    assert "notifications_" in written
     assert token not in written + "".join(reasons)
-    assert token not in repr(vars(unreachable))
+    assert str(CHAT_ID) not in written
+    assert all(token not in repr(vars(link)) for link in links[:2])
 
 
 @pytest.fixture(autouse=True)
@@ -289,16 +247,20 @@ def _logs() -> Iterator[None]:
     structlog.reset_defaults()
 
 
-def test_long_message_is_cut_to_the_limit(make: Make, api: FakeBotApi) -> None:
-    """5,000 characters arrive as 4,096, marker included, and show that something is missing."""
-    notifier = make()
-    notifier.post("x" * 5000)
+@pytest.mark.parametrize("is_table", [False, True])
+def test_long_message_is_cut_to_the_limit(is_table: bool) -> None:
+    """5,000 characters become at most 4,096, marker included, and show that they were cut."""
+    text = compose("SIM", [message(Note(title="T", text="&" * 5000, is_table=is_table))])
 
-    assert delivered(notifier) is Delivery.SENT
+    assert LENGTH_MAX - 10 <= units(text) <= LENGTH_MAX
+    assert text.startswith(f"{HEAD}<b>T</b>\n")
+    assert text.removesuffix("</pre>").endswith("&amp;…")
+    assert text.endswith("</pre>") is is_table
 
-    assert len(api.texts[0]) == LENGTH_MAX
-    assert api.texts[0].startswith("[SIM] xxx")
-    assert api.texts[0].endswith("x…")
+
+def message(note: Note) -> Message:
+    """Return a message without losses before it."""
+    return Message(number=1, note=note)
 
 
 @pytest.mark.parametrize(
@@ -316,83 +278,95 @@ def test_cutting_never_splits_an_escaped_character(text: str, escaped: str) -> N
     assert escape_within(text, 8) == escaped
 
 
-def test_markup_in_a_text_is_shown_not_obeyed(make: Make, api: FakeBotApi) -> None:
+def test_markup_in_a_text_is_shown_not_obeyed(api: FakeBotApi, outbox: Outbox) -> None:
     """A headline with markup cannot make a link or break the message."""
-    notifier = make()
-    notifier.post('<a href="http://x">win</a> & </b>')
+    outbox.post(Note(title="<b>", text='<a href="http://x">win</a> & </pre>', is_table=True))
 
-    assert delivered(notifier) is Delivery.SENT
+    assert deliveries(link_to(api.url), outbox) == [Delivery.SENT]
 
-    escaped = '[SIM] &lt;a href="http://x"&gt;win&lt;/a&gt; &amp; &lt;/b&gt;'
-    assert api.texts == [escaped]
-    assert api.bodies[0]["link_preview_options"] == {"is_disabled": True}
+    body = '<pre>&lt;a href="http://x"&gt;win&lt;/a&gt; &amp; &lt;/pre&gt;</pre>'
+    assert api.texts == [f"{HEAD}<b>&lt;b&gt;</b>\n{body}"]
+    assert api.sent()[0]["link_preview_options"] == {"is_disabled": True}
 
 
-def test_close_sends_what_waits_and_leaves_the_rest(
-    make: Make, api: FakeBotApi, outbox: Outbox
-) -> None:
+def test_close_sends_what_waits_and_leaves_the_rest(api: FakeBotApi, outbox: Outbox) -> None:
     """The last summary still goes out; an outage at that moment keeps it for the next start."""
-    notifier = make()
-    notifier.post("stopped")
-    notifier.start()
-    notifier.close()
-
-    assert api.texts == ["[SIM] stopped"]
+    telegram = telegram_to(api, outbox, pause=None)
+    telegram.post(Note(title="stopped"))
+    telegram.start()
+    telegram.close(WAIT_S)
+    assert api.texts == [f"{HEAD}<b>stopped</b>"]
 
     api.answers = [(500, b"")]
-    late = make()
-    late.post("stopped again")
+    late = telegram_to(api, outbox, pause=None)
+    late.post(Note(title="stopped again"))
     late.start()
-    late.close()
+    late.close(WAIT_S)
 
-    assert api.texts == ["[SIM] stopped"]
+    assert len(api.texts) == 1
     assert len(outbox) == 1
 
 
 def test_close_does_not_wait_for_an_answer_that_never_comes(
-    make: Make, api: FakeBotApi, outbox: Outbox
+    api: FakeBotApi, outbox: Outbox
 ) -> None:
     """A hanging request does not hold up the stop: close returns while it still hangs."""
     api.held = threading.Event()
-    notifier = make()
-    notifier.post("a")
-    notifier.start()
+    telegram = telegram_to(api, outbox)
+    telegram.post(Note(title="a"))
+    telegram.start()
     assert api.asked.wait(WAIT_S)
 
-    notifier.close(within_s=0.01)
+    telegram.close(within_s=0.01)
 
     assert not api.held.is_set()
     assert len(outbox) == 1
     api.held.set()
-    assert api.arrived.acquire(timeout=WAIT_S)
+    api.wait(1)
+    telegram.close(WAIT_S)
 
 
-def test_close_before_start_is_harmless(make: Make) -> None:
+def test_close_before_start_is_harmless(api: FakeBotApi, outbox: Outbox) -> None:
     """A start that fails half way can still close everything it has built."""
-    notifier = make()
+    telegram = telegram_to(api, outbox)
 
-    notifier.close()
-    notifier.close()
+    telegram.close()
+    telegram.close()
 
 
-def test_post_never_raises(make: Make, tmp_path: Path) -> None:
+def test_post_never_raises(api: FakeBotApi, outbox: Outbox, tmp_path: Path) -> None:
     """A folder that is gone costs the message, not the run."""
-    notifier = make()
     (tmp_path / "outbox").rmdir()
 
-    notifier.post("a")
+    telegram_to(api, outbox).post(Note(title="a"))
 
-    assert notifier.deliver() is None
+    assert attempts(link_to(api.url), outbox) == []
+
+
+@pytest.mark.parametrize("event", EVENTS)
+@pytest.mark.parametrize("loudness", ["on", "silent", "off"])
+def test_every_event_is_as_loud_as_it_is_set(
+    outbox: Outbox, api: FakeBotApi, event: str, loudness: str
+) -> None:
+    """An event that is off is not told, a silent one rings nowhere, and the others do."""
+    events = EventsSection.model_validate({event: loudness})
+    telegram = Telegram(link_to(api.url), outbox, "SIM", events)
+
+    telegram.tell(Summary(scope=ACCOUNT, event=event, title="t", text="x"))
+
+    told = [each.note.is_silent for each in outbox.first(5)]
+    assert told == {"on": [False], "silent": [True], "off": []}[loudness]
+    assert loudness_of(events, "of a later version") == "on"
 
 
 def test_message_survives_the_process(tmp_path: Path) -> None:
     """A new outbox on an old folder has its messages, in order, and goes on after them."""
     before = Outbox(tmp_path)
-    before.post("a")
-    before.post("b\ud800")  # half of a character: it must not make the message unreadable
+    before.post(Note(title="a"))
+    before.post(Note(title="b\ud800"))  # half a character must not make it unreadable
 
     after = Outbox(tmp_path)
-    after.post("c")
+    after.post(Note(title="c"))
 
     assert drained(after) == ["a", "b?", "c"]
     assert drained(Outbox(tmp_path)) == []
@@ -400,55 +374,49 @@ def test_message_survives_the_process(tmp_path: Path) -> None:
 
 def drained(outbox: Outbox) -> list[str]:
     """Take everything."""
-    texts = []
-    while (message := outbox.oldest()) is not None:
-        texts.append(message.text)
-        outbox.settle(message)
-    return texts
+    titles = []
+    while found := outbox.first():
+        titles += [message.note.title for message in found]
+        outbox.settle(found)
+    return titles
 
 
 def test_full_outbox_drops_the_oldest_and_counts_it(tmp_path: Path) -> None:
     """The newest messages stay; how many went is told once, also after a restart."""
     full = Outbox(tmp_path, messages_max=2)
     for text in "abcde":
-        full.post(text)
+        full.post(Note(title=text))
 
     outbox = Outbox(tmp_path, messages_max=2)
-    first = outbox.oldest()
-    assert first is not None
-    assert (first.text, first.dropped) == ("d", 3)
+    first = outbox.first()
+    assert [(each.note.title, each.dropped) for each in first] == [("d", 3)]
     outbox.settle(first)
 
-    second = outbox.oldest()
-    assert second is not None
-    assert (second.text, second.dropped) == ("e", 0)
+    assert [(each.note.title, each.dropped) for each in outbox.first()] == [("e", 0)]
 
 
 def test_message_that_gave_way_while_it_was_sent_is_not_lost(tmp_path: Path) -> None:
     """A loss that did not happen is not told."""
     outbox = Outbox(tmp_path, messages_max=1)
-    outbox.post("a")
-    sending = outbox.oldest()
-    assert sending is not None
+    outbox.post(Note(title="a"))
+    sending = outbox.first()
 
-    outbox.post("b")
+    outbox.post(Note(title="b"))
     outbox.settle(sending)
 
-    left = outbox.oldest()
-    assert left is not None
-    assert (left.text, left.dropped) == ("b", 0)
+    assert [(each.note.title, each.dropped) for each in outbox.first()] == [("b", 0)]
 
 
 def test_outbox_is_private_and_passes_over_what_is_not_its_own(tmp_path: Path) -> None:
     """Only the user reads waiting messages; foreign files neither count nor disturb."""
     folder = tmp_path / "outbox"
     outbox = Outbox(folder)
-    outbox.post("a")
-    (folder / "notes.txt").write_text("x", encoding="utf-8")
+    outbox.post(Note(title="a"))
+    (folder / "notes.json").write_text("x", encoding="utf-8")
     (folder / "dropped").write_text("many", encoding="utf-8")
 
-    modes = {path.name: path.stat().st_mode & 0o777 for path in folder.glob("0*.txt")}
-    assert modes == {"000000000001.txt": 0o600}
+    modes = {path.name: path.stat().st_mode & 0o777 for path in folder.glob("0*.json")}
+    assert modes == {"000000000001.json": 0o600}
     assert folder.stat().st_mode & 0o777 == 0o700
     assert drained(Outbox(folder)) == ["a"]
 
@@ -456,29 +424,9 @@ def test_outbox_is_private_and_passes_over_what_is_not_its_own(tmp_path: Path) -
 def test_removed_file_is_passed_over(tmp_path: Path) -> None:
     """A message that somebody deleted by hand does not stop the ones behind it."""
     outbox = Outbox(tmp_path)
-    outbox.post("a")
-    outbox.post("b")
+    outbox.post(Note(title="a"))
+    outbox.post(Note(title="b"))
 
-    (tmp_path / "000000000001.txt").unlink()
+    (tmp_path / "000000000001.json").unlink()
 
     assert drained(outbox) == ["b"]
-
-
-@pytest.mark.parametrize(("token", "chat_id"), [("", CHAT_ID), (TOKEN, ""), ("", "")])
-def test_notifier_needs_both_secrets(tmp_path: Path, token: str, chat_id: str) -> None:
-    """Half a configuration sends nothing and leaves no folder."""
-    secrets = Secrets(TELEGRAM_BOT_TOKEN=token, TELEGRAM_CHAT_ID=chat_id)
-
-    assert start_notifier(secrets, Book(tmp_path), "SIM") is None
-    assert not (tmp_path / "outbox").exists()
-
-
-def test_notifier_with_both_secrets_waits_in_the_book(tmp_path: Path) -> None:
-    """With both it runs, asks nobody anything before the first text, and stops when asked."""
-    secrets = Secrets(TELEGRAM_BOT_TOKEN=TOKEN, TELEGRAM_CHAT_ID=CHAT_ID)
-
-    notifier = start_notifier(secrets, Book(tmp_path), "SIM")
-
-    assert notifier is not None
-    assert (tmp_path / "outbox").is_dir()
-    notifier.close()

@@ -35,6 +35,7 @@ IMPORTED_AS = {
     "pandas-ta-classic": "pandas_ta_classic",
     "prometheus-client": "prometheus_client",
     "pydantic-settings": "pydantic_settings",
+    "python-telegram-bot": "telegram",
     "pyyaml": "yaml",
     "scikit-learn": "sklearn",
     "stable-baselines3": "stable_baselines3",

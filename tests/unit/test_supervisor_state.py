@@ -7,7 +7,7 @@ import pytest
 
 from agents.requests import Wake
 from agents.rounds.days import SETTLING_NS
-from agents.rounds.summaries import at_hour_ns
+from agents.rounds.digests import at_hour_ns
 from blackboard.facts import (
     ACCOUNT,
     EquityMark,
@@ -35,7 +35,7 @@ from tests.builders import (
     a_trade,
     an_outcome,
 )
-from tests.chamber import Chamber
+from tests.chamber import SETTINGS, Chamber
 
 DAY_END_NS = T0_NS + 10 * HOUR_NS
 """17:00 New York of the Wednesday."""
@@ -341,7 +341,9 @@ def test_the_digest_tells_the_day() -> None:
 
 def test_the_digest_comes_once_a_day_and_not_for_idle_days() -> None:
     """A day without decisions is not worth a message, and none is told twice."""
-    chamber = Chamber()
+    section = SETTINGS.agents.supervisor.model_copy(update={"session_summaries": ()})
+    agents = SETTINGS.agents.model_copy(update={"supervisor": section})
+    chamber = Chamber(SETTINGS.model_copy(update={"agents": agents}))
     chamber.hear_close()
     chamber.settle()
     due_ns = DAY_END_NS + SETTLING_NS

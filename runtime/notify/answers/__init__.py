@@ -1,0 +1,1 @@
+"""What is answered to the operator's commands, one module a subject."""

@@ -1,0 +1,94 @@
+"""Who answers the operator: a text in, messages out. It knows nothing of Telegram's network."""
+
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from config.telegram import TelegramSection
+from runtime.mailbox import Letter, leave
+from runtime.notify.answers.orders import concerned
+from runtime.notify.confirmations import Confirmations
+from runtime.notify.outbox import Note
+from runtime.notify.sources import Refused, Sources
+from runtime.notify.verbs import Permission, Verb, active, usage
+
+HELP: Final = frozenset({"help", "start"})
+WORDS_MAX: Final = 8
+WORD_LENGTH_MAX: Final = 64
+_log = structlog.get_logger()
+
+
+class Desk:
+    """Answers the commands that the settings permit."""
+
+    def __init__(self, sources: Sources, section: TelegramSection, mailbox: Path) -> None:
+        self.verbs = active(section)
+        self._sources = sources
+        self._section = section
+        self._mailbox = mailbox
+        self._confirmations = Confirmations(section.confirm_within_s)
+
+    def command(self, text: str, user: int) -> Note:
+        """Return the answer to what a user wrote."""
+        name, *words = text.split()[: WORDS_MAX + 1] or [""]
+        # In a chat a command may name its bot: /status@quorum_bot.
+        name = name.removeprefix("/").partition("@")[0].lower()
+        try:
+            if not text.startswith("/"):
+                raise Refused("commands begin with /; /help lists them")
+            if name in HELP:
+                return self._help()
+            verb = self.verbs.get(name)
+            if verb is None:
+                raise Refused(f"/{name[:WORD_LENGTH_MAX]} is not there; /help lists what is")
+            return self._answer(verb, tuple(word[:WORD_LENGTH_MAX] for word in words), user)
+        except Refused as refused:
+            return Note(title="Not done" if name else "Not understood", text=str(refused))
+
+    def press(self, data: str, user: int) -> Note:
+        """Return the answer to a button that a user pressed."""
+        try:
+            letter = self._confirmations.press(data, user)
+            if letter is None:
+                return Note(title="Taken back", text="nothing was ordered")
+            return self._hand_on(letter)
+        except Refused as refused:
+            return Note(title="Not done", text=str(refused))
+
+    def _answer(self, verb: Verb, words: tuple[str, ...], user: int) -> Note:
+        if verb.order is None:
+            assert verb.answer is not None
+            return verb.answer(self._sources, words)
+        letter = verb.order(self._sources, words)
+        if not verb.is_confirmed:
+            return self._hand_on(letter)
+        within_s = self._section.confirm_within_s
+        return Note(
+            title=f"Confirm {_named(letter)}",
+            text=f"It {concerned(self._sources, letter)}. Press within {within_s:g} s.",
+            buttons=self._confirmations.ask(letter, user),
+        )
+
+    def _hand_on(self, letter: Letter) -> Note:
+        what_follows = concerned(self._sources, letter)
+        try:
+            leave(self._mailbox, letter)
+        except OSError as error:
+            raise Refused(f"it could not be handed on: {error.strerror or error}") from error
+        _log.info("telegram_order", command=letter.command, argument=letter.argument)
+        return Note(title=f"Ordered: {_named(letter)}", text=what_follows)
+
+    def _help(self) -> Note:
+        lines = [f"{usage(verb)}: {verb.words}" for verb in self.verbs.values()]
+        confirmed = [verb.name for verb in self.verbs.values() if verb.is_confirmed]
+        lines.append("/help: this list")
+        if confirmed:
+            lines.append(f"A button confirms {', '.join(confirmed)}.")
+        if not any(verb.permission is Permission.RAISE for verb in self.verbs.values()):
+            lines.append("What lets risk rise is not taken here.")
+        return Note(title="Commands", text="\n".join(lines))
+
+
+def _named(letter: Letter) -> str:
+    return f"{letter.command} {letter.argument}".rstrip()
