@@ -27,6 +27,8 @@ SUBJECTS: Final = (
 )
 """Modules of `blackboard/facts/`, in the order in which a bar becomes money."""
 FOREVER: Final = "FOREVER_NS"
+_PLAIN: Final = (ast.Constant, ast.UnaryOp, ast.BinOp, ast.Name, ast.Attribute)
+"""Bounds that a line of a table can hold; one that depends on a case is left to the meaning."""
 _BUILT_IN: Final = ("agents", "runtime")
 _INTRODUCTION: Final = """\
 Every kind of fact that may stand on the board, written from the classes in `blackboard/facts/`
@@ -173,7 +175,7 @@ def _bounds(kind: type[Fact]) -> dict[str, str]:
         match node:
             case ast.Call(
                 func=ast.Name(id="within"), args=[_, ast.Attribute(attr=field), low, high]
-            ):
+            ) if isinstance(low, _PLAIN) and isinstance(high, _PLAIN):
                 found[field] = f"{_figure(low, names)}..{_figure(high, names)}"
             case ast.Call(func=ast.Name(id="above"), args=[_, ast.Attribute(attr=field), low]):
                 found.setdefault(field, f"> {_figure(low, names)}")
