@@ -1,5 +1,7 @@
 """The terminal view of a running system: agents, votes, decisions, positions, money."""
 
+from collections.abc import Mapping
+
 from rich.console import Group, RenderableType
 from rich.panel import Panel
 from rich.table import Table
@@ -8,6 +10,7 @@ from rich.text import Text
 from blackboard.facts import Vote
 from blackboard.facts.control import TradingState
 from runtime.picture import Picture, clock_text
+from runtime.process_load import Load
 from runtime.status import AgentLine, Status
 
 _STATE_STYLE = {
@@ -20,12 +23,14 @@ _HEALTH_STYLE = {"healthy": "green", "degraded": "yellow", "down": "red", "quara
 _EVENTS_SHOWN = 8
 
 
-def render(picture: Picture, status: Status) -> RenderableType:
-    """Return the whole view."""
+def render(
+    picture: Picture, status: Status, loads: Mapping[int, Load] | None = None
+) -> RenderableType:
+    """Return the whole view; with loads, by process id, what each agent's process takes."""
     columns = Table.grid(expand=True, padding=(0, 1))
     columns.add_column(ratio=5)
     columns.add_column(ratio=7)
-    columns.add_row(_agents(status.agents), _symbols(picture))
+    columns.add_row(_agents(status.agents, loads), _symbols(picture))
     return Group(_head(picture, status), columns, _positions(picture), _events(picture))
 
 
@@ -47,22 +52,31 @@ def _head(picture: Picture, status: Status) -> Panel:
     return Panel(text, title="Quorum", subtitle=status.book, border_style="cyan")
 
 
-def _agents(agents: list[AgentLine]) -> Panel:
+def _agents(agents: list[AgentLine], loads: Mapping[int, Load] | None) -> Panel:
     table = Table(expand=True, box=None, pad_edge=False)
-    for name in ("agent", "state", "last fact", "posts/s", "refused", "restarts"):
+    heads = ["agent", "state", "last fact", "posts/s"]
+    heads += ["refused", "restarts"] if loads is None else ["cpu", "MB", "restarts"]
+    for name in heads:
         table.add_column(name, justify="left" if name in {"agent", "state"} else "right")
     for agent in agents:
         shown = "shadow" if agent.mode == "shadow" and agent.health == "healthy" else agent.health
         age = "–" if agent.last_fact_age_s < 0.0 else f"{agent.last_fact_age_s:.0f} s"
+        taken = (str(agent.posts_refused),) if loads is None else _load(loads.get(agent.pid))
         table.add_row(
             agent.name,
             Text(shown, style=_HEALTH_STYLE.get(agent.health, "dim")),
             age,
             f"{agent.posts_per_s:.1f}",
-            str(agent.posts_refused),
+            *taken,
             str(agent.restarts),
         )
     return Panel(table, title="council", border_style="dim")
+
+
+def _load(load: Load | None) -> tuple[str, str]:
+    if load is None:
+        return "–", "–"
+    return f"{load.cpu_frac:.0%}", f"{load.memory_bytes / 1e6:.0f}"
 
 
 def _symbols(picture: Picture) -> Panel:

@@ -24,6 +24,9 @@ RESERVED_NAMES: Final = frozenset(
 Run = Callable[[Sequence[str]], str]
 """Runs a program and returns what it printed; OSError if it is missing or failed."""
 
+Pressed = Callable[[float], str]
+"""Waits up to so many seconds for a key and returns it, empty if none was pressed."""
+
 
 class Held(Exception):
     """Another process holds the lock."""
@@ -67,6 +70,9 @@ class Machine(Protocol):
 
     def shared_memory_bytes(self) -> int | None:
         """Return what is free of the memory that processes share, None where it is no own place."""
+
+    def keys(self, descriptor: int) -> AbstractContextManager[Pressed]:
+        """Read single keys of a terminal without showing them, while the context lasts."""
 
     def is_administrator(self) -> bool:
         """Whether this process may do anything on this machine."""

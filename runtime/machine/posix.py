@@ -1,13 +1,17 @@
 """Linux and its kin."""
 
 import os
+import select
 import shutil
 import signal
 import stat
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
+
+from runtime.machine.port import Pressed
 
 _MEMINFO: Final = Path("/proc/meminfo")
 _SHARED: Final = Path("/dev/shm")  # noqa: S108 - looked at, never written
@@ -88,6 +92,23 @@ class PosixMachine:
     def shared_memory_bytes(self) -> int | None:
         """Ask for the room in /dev/shm, which Linux has."""
         return shutil.disk_usage(_SHARED).free if _SHARED.is_dir() else None
+
+    @contextmanager
+    def keys(self, descriptor: int) -> Iterator[Pressed]:
+        """Take the terminal out of line mode; signals of the keyboard stay."""
+        import termios  # Windows has neither
+        import tty
+
+        def pressed(wait_s: float) -> str:
+            ready, _, _ = select.select([descriptor], [], [], wait_s)
+            return os.read(descriptor, 1).decode("utf-8", "replace") if ready else ""
+
+        before = termios.tcgetattr(descriptor)
+        try:
+            tty.setcbreak(descriptor)
+            yield pressed
+        finally:
+            termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
 
     def is_administrator(self) -> bool:
         """Ask for the user root."""

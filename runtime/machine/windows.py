@@ -8,17 +8,19 @@ import ctypes
 import re
 import signal
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path, PurePath
 from typing import Any, Final
 
-from runtime.clock import sleep_s
-from runtime.machine.port import RESERVED_NAMES, Run, run
+from runtime.clock import process_s, sleep_s
+from runtime.machine.port import RESERVED_NAMES, Pressed, Run, run
 
 PATH_LENGTH_MAX: Final = 160
 """Longest home; below it lie up to 90 characters, and Windows' own limit is 260 by default."""
 _REPLACE_TRIES: Final = 20
 _REPLACE_PAUSE_S: Final = 0.05
+_KEY_PAUSE_S: Final = 0.05
 _NEW_PROCESS_GROUP: Final = 0x00000200
 _CTRL_BREAK_EVENT: Final = 1
 _BELOW_NORMAL_PRIORITY: Final = 0x00004000
@@ -141,6 +143,22 @@ class WindowsMachine:
     def shared_memory_bytes(self) -> int | None:
         """Return None: it is memory like any other."""
         return None
+
+    @contextmanager
+    def keys(self, descriptor: int) -> Iterator[Pressed]:
+        """Ask the console again and again: nothing waits for one key for a limited time."""
+        del descriptor
+        console = self._libraries("msvcrt")
+
+        def pressed(wait_s: float) -> str:
+            end_s = process_s() + wait_s
+            while not console._kbhit():
+                if process_s() >= end_s:
+                    return ""
+                sleep_s(_KEY_PAUSE_S)
+            return chr(console._getch())
+
+        yield pressed
 
     def is_administrator(self) -> bool:
         """Ask whether the process runs elevated."""

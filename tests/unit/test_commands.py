@@ -103,6 +103,16 @@ def test_breakers_are_told_after_the_run(traded: CommandLine) -> None:
     assert "must be one of all" in traded("retrain", "everything").error
 
 
+def test_top_prints_one_picture_where_there_is_no_terminal(traded: CommandLine) -> None:
+    """Money, council, votes and positions of a run that is over, its agents stopped."""
+    told = traded("top")
+
+    assert told.code == 0
+    assert "SIMULATED" in told.out
+    assert "equity 10,000.00 USD" in told.out
+    assert told.out.count("stopped") == 9
+
+
 def test_logs_are_told_after_the_run(traded: CommandLine) -> None:
     """`logs` needs nothing that runs, and gives programs an object a line."""
     assert traded("logs").code == 0

@@ -1,6 +1,8 @@
 """The terminal view: drawn for nothing yet, for everything at once, and for every width."""
 
 import io
+import os
+import re
 from typing import cast
 
 import pytest
@@ -24,6 +26,7 @@ from models.market.sessions import MINUTE_NS
 from runtime.commands.running import _lines
 from runtime.live_view import render
 from runtime.picture import EVENTS_KEPT, SEEN, Picture
+from runtime.process_load import Load, ProcessLoads
 from runtime.status import AgentLine, Status
 from tests.builders import T0_NS, a_health, a_snapshot, a_state, an_entry
 from tests.samples import SAMPLES
@@ -220,3 +223,22 @@ def test_status_tells_each_lock_with_reason_and_end() -> None:
         "EURUSD BUY: stop_side_cooldown_min, until 2025-03-05 14:00",
     ]
     assert picture.events[-1] == "2025-03-05 12:00 unlocked   account BOTH: resume by cli"
+
+
+def test_load_of_each_process_is_shown_where_it_is_known() -> None:
+    """Processor and memory stand beside the agent whose process takes them; unknown is a dash."""
+    agents = (a_line("risk", pid=7), a_line("data", pid=8))
+    console = Console(file=io.StringIO(), width=200)
+    console.print(render(Picture(), a_status(*agents), {7: Load(0.25, 120_000_000)}))
+    lines = cast("io.StringIO", console.file).getvalue().splitlines()
+
+    assert re.search(r"risk .* 25% +120 ", next(line for line in lines if "risk" in line))
+    assert re.search(r"data .* – +– ", next(line for line in lines if "data" in line))
+
+
+def test_load_is_asked_of_the_operating_system() -> None:
+    """Our own process takes memory; who has ended is left out."""
+    found = ProcessLoads().of([os.getpid(), 0, 2**22 + 1])
+
+    assert list(found) == [os.getpid()]
+    assert found[os.getpid()].memory_bytes > 1_000_000

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path, PureWindowsPath
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -278,3 +278,37 @@ def test_the_memory_structure_is_as_documented() -> None:
     from runtime.machine.windows import _MemoryStatus
 
     assert ctypes.sizeof(_MemoryStatus) == 2 * 4 + 7 * 8
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no pseudo-terminals")
+def test_posix_reads_single_keys_and_leaves_the_terminal_as_it_was() -> None:
+    """A key comes without a line's end and is not shown; none within the time is empty."""
+    import pty
+    import termios
+
+    main, terminal = pty.openpty()
+    before = termios.tcgetattr(terminal)
+    with PosixMachine().keys(terminal) as pressed:
+        assert pressed(0.0) == ""
+        os.write(main, b"q")
+        assert pressed(10.0) == "q"
+    assert termios.tcgetattr(terminal) == before
+    os.close(main)
+    os.close(terminal)
+
+
+def test_windows_reads_single_keys() -> None:
+    """The console is asked until a key is there or the time is over."""
+
+    class Console:
+        waiting: ClassVar = [ord("q")]
+
+        def _kbhit(self) -> int:
+            return len(self.waiting)
+
+        def _getch(self) -> int:
+            return self.waiting.pop()
+
+    with WindowsMachine(lambda name: {"msvcrt": Console()}[name]).keys(0) as pressed:
+        assert pressed(10.0) == "q"
+        assert pressed(0.0) == ""
