@@ -10,7 +10,6 @@ import msgspec
 import typer
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
@@ -251,14 +250,18 @@ def _print_trades(rows: "Sequence[TradeRow]") -> None:
 
 
 def _print_table(heads: "Sequence[str]", rows: "Iterable[Sequence[Cell]]") -> None:
-    table = Table(box=SIMPLE_HEAD, padding=(0, 1), show_edge=False)
-    for head in heads:
-        table.add_column(head, no_wrap=True)
+    from runtime.reports.journal_wording import TEXTS
+
+    table = Table(box=SIMPLE_HEAD, show_edge=False)
+    for place, head in enumerate(heads):
+        is_text = place == 0 or head in TEXTS
+        table.add_column(head, no_wrap=True, justify="left" if is_text else "right")
     for row in rows:
         table.add_row(*(Text(cell.text, style=STYLES[cell.tone]) for cell in row))
     # Figures that are cut in half say something else: in a narrow window its lines go on below.
-    wide = _console.options.update(max_width=WIDTH_MAX)
-    _console.print(table, width=Measurement.get(_console, wide, table).maximum, crop=False)
+    wide = Console(width=WIDTH_MAX)
+    width = max(_console.width, wide.measure(table).maximum)
+    Console(width=width, soft_wrap=True, highlight=False).print(table)
 
 
 def _name_files(*paths: object) -> None:

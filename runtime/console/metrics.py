@@ -4,6 +4,7 @@ Counters hold the whole book: they are folded from its journal, so they go on wh
 a restart. Latencies are of this start alone, in process seconds. Names end in their unit.
 """
 
+import math
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -23,6 +24,7 @@ from blackboard.facts import (
     AccountSnapshot,
     Bar,
     CalendarCoverage,
+    DayStatistics,
     Decision,
     DriftDetected,
     EquityMark,
@@ -72,6 +74,7 @@ class Metrics:
         self._positions: set[int] = set()
         self._now_ns = plan.start_ns
         self._make_money()
+        self._make_day()
         self._make_decisions()
         self._make_council()
 
@@ -136,6 +139,17 @@ class Metrics:
             registry=self._registry,
             buckets=R_MULTIPLES,
         )
+
+    def _make_day(self) -> None:
+        self.day_profit = self._gauge("day_profit", "P&L of the last finished trading day")
+        self.day_slippage = self._gauge(
+            "day_slippage", "What its fills were worse than the simulator's, account currency"
+        )
+        self.day_on_time = self._gauge(
+            "day_bars_on_time_frac", "Share of its closes whose bar came before the next"
+        )
+        for gauge in (self.day_profit, self.day_slippage, self.day_on_time):
+            gauge.set(math.nan)  # before the first day ends there is nothing to say
 
     def _make_decisions(self) -> None:
         self.state = self._gauge("trading_state", "1 for the state that holds", "state")
@@ -230,6 +244,12 @@ def _fold_trade(metrics: Metrics, _: Entry, trade: TradeClosed) -> None:
     metrics.trade_r.observe(trade.r_multiple)
 
 
+def _fold_day(metrics: Metrics, _: Entry, day: DayStatistics) -> None:
+    metrics.day_profit.set(day.pnl)
+    metrics.day_slippage.set(day.slippage)
+    metrics.day_on_time.set(day.bars_on_time / day.bars_expected if day.bars_expected else math.nan)
+
+
 def _fold_state(metrics: Metrics, _: Entry, changed: TradingStateChanged) -> None:
     for state in TradingState:
         metrics.state.labels(state.value).set(state is changed.state)
@@ -303,6 +323,7 @@ _FOLDS: Final[dict[type[Fact], Callable[[Metrics, Entry, Any], None]]] = {
     Exposure: _fold_exposure,
     PositionChanged: _fold_position,
     TradeClosed: _fold_trade,
+    DayStatistics: _fold_day,
     TradingStateChanged: _fold_state,
     Bar: _fold_bar,
     Decision: _fold_decision,

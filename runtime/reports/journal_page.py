@@ -10,6 +10,7 @@ from runtime.reports.figures import paid_out
 from runtime.reports.html import document, tiles_block
 from runtime.reports.journal_wording import (
     GROUP_HEADS,
+    TEXTS,
     TRADE_HEADS,
     Cell,
     group_cells,
@@ -39,8 +40,6 @@ GROUPS_SHOWN: Final = {
     "week": "By week of the exit",
     "day": "By day of the exit",
 }
-TEXTS: Final = frozenset({"trade", "ended by", "spoken for by"})
-"""Columns that hold words."""
 
 
 def journal_page(record: RunRecord, journal: TradeJournal) -> str:

@@ -22,17 +22,19 @@ from runtime.reports.trade_rows import TradeRow
 from runtime.reports.wording import EXITS, VOTERS, told
 
 GROUP_HEADS: Final = (
-    *("trades", "won", "profit", "profit factor", "mean R", "wins, R", "losses, R", "Sharpe"),
-    *("Sortino", "fall", "costs", "slippage", "hours held"),
+    *("trades", "won", "profit", "factor", "mean R", "wins, R", "losses, R", "Sharpe"),
+    *("fall", "costs", "slippage", "hours"),
 )
 TRADE_HEADS: Final = (
     *("closed", "trade", "lots", "from", "to", "profit", "R", "costs", "ended by"),
     *("spoken for by", "ticket"),
 )
 DAY_HEADS: Final = (
-    *("day", "trades", "won", "profit", "profit factor", "mean R", "costs", "slippage"),
+    *("day", "trades", "won", "profit", "factor", "mean R", "costs", "slippage"),
     *("equity", "fall", "decisions", "holds", "refusals", "bars on time"),
 )
+TEXTS: Final = frozenset({"trade", "ended by", "spoken for by"})
+"""Columns that hold words."""
 WORDS: Final = {"voter": VOTERS, "exit": EXITS}
 """Words for the names of groups, by what they are groups of."""
 
@@ -87,10 +89,9 @@ def group_cells(one: TradeFigures) -> tuple[Cell, ...]:
         Cell(plain(one.mean_win_r)),
         Cell(plain(one.mean_loss_r)),
         Cell(with_error(one.sharpe.value, one.sharpe.error)),
-        Cell(with_error(one.sortino.value, one.sortino.error)),
-        Cell(percent(-one.drawdown_frac, 2)),
-        Cell(signed(-one.costs.total)),
-        Cell(signed(-one.slippage)),
+        Cell(percent(0.0 - one.drawdown_frac, 2)),
+        Cell(signed(0.0 - one.costs.total)),
+        Cell(signed(0.0 - one.slippage)),
         Cell(f"{one.mean_hold_h:.1f}" if math.isfinite(one.mean_hold_h) else DASH),
     )
 
@@ -124,10 +125,10 @@ def day_cells(row: DayRow) -> tuple[Cell, ...]:
         Cell(signed(row.pnl), tone_of(row.pnl)),
         Cell(plain(row.profit_factor).lstrip("+")),
         Cell(plain(row.expectancy_r)),
-        Cell(signed(-(row.commission + row.swap + row.spread_cost))),
-        Cell(signed(-row.slippage)),
+        Cell(signed(0.0 - row.commission - row.swap - row.spread_cost)),
+        Cell(signed(0.0 - row.slippage)),
         Cell(f"{row.equity_end:,.2f}"),
-        Cell(percent(-row.drawdown_frac_max, 2)),
+        Cell(percent(0.0 - row.drawdown_frac_max, 2)),
         Cell(f"{row.decisions:,}"),
         Cell(f"{row.holds:,}"),
         Cell(f"{row.refusals:,}"),

@@ -1,5 +1,6 @@
 """The metrics: every figure is one of the facts'."""
 
+import math
 from collections import Counter
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from blackboard.entry import Entry
 from blackboard.facts import (
     AccountSnapshot,
     Bar,
+    DayStatistics,
     Decision,
     EquityMark,
     OrderOutcome,
@@ -85,6 +87,20 @@ def test_gauges_hold_the_newest_fact(tmp_path: Path) -> None:
     states = [value for (name, _), value in told.items() if name == "quorum_trading_state"]
     assert sorted(states) == [0.0, 0.0, 0.0, 1.0]
     assert told["quorum_agent_up", (("agent", "risk"),)] == 1.0
+
+
+def test_the_last_finished_day_is_told(tmp_path: Path) -> None:
+    """Nothing is said before the first day has ended; then the figures are those of the fact."""
+    metrics = Metrics(plan_in(tmp_path))
+    names = ("quorum_day_profit", "quorum_day_slippage", "quorum_day_bars_on_time_frac")
+    assert all(math.isnan(figures(metrics)[name, ()]) for name in names)
+
+    day = sample(DayStatistics)
+    assert isinstance(day, DayStatistics)
+    metrics.add(an_entry(day))
+
+    told = [figures(metrics)[name, ()] for name in names]
+    assert told == [day.pnl, day.slippage, day.bars_on_time / day.bars_expected]
 
 
 def test_a_latency_is_in_seconds_of_the_process(tmp_path: Path) -> None:

@@ -93,7 +93,7 @@ def test_the_report_of_a_run_is_what_its_journal_holds(line: CommandLine) -> Non
     )
     assert rows[0]["name"] == "all"
     assert float(rows[0]["pnl"]) == told["total"]["pnl"]
-    assert "profit factor" in line("report", "--by", "exit").out
+    assert "stop reached" in line("report", "--by", "exit").out
 
 
 def test_the_trades_of_a_run_name_their_orders(line: CommandLine, tmp_path: Path) -> None:
