@@ -14,6 +14,7 @@ from benchmarks import (
     growth,
     latency,
     news,
+    redis_journal,
     sma_cross,
     speaking,
     texts,
@@ -39,6 +40,7 @@ BENCHMARKS: dict[str, Callable[[], Section]] = {
     "texts": texts.run,
     "wires": wires.run,
     "claims": claims.run,
+    "redis_journal": redis_journal.run,
 }
 
 

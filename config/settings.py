@@ -114,12 +114,25 @@ def _contradictions(settings: Settings) -> Iterator[str]:
         yield f"terminal.symbol_names must be distinct names, was {settings.terminal.symbol_names}"
     if len(set(settings.symbols)) != len(settings.symbols) or not settings.symbols:
         yield f"symbols must be distinct and at least one, was {settings.symbols}"
+    yield from _placement_contradictions(settings)
     yield from _terminal_contradictions(settings)
     yield from _calendar_contradictions(settings)
     yield from _price_contradictions(settings)
     yield from _second_source_contradictions(settings)
     yield from _text_contradictions(settings)
     yield from telegram_contradictions(settings.telegram)
+
+
+def _placement_contradictions(settings: Settings) -> Iterator[str]:
+    placed = {"board", "training", *type(settings.agents).model_fields}
+    for name in sorted(set(settings.cluster.placement) - placed):
+        yield f"cluster.placement must name board, training or an agent, was {name}"
+    board = settings.cluster.placement.get("board")
+    if board and settings.board.journal == "diskcache":
+        yield (
+            "board.journal must be redis with cluster.placement.board, was diskcache: a journal in "
+            "a folder is written on this machine alone"
+        )
 
 
 def _terminal_contradictions(settings: Settings) -> Iterator[str]:

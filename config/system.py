@@ -284,6 +284,12 @@ class BoardSection(Section):
 class ClusterSection(Section):
     """Ray, and the watch over the agents."""
 
+    address: str = Field("", pattern=r"^([^/@\s]+:\d{1,5})?$")
+    """Address of a Ray cluster to join, as 10.0.0.5:6379, on one of whose nodes this is started;
+    empty starts one on this machine."""
+    placement: Annotated[dict[str, str], PAIRS_FROM_TEXT] = Field(default_factory=dict)
+    """Custom resources of Ray by what is placed: board, training, or an agent's name, such as
+    {board: quorum_board}. It then runs on nodes that have the resource; the rest is spread."""
     dashboard: bool = True
     """Whether the Ray dashboard is started."""
     dashboard_port: int = Field(8265, ge=0, le=65_535)

@@ -24,6 +24,7 @@ from runtime.board_client import BoardClient
 from runtime.board_port import read_all
 from runtime.clock import ScaledClock, process_s
 from runtime.council import class_name
+from runtime.ground import CommonGround, require_ground
 from runtime.live_loop import LiveLoop, reside, wanted_by
 from runtime.log_setup import set_up_logs
 from runtime.seat import Seat
@@ -47,6 +48,8 @@ class AgentPlan(msgspec.Struct, frozen=True, kw_only=True):
     is_virtual: bool
     clock: ScaledClock
     log_folder: str
+    ground: CommonGround | None = None
+    """What its node must have, on a cluster that was joined."""
 
 
 class AgentActor:
@@ -54,6 +57,7 @@ class AgentActor:
 
     def __init__(self, plan: bytes) -> None:
         self.plan = msgspec.msgpack.decode(plan, type=AgentPlan)
+        require_ground(self.plan.ground, self.plan.world.terminal_url)
         self.name = self.plan.name
         self.clock = self.plan.clock
         self.settings = Settings.model_validate_json(self.plan.settings)
@@ -135,7 +139,7 @@ class AgentActor:
 
     @ray.method(concurrency_group="ctl")
     async def health(self) -> Mapping[str, Any]:
-        """Return process id, age of the last turn, faults so far, and the open fault if any."""
+        """Return process id, node, age of the last turn, faults so far, and the open fault."""
         died = self._task.done() and not self._task.cancelled() and not self.has_ended
         return {
             "pid": os.getpid(),
@@ -143,6 +147,7 @@ class AgentActor:
             "faults": self._faults,
             "fault": repr(self._task.exception()) if died else self._fault,
             "has_ended": self.has_ended,
+            "node": ray.get_runtime_context().get_node_id(),
         }
 
     def __repr__(self) -> str:

@@ -35,6 +35,8 @@ class AgentView(msgspec.Struct, kw_only=True):
     """Of its actor, None where it is switched off."""
     health: Health = Health.HEALTHY
     pid: int = 0
+    node: str = ""
+    """Id of the node of Ray on which it runs."""
     restarts: int = 0
     loop_age_s: float = 0.0
     reason: str = ""
@@ -135,6 +137,7 @@ class AgentWatch:
         for _ in range(report["faults"] - view.faults):
             view.recent.append(process_s())
         view.pid, view.faults = report["pid"], report["faults"]
+        view.node = report["node"]
         view.loop_age_s = report["loop_age_s"]
         view.has_ended = report["has_ended"]
         view.reason = report["fault"]

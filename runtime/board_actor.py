@@ -25,6 +25,7 @@ from config.system import LogSection
 from runtime.board_plan import BoardPlan, BoardPulse
 from runtime.board_service import BoardService
 from runtime.clock import process_s
+from runtime.ground import require_ground
 from runtime.journals.opening import open_to_write
 from runtime.log_setup import set_up_logs
 from runtime.supersteps import Release, Supersteps, Turn
@@ -42,6 +43,7 @@ class Blackboard:
 
     def __init__(self, plan: bytes) -> None:
         self.plan = msgspec.msgpack.decode(plan, type=BoardPlan)
+        require_ground(self.plan.ground)
         log = LogSection.model_validate_json(self.plan.log)
         set_up_logs("blackboard", Path(self.plan.log_folder), log, profile=self.plan.profile)
         durability = Durability.UNSYNCED if self.plan.is_virtual else Durability.SAFE
@@ -124,7 +126,7 @@ class Blackboard:
 
     @ray.method(concurrency_group="ctl")
     async def health(self) -> Mapping[str, Any]:
-        """Return process id, age of the last turn, and why the journal is away, empty if it is not.
+        """Return process id, node, age of the last turn, and why the journal is away, if it is.
 
         It answers from a thread of its own.
         """
@@ -132,6 +134,7 @@ class Blackboard:
             "pid": os.getpid(),
             "loop_age_s": process_s() - self._service.beat_s,
             "away": self._service.away,
+            "node": ray.get_runtime_context().get_node_id(),
         }
 
     def __repr__(self) -> str:

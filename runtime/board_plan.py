@@ -6,6 +6,7 @@ from blackboard.access import Declaration
 from blackboard.admission import Pulse
 from blackboard.board import BoardLimits
 from runtime.clock import ScaledClock
+from runtime.ground import CommonGround
 
 
 class BoardPlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,6 +30,8 @@ class BoardPlan(msgspec.Struct, frozen=True, kw_only=True):
     """Settings of the log as JSON."""
     profile: str
     """Of the run; every line of the log says it."""
+    ground: CommonGround | None = None
+    """What its node must have, on a cluster that was joined."""
 
 
 class BoardPulse(msgspec.Struct, frozen=True, kw_only=True):

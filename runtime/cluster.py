@@ -32,6 +32,9 @@ from runtime.board_plan import BoardPlan
 from runtime.board_settings import board_limits
 from runtime.clock import process_s
 from runtime.council import ORDER, agent_order, declarations, declarations_of
+from runtime.ground import CommonGround, ground_of
+from runtime.journals.place import read_place
+from runtime.placement import BOARD, Placement
 from runtime.preparation import note_change
 from runtime.ray_session import RaySession, start_ray
 from runtime.restart_budget import RestartBudget
@@ -54,10 +57,16 @@ BOARD_MISSES_MAX = 30
 class Cluster:
     """One running system on Ray."""
 
-    def __init__(self, plan: RunPlan, address: str = "") -> None:
+    def __init__(self, plan: RunPlan) -> None:
         self.plan = plan
         self.settings = plan.settings
-        self.address = address
+        self.address = self.settings.cluster.address
+        self._ground: CommonGround | None = None
+        self._placement = Placement(
+            self.settings.cluster,
+            is_joined=bool(self.address),
+            keeps_board=read_place(plan.book.journal) is None,
+        )
         self.session: RaySession | None = None
         # Short, because a Unix socket's path below it may have 107 bytes at most.
         self._temporary = Path(tempfile.gettempdir()) / f"quorum-{plan.run_id}"
@@ -71,6 +80,7 @@ class Cluster:
         )
         self._changing = asyncio.Lock()
         self.board_pid = 0
+        self.board_node = ""
         self.has_ended = False
         """Whether every agent has been told that the market's time is over."""
         self._board_handle: Any = None
@@ -84,6 +94,9 @@ class Cluster:
         self._temporary.mkdir(mode=0o700, exist_ok=True)
         self.terminal.launch()  # it loads its market while Ray starts
         self.session = start_ray(self.settings.cluster, self.address, self._temporary)
+        self._placement.require_resources()
+        if self.address:
+            self._ground = ground_of(self.plan)
         if self.settings.terminal.kind == "metatrader":
             await asyncio.to_thread(_examine, self.session)
         self._start_board()
@@ -240,14 +253,22 @@ class Cluster:
             log_folder=str(plan.book.logs),
             log=self.settings.log.model_dump_json(),
             profile=self.settings.profile,
+            ground=self._ground,
         )
         actor = ray.remote(  # type: ignore[call-overload] # Ray's types do not know the groups
             num_cpus=0, max_restarts=-1, max_task_retries=0, concurrency_groups={"ctl": 1}
         )(Blackboard)
         # One call waits for each agent, so the default of 1,000 concurrent calls is plenty.
-        self._board_handle = actor.options(name=BOARD_NAME).remote(
-            msgspec.msgpack.encode(board_plan)
-        )
+        options = self._placement.options(BOARD)
+        try:
+            self._board_handle = actor.options(name=BOARD_NAME, **options).remote(
+                msgspec.msgpack.encode(board_plan)
+            )
+        except ValueError as error:
+            raise ConfigError(
+                f"another system runs on the Ray cluster at {self.address}: stop it first, or "
+                "start a cluster for this one"
+            ) from error
 
     def _spawn(self, name: str) -> Any:
         plan = AgentPlan(
@@ -257,8 +278,9 @@ class Cluster:
             is_virtual=self.plan.is_virtual,
             clock=self.plan.clock,
             log_folder=str(self.plan.book.logs),
+            ground=self._ground,
         )
-        return spawn(plan)
+        return spawn(plan, **self._placement.options(name))
 
     def _world_plan(self) -> WorldPlan:
         return WorldPlan(
@@ -295,7 +317,7 @@ class Cluster:
             _log.warning("journal_away" if away else "journal_back", reason=away)
         if self.board_pid and report["pid"] != self.board_pid:
             self._board_restarts.spend()
-        self.board_pid = report["pid"]
+        self.board_pid, self.board_node = report["pid"], report["node"]
 
     def _count_board_miss(self) -> None:
         # A board that rebuilds itself from a long journal does not answer either: a wide bound.

@@ -19,6 +19,7 @@ import msgspec
 from blackboard.errors import ConfigError
 from config.system import ClusterSection
 from runtime.book import write_atomically
+from runtime.joining import require_guarded
 from runtime.machine.current import MACHINE
 
 NAMESPACE = "quorum"
@@ -65,6 +66,8 @@ def token_hint() -> str:
 def start_ray(section: ClusterSection, address: str, temporary: Path) -> RaySession:
     """Start an embedded cluster, or join the one at `address`; ConfigError if that fails."""
     _provide_token(joins=bool(address))
+    if address:
+        require_guarded(address, _token())
     import ray
 
     version = tuple(int(part) for part in ray.__version__.split(".")[:2])
@@ -101,6 +104,10 @@ def start_ray(section: ClusterSection, address: str, temporary: Path) -> RaySess
     )
 
 
+def _token() -> str:
+    return os.environ.get("RAY_AUTH_TOKEN") or token_path().read_text(encoding="utf-8").strip()
+
+
 def free_port(wanted: int, host: str = "127.0.0.1") -> int:
     """Return the first free port at or after `wanted`; 0 asks the system for one."""
     for port in range(wanted, wanted + _PORTS_TRIED):
@@ -116,6 +123,11 @@ def free_port(wanted: int, host: str = "127.0.0.1") -> int:
 
 
 def _provide_token(*, joins: bool) -> None:
+    if joins and os.environ.get("RAY_AUTH_MODE") != "token":
+        raise ConfigError(
+            "joining a cluster needs RAY_AUTH_MODE=token, was "
+            f"{os.environ.get('RAY_AUTH_MODE')}: whoever reaches a cluster without it runs code"
+        )
     # With the mode set, Ray makes no token of its own; where it does, others can read the file.
     if os.environ.get("RAY_AUTH_MODE") != "token" or os.environ.get("RAY_AUTH_TOKEN"):
         return

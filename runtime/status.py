@@ -31,6 +31,8 @@ class AgentLine(msgspec.Struct, frozen=True, kw_only=True):
     posts_per_s: float
     posts_refused: int = 0
     """Posts that the board did not take from it since the board started."""
+    node: str = ""
+    """Id of the node of Ray on which it runs."""
 
 
 class Status(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,6 +57,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     supersteps: int
     """Supersteps so far in virtual time, 0 where the clock is followed."""
     agents: list[AgentLine]
+    board_node: str = ""
+    """Id of the node of Ray on which the board runs."""
     console_url: str = ""
     """Empty where no console is served."""
     has_ended: bool = False

@@ -35,6 +35,7 @@ from runtime.clock import process_s, sleep_s
 from runtime.feeds.price_feeds import PriceFeeds, open_price_feeds
 from runtime.feeds.sources import CalendarSource, HeadlineSource, open_calendar, open_headlines
 from runtime.learning_world import LearningWorld
+from runtime.placement import training_options
 from runtime.run_plan import RunPlan
 from runtime.terminals.constants import (
     RES_E_INTERNAL_FAIL_CONNECT,
@@ -285,7 +286,8 @@ def open_world(plan: WorldPlan) -> LearningWorld:
     another = None if plan.is_virtual else client
     models = Path(plan.models)
     world = _world(client(), settings, models, is_virtual=plan.is_virtual, another=another)
-    return LearningWorld(world, models, settings, RayTasks(), is_virtual=plan.is_virtual)
+    place = RayTasks(training_options(settings.cluster))
+    return LearningWorld(world, models, settings, place, is_virtual=plan.is_virtual)
 
 
 def with_broker_names(plan: RunPlan, url: str) -> RunPlan:

@@ -1,5 +1,6 @@
 """``simulate``: the whole system under seeded faults, in virtual time, week after week."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -31,6 +32,7 @@ def simulate(
     twice: Annotated[
         bool, typer.Option(help="Run each seed twice and demand the same journal.")
     ] = True,
+    address: Annotated[str, typer.Option(help="Run them on the Ray cluster at this address.")] = "",
     json: JsonOption = False,
 ) -> None:
     """Run whole weeks of nine agents, board and terminal under seeded faults, and check them.
@@ -43,7 +45,11 @@ def simulate(
 
     if mode not in ("safety", "liveness", "both"):
         raise typer.BadParameter(f"--mode must be safety, liveness or both, was {mode!r}")
-    campaign = Campaign(range(seed, seed + seeds), mode, jobs=jobs, twice=twice)
+    if address:
+        _join(address)
+    campaign = Campaign(
+        range(seed, seed + seeds), mode, jobs=jobs, twice=twice, is_spread=bool(address)
+    )
     started_s = process_s()
     with progress(_console, "weeks", seeds, is_quiet=json) as advance:
         for outcome in campaign.outcomes():
@@ -56,6 +62,16 @@ def simulate(
         _summarise(campaign.families, campaign.done, campaign.broken, process_s() - started_s)
     if campaign.broken:
         raise typer.Exit(1)
+
+
+def _join(address: str) -> None:
+    from runtime.ray_session import set_ray_environment
+
+    set_ray_environment()  # Ray reads it when it is imported
+    from config.system import ClusterSection
+    from runtime.ray_session import start_ray
+
+    start_ray(ClusterSection(), address, Path())
 
 
 def _tell(outcome: "Outcome") -> None:

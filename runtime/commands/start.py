@@ -73,7 +73,9 @@ def up(
     learn: Annotated[
         bool, typer.Option("--learn", help="Train models over history and at full speed too.")
     ] = False,
-    address: Annotated[str, typer.Option(help="Join the Ray cluster at this address.")] = "",
+    address: Annotated[
+        str, typer.Option(help="Join the Ray cluster at this address, such as 10.0.0.5:6379.")
+    ] = "",
     real_account: RealAccountOption = 0,
     json: JsonOption = False,
 ) -> None:
@@ -88,6 +90,7 @@ def up(
             "market.synthetic.seed": seed,
             "symbols": [name.strip() for name in symbols.split(",")] if symbols else None,
             "book": book or None,
+            "cluster.address": address or None,
         },
     )
     options = StartOptions(
@@ -107,7 +110,7 @@ def up(
         _examine(plan, json=json)
         plan.book.write_manifest(manifest_of(plan, options, data))
         plan.write()  # before anything starts: an emergency finds the terminal by it
-        ending = _run(start, options, address, json=json)
+        ending = _run(start, options, json=json)
     _conclude(plan, ending, json=json)
 
 
@@ -122,7 +125,7 @@ def _examine(plan: RunPlan, *, json: bool) -> None:
             print(f"{found.verdict:4}  {found.subject}: {found.detail}")
 
 
-def _run(start: Start, options: StartOptions, address: str, *, json: bool) -> Ending:
+def _run(start: Start, options: StartOptions, *, json: bool) -> Ending:
     from runtime.book import remember_latest
     from runtime.commands.beside import messenger, watched
     from runtime.console.present import Present
@@ -156,13 +159,12 @@ def _run(start: Start, options: StartOptions, address: str, *, json: bool) -> En
                 return InProcessDriver(plan, world, display, duration_s, notify).run()
             finally:
                 world.close()
-        return asyncio.run(_run_on_ray(start, options, address, display, duration_s, notify))
+        return asyncio.run(_run_on_ray(start, options, display, duration_s, notify))
 
 
 async def _run_on_ray(
     start: Start,
     options: StartOptions,
-    address: str,
     display: Display,
     duration_s: float,
     notify: Notify,
@@ -173,7 +175,7 @@ async def _run_on_ray(
     from runtime.cluster import Cluster
     from runtime.driver import Driver
 
-    cluster = Cluster(start.plan, address)
+    cluster = Cluster(start.plan)
     hide_from_agents()
     lend_to_agents(load_secrets())
     try:

@@ -39,7 +39,10 @@ def walkforward(
     symbols: Annotated[str, typer.Option(help="Symbols, separated by commas.")] = "",
     from_: Annotated[str, typer.Option("--from", help="First moment to search.")] = "",
     to: Annotated[str, typer.Option(help="Last moment; a bare date counts whole.")] = "",
-    jobs: Annotated[int, typer.Option(min=1, help="Cores; more than one starts Ray.")] = 1,
+    jobs: Annotated[int, typer.Option(min=1, help="Cores; more than one takes Ray.")] = 1,
+    address: Annotated[
+        str, typer.Option(help="Spread the jobs over the Ray cluster at this address.")
+    ] = "",
     config: ConfigOption = None,
     set_: SetOption = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the results.")] = None,
@@ -61,6 +64,7 @@ def walkforward(
             "market.history.start": from_ or None,
             "market.history.end": to or None,
             "symbols": [name.strip() for name in symbols.split(",")] if symbols else None,
+            "cluster.address": address or None,
         },
     )
     from blackboard.errors import ConfigError

@@ -7,11 +7,11 @@ depended on that would give another journal.
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from multiprocessing import get_context
-from typing import Final
+from typing import Any, Final, Protocol
 
 import msgspec
 
@@ -51,10 +51,41 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.json.encode(self).decode()
 
 
+class Workers(Protocol):
+    """Fresh interpreters that run seeds."""
+
+    def submit(self, run: Callable[..., bytes], /, *task: Any) -> Future[bytes]:
+        """Run one seed."""
+
+
+Open = Callable[[int, str], AbstractContextManager[Workers]]
+"""Makes so many workers with a hash seed."""
+
+
+class _RayTasks:
+    """Tasks of the cluster that was joined, in interpreters with a hash seed of their own."""
+
+    def __init__(self, hash_seed: str) -> None:
+        self._options: dict[str, Any] = {
+            "num_cpus": 1,
+            "runtime_env": {"env_vars": {"PYTHONHASHSEED": hash_seed}},
+        }
+
+    def submit(self, run: Callable[..., bytes], /, *task: Any) -> Future[bytes]:
+        """Run one seed wherever a processor is free."""
+        import ray
+
+        remote: Any = ray.remote(**self._options)(run)
+        running: Future[bytes] = remote.remote(*task).future()
+        return running
+
+
 class Campaign:
     """Runs seeds and counts what they show."""
 
-    def __init__(self, seeds: Sequence[int], mode: str, *, jobs: int, twice: bool) -> None:
+    def __init__(
+        self, seeds: Sequence[int], mode: str, *, jobs: int, twice: bool, is_spread: bool = False
+    ) -> None:
         self.families: dict[str, int] = {}
         """Faults that really struck, by family, over all seeds so far."""
         self.done = 0
@@ -62,6 +93,7 @@ class Campaign:
         self._tasks = [(seed, _mode_of(seed, mode)) for seed in seeds]
         self._runs = len(HASH_SEEDS) if twice else 1
         self._jobs = jobs
+        self._open: Open = _tasks if is_spread else _pool
 
     def outcomes(self) -> Iterator[Outcome]:
         """Yield the outcome of every seed, in the order in which they are done."""
@@ -69,7 +101,7 @@ class Campaign:
         with ExitStack() as stack:
             workers = max(1, self._jobs // self._runs)
             pools = [
-                stack.enter_context(_pool(workers, hash_seed))
+                stack.enter_context(self._open(workers, hash_seed))
                 for hash_seed in HASH_SEEDS[: self._runs]
             ]
             for outcome in self._collected(pools, workers):
@@ -79,7 +111,7 @@ class Campaign:
                 self.broken += outcome.is_broken
                 yield outcome
 
-    def _collected(self, pools: list[ProcessPoolExecutor], workers: int) -> Iterator[Outcome]:
+    def _collected(self, pools: Sequence["Workers"], workers: int) -> Iterator[Outcome]:
         # A few at a time: a campaign that is interrupted should not finish what nobody waits for.
         waiting: dict[tuple[int, Mode], list[Future[bytes]]] = {}
         tasks = iter(self._tasks)
@@ -131,6 +163,11 @@ def _outcome(seed: int, mode: Mode, runs: list[Future[bytes]]) -> Outcome:
 
 def _run(seed: int, mode: Mode) -> bytes:
     return msgspec.msgpack.encode(simulate(seed, mode))
+
+
+@contextmanager
+def _tasks(_workers: int, hash_seed: str) -> Iterator[Workers]:
+    yield _RayTasks(hash_seed)
 
 
 def _pool(workers: int, hash_seed: str) -> ProcessPoolExecutor:

@@ -6,9 +6,9 @@ answers votes. What it raises, and that it was ended, is a reason.
 
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from runtime.machine.current import MACHINE
 
@@ -69,7 +69,13 @@ class Child:
 
 
 class RayTasks:
-    """Runs each job as a task on Ray, whose worker process serves for nothing else."""
+    """Runs each job as a task on Ray, whose worker process serves for nothing else.
+
+    `options` are Ray's, which say where.
+    """
+
+    def __init__(self, options: Mapping[str, Any] | None = None) -> None:
+        self._options = dict(options or {})
 
     def start(self, path: Path, time_s: float) -> Wait:
         """Start the job of a folder; it ends itself after its time."""
@@ -80,7 +86,7 @@ class RayTasks:
 
         # A priority once lowered cannot be raised again, so no worker does two jobs.
         task = ray.remote(num_cpus=1, max_calls=1, max_retries=0)(work)
-        reference = task.options(name=f"train {path.name}").remote(path)
+        reference = task.options(name=f"train {path.name}", **self._options).remote(path)
 
         def wait() -> str:
             try:

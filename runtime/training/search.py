@@ -218,9 +218,9 @@ def _outcome_of(columns: Columns, days: IntArray, values: Values) -> Outcome:
 
 
 def start_cores(settings: Settings, folder: Path) -> None:
-    """Start Ray for several jobs."""
+    """Start Ray for several jobs, or join the cluster of the settings."""
     from runtime.ray_session import set_ray_environment, start_ray
 
     set_ray_environment()
     section = settings.cluster.model_copy(update={"dashboard": False})
-    start_ray(section, "", folder)
+    start_ray(section, section.address, folder)

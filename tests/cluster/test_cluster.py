@@ -42,17 +42,17 @@ HISTORY = (*ARGUMENTS, "--speed", "max", "--json")
 WAIT_S = 90.0
 
 
-def environment(home: Path) -> dict[str, str]:
+def environment(home: Path, **variables: str) -> dict[str, str]:
     """Return the environment of a driver that touches nothing of this user."""
-    return {**os.environ, "QUORUM_HOME": str(home), "RAY_AUTH_MODE": "disabled"}
+    return {**os.environ, "QUORUM_HOME": str(home), "RAY_AUTH_MODE": "disabled", **variables}
 
 
 @contextmanager
-def driver(home: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+def driver(home: Path, *arguments: str, **variables: str) -> Iterator[subprocess.Popen[str]]:
     """Run the command line; whatever is left of it at the end is ended."""
     process = subprocess.Popen(
         [sys.executable, str(ROOT / "launch.py"), *arguments],
-        env=environment(home),
+        env=environment(home, **variables),
         cwd=home,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -32,6 +32,7 @@ TEXTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / ".env
 
 IMPORTED_AS = {
     "annotated-types": "annotated_types",
+    "grpcio": "grpc",
     "pandas-ta-classic": "pandas_ta_classic",
     "prometheus-client": "prometheus_client",
     "pydantic-settings": "pydantic_settings",
