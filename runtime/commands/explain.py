@@ -8,6 +8,7 @@ from rich.console import Console
 
 from blackboard.entry import Entry
 from blackboard.facts import DayCounters, DayStatistics, EquityMark, kind_of
+from runtime.commands.files import CsvOption, write_csv
 from runtime.commands.options import BookOption, ConfigOption, JsonOption, load
 
 _console = Console(soft_wrap=True, highlight=False, markup=False)
@@ -49,6 +50,7 @@ def journal(
     author: Annotated[str, typer.Option(help="Only facts of this author.")] = "",
     last: Annotated[int, typer.Option(min=1, help="How many, counted from the newest.")] = 20,
     json: JsonOption = False,
+    csv: CsvOption = "",
     verify: Annotated[bool, typer.Option(help="Check the whole hash chain.")] = False,
 ) -> None:
     """Print entries of a journal, oldest first, or check its hash chain."""
@@ -68,6 +70,11 @@ def journal(
             newest.append(entry)
     if verify:
         _console.print(f"{found.journal}: {count} entries, gapless, hash chain unbroken")
+        return
+    if csv:
+        from runtime.reports.entry_rows import EntryRow, row_of_entry
+
+        write_csv(EntryRow, map(row_of_entry, newest), csv)
         return
     for entry in newest:
         print(msgspec.json.encode(entry).decode() if json else _text(entry))

@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from blackboard.errors import ConfigError
+from runtime.commands.files import OUTPUT, CsvOption, ParquetOption, write_csv
 from runtime.commands.options import ConfigOption, JsonOption, load
 from runtime.instants import end_of_ns, start_of_ns
 
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from runtime.reports.trade_rows import TradeRow
 
 _console = Console(soft_wrap=True, highlight=False, markup=False)
-STDOUT: Final = "-"
 WIDTH_MAX: Final = 400
 """Columns of the widest table."""
 STYLES: Final = {"good": "green", "bad": "red", "": ""}
@@ -37,10 +37,6 @@ NameArgument = Annotated[
 ]
 FromOption = Annotated[str, typer.Option("--from", help="First moment, ISO 8601 or a date.")]
 ToOption = Annotated[str, typer.Option("--to", help="Last moment; a bare date counts whole.")]
-CsvOption = Annotated[str, typer.Option("--csv", help="Write rows as CSV to a file, or to -.")]
-ParquetOption = Annotated[
-    Path | None, typer.Option("--parquet", help="Write rows as a Parquet file.")
-]
 
 
 def mount(app: typer.Typer) -> None:
@@ -185,16 +181,13 @@ def _write(
     csv: str, parquet: Path | None, kind: type[msgspec.Struct], rows: "Sequence[msgspec.Struct]"
 ) -> bool:
     """Write the files that are asked for; return whether the output is one of them."""
-    from runtime.reports.tables import csv_text, write_parquet, write_text
-
     if parquet is not None:
+        from runtime.reports.tables import write_parquet
+
         write_parquet(parquet, kind, rows)
-    if csv == STDOUT:
-        print(csv_text(kind, rows), end="")
-        return True
     if csv:
-        write_text(Path(csv), csv_text(kind, rows))
-    return False
+        write_csv(kind, rows, csv)
+    return csv == OUTPUT
 
 
 def _report_days(

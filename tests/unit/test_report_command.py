@@ -28,35 +28,40 @@ from runtime.journals.diskcache import DiskcacheJournal
 from runtime.journals.export import ENTRY_COLUMNS, KINDS, export
 from runtime.proof.lineage import entries_of
 from runtime.reports.daily import told_days
-from runtime.reports.journal_record import record_of
+from runtime.reports.journal_record import JournalFold, record_of
+from runtime.terminals.simulated.market import open_market
 from tests.builders import T0_NS, a_snapshot, a_trade
 from tests.command_line import CommandLine
 from tests.recorded_run import a_run, entries_of_run, sealed
 from tests.samples import SAMPLES
 
 
+def a_manifest() -> Manifest:
+    """Return the manifest of the recorded run."""
+    start = a_run()[1]
+    return Manifest(
+        run_id="1",
+        profile="sim",
+        book="recorded",
+        started_wall_ns=0,
+        version="0",
+        code_hash="c",
+        settings=start.settings.model_dump(mode="json"),
+        settings_hash="s",
+        data=start.data,
+        arguments=[],
+    )
+
+
 def a_book(home: Path, *, is_empty: bool = False) -> Book:
     """Return the recorded run as a book on disk, or one that was only begun."""
-    book, start = book_of(home, "recorded"), a_run()[1]
+    book = book_of(home, "recorded")
     book.folder.mkdir(parents=True)
     journal = DiskcacheJournal(book.journal)
     for block in [] if is_empty else sealed(a_run()[0]):
         journal.append(block, {}, Durability.UNSYNCED)
     journal.close()
-    book.write_manifest(
-        Manifest(
-            run_id="1",
-            profile="sim",
-            book=book.name,
-            started_wall_ns=0,
-            version="0",
-            code_hash="c",
-            settings=start.settings.model_dump(mode="json"),
-            settings_hash="s",
-            data=start.data,
-            arguments=[],
-        )
-    )
+    book.write_manifest(a_manifest())
     remember_latest(home, book)
     return book
 
@@ -116,6 +121,35 @@ def test_the_trades_of_a_run_name_their_orders(line: CommandLine, tmp_path: Path
         str(trade.ticket) for trade in closed()[-3:]
     ]
     assert f"written  {tmp_path / 't.csv'}" in said.out
+
+
+def test_the_journal_is_written_as_csv(line: CommandLine) -> None:
+    """A line an entry, the newest asked for, oldest first."""
+    a_book(line.home)
+    newest = [entry for entry in entries_of_run() if isinstance(entry.fact, TradeClosed)][-2:]
+
+    said = line("journal", "--kind", "TradeClosed", "--last", "2", "--csv", "-")
+
+    rows = list(csv.DictReader(io.StringIO(said.out)))
+    assert [int(row["seq"]) for row in rows] == [entry.seq for entry in newest]
+    assert [row["author"] for row in rows] == ["execution", "execution"]
+
+
+def test_spreads_are_those_of_the_quotes_where_no_minutes_are_kept() -> None:
+    """Of a broker's book the market cannot be opened: quotes on the board tell nearly the same."""
+    start = a_run()[1]
+    market = open_market(start.settings)
+    folds = [JournalFold(start.settings, market), JournalFold(start.settings, None)]
+    for entry in entries_of_run():
+        for fold in folds:
+            fold.add(entry)
+
+    by_minute, by_quote = (
+        math.fsum(trade.spread_cost for trade in fold.record(a_manifest()).trades) for fold in folds
+    )
+
+    assert by_quote == pytest.approx(by_minute, rel=0.1)
+    assert by_quote > 0.0
 
 
 def test_a_page_is_written(line: CommandLine, tmp_path: Path) -> None:
