@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from benchmarks import (
     adaptation,
+    board,
     claims,
     council,
     decisions,
@@ -16,6 +17,7 @@ from benchmarks import (
     news,
     redis_journal,
     sma_cross,
+    soak,
     speaking,
     texts,
     volatility,
@@ -32,6 +34,8 @@ BENCHMARKS: dict[str, Callable[[], Section]] = {
     "adaptation": adaptation.run,
     "council": council.run,
     "latency": latency.run,
+    "board": board.run,
+    "soak": soak.run,
     "news": news.run,
     "gates": gates.run,
     "direction": direction.run,

@@ -1,0 +1,75 @@
+"""Benchmark: the board on Ray beside a list in an actor under the same calls."""
+
+import json
+import statistics
+import subprocess
+import sys
+from typing import Any, Final
+
+import numpy as np
+
+from benchmarks.sections import Section, table
+
+TITLE: Final = "The board beside a raw long poll"
+FACTS: Final = 200_000
+DRIPS: Final = 200
+READERS: Final = 8
+REPETITIONS: Final = 3
+DAY_FACTS: Final = 28 * 1_440 * 2
+"""A bar and a quote a minute of 28 symbols."""
+DAYS: Final = (1, 3, 5)
+POSTS_MIN: Final = 0.8
+DELIVERY_MAX: Final = 1.5
+
+
+def run() -> Section:
+    """Time both in turns, then fill the board with days of facts."""
+    posts: dict[str, list[float]] = {"raw": [], "board": []}
+    delays: dict[str, list[float]] = {"raw": [], "board": []}
+    for _ in range(REPETITIONS):
+        for kind, poured in posts.items():
+            poured.append(_wire(kind, "throughput", FACTS, 1)["facts_per_s"])
+            told = _wire(kind, "fan_out", DRIPS, READERS)["delays_ms"]
+            delays[kind].append(float(np.percentile(told, 50)))
+    memory_mb = [_wire("board", "throughput", days * DAY_FACTS, 1)["hub_mb"] for days in DAYS]
+    taken = {kind: statistics.median(each) for kind, each in posts.items()}
+    had = {kind: statistics.median(each) for kind, each in delays.items()}
+    posted_ratio, had_ratio = taken["board"] / taken["raw"], had["board"] / had["raw"]
+    a_day_mb = (memory_mb[-1] - memory_mb[0]) / (DAYS[-1] - DAYS[0])
+    return Section(
+        name="board",
+        title=TITLE,
+        text=(
+            f"Posts in batches of 100, journal on: {posted_ratio:.2f} × the raw list (goal "
+            f"{POSTS_MIN:g}, {_verdict(posted_ratio >= POSTS_MIN)}). A fact to {READERS} readers: "
+            f"{had_ratio:.2f} × the raw median (goal at most {DELIVERY_MAX:g}, "
+            f"{_verdict(had_ratio <= DELIVERY_MAX)}). A day of 28 symbols' minutes, "
+            f"{DAY_FACTS:,} facts, adds {a_day_mb:.0f} MB to the board's process."
+        ),
+        tables=(
+            table(
+                ("", "facts/s, batches of 100", f"p50 ms to {READERS} readers"),
+                [[kind, f"{taken[kind]:,.0f}", f"{had[kind]:.1f}"] for kind in taken],
+            ),
+            table(
+                ("days of facts", "MB"),
+                [[f"{day}", f"{mb:.0f}"] for day, mb in zip(DAYS, memory_mb, strict=True)],
+            ),
+        ),
+        notes=(
+            "Raw: an actor that keeps a list of 200 bytes each; nothing is decoded, checked, given "
+            "a place, hashed or written down.",
+            "Seconds of the clock, not of processors: several processes work for one post.",
+        ),
+    )
+
+
+def _wire(*terms: object) -> dict[str, Any]:
+    command = (sys.executable, "-m", "benchmarks.board_wire", *map(str, terms))
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    told: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return told
+
+
+def _verdict(is_met: bool) -> str:
+    return "met" if is_met else "missed"

@@ -1,0 +1,230 @@
+"""One board on Ray, or a list in an actor, under the same calls; a script of its own.
+
+``throughput``: one poster, batches of a hundred with a few posts under way, one reader that
+long-polls until it has all of them. ``fan_out``: a fact at a time, as many readers as asked; how
+long after the call each had it. Prints one JSON object.
+"""
+
+import asyncio
+import json
+import os
+import sys
+from contextlib import suppress
+from tempfile import TemporaryDirectory
+from typing import Any, Final
+
+os.environ.setdefault("RAY_AUTH_MODE", "disabled")
+os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
+
+import msgspec
+import psutil
+import ray
+
+from blackboard.access import declare
+from blackboard.board import BoardLimits, Filter
+from blackboard.entry import Draft, Post
+from blackboard.facts import Quote
+from runtime.board_actor import Blackboard
+from runtime.board_client import BoardClient
+from runtime.board_plan import BoardPlan
+from runtime.clock import process_s, start_clock
+
+AUTHOR: Final = "data"
+BATCH: Final = 100
+UNDER_WAY: Final = 4
+PAYLOAD: Final = b"x" * 200
+POLL_S: Final = 5.0
+LIMIT: Final = 5_000
+DEADLINE_S: Final = 60.0
+PAUSE_S: Final = 0.05
+
+
+class Hub:
+    """A list and readers that wait for more of it."""
+
+    def __init__(self) -> None:
+        self.items: list[bytes] = []
+        self.news = asyncio.Event()
+
+    async def post(self, items: list[bytes]) -> int:
+        """Append; return the new length."""
+        self.items += items
+        woken, self.news = self.news, asyncio.Event()
+        woken.set()
+        return len(self.items)
+
+    async def read(self, after: int) -> tuple[int, list[bytes]]:
+        """Return what came after a place; wait for it."""
+        if len(self.items) == after:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self.news.wait(), POLL_S)
+        items = self.items[after : after + LIMIT]
+        return after + len(items), items
+
+
+class RawEnd:
+    """Posts to the list, or reads from it."""
+
+    def __init__(self, hub: Any) -> None:
+        self.hub = hub
+
+    async def open(self) -> None:
+        """Nobody has to join a list."""
+
+    async def post(self, first: int, count: int) -> None:
+        """Post items."""
+        await self.hub.post.remote([PAYLOAD] * count)
+
+    async def read(self, after: int) -> int:
+        """Read once; return the cursor."""
+        place, _ = await self.hub.read.remote(after)
+        return int(place)
+
+
+class BoardEnd:
+    """Posts quotes to the board, or reads them."""
+
+    def __init__(self) -> None:
+        self.client = BoardClient(DEADLINE_S)
+        self.epoch = 0
+
+    async def open(self) -> None:
+        """Join as the author."""
+        self.epoch = (await self.client.join(AUTHOR)).epoch
+
+    async def post(self, first: int, count: int) -> None:
+        """Post quotes of one instant each."""
+        drafts = tuple(
+            Draft(fact=_quote(number), ts_event_ns=number)
+            for number in range(first + 1, first + count + 1)
+        )
+        now_ns = first + count
+        await self.client.post(
+            Post(author=AUTHOR, epoch=self.epoch, drafts=drafts, read_to=0, now_ns=now_ns)
+        )
+
+    async def read(self, after: int) -> int:
+        """Read once; return the cursor."""
+        return (await self.client.read(after, Filter(), LIMIT, POLL_S)).read_to
+
+
+class Actor:
+    """An end in a process of its own."""
+
+    def __init__(self, end: Any) -> None:
+        self.end = end
+
+    async def pour(self, count: int) -> None:
+        """Post batches, a few at a time under way."""
+        await self.end.open()
+        gate = asyncio.Semaphore(UNDER_WAY)
+
+        async def pour(first: int) -> None:
+            async with gate:
+                await self.end.post(first, BATCH)
+
+        await asyncio.gather(*(pour(first) for first in range(0, count, BATCH)))
+
+    async def drain(self, count: int) -> None:
+        """Read until so many have come."""
+        place = 0
+        while place < count:
+            place = await self.end.read(place)
+
+    async def drip(self, count: int) -> list[float]:
+        """Post one at a time; return when each call was made."""
+        await self.end.open()
+        called_s = []
+        for number in range(count):
+            await asyncio.sleep(PAUSE_S)
+            called_s.append(process_s())
+            await self.end.post(number, 1)
+        return called_s
+
+    async def note(self, count: int) -> list[float]:
+        """Return when each of so many was had."""
+        place, had_s = 0, list[float]()
+        while place < count:
+            place = await self.end.read(place)
+            had_s += [process_s()] * (place - len(had_s))
+        return had_s
+
+
+def main(kind: str, what: str, count: int, readers: int) -> None:
+    """Run one measurement."""
+    ray.init(
+        address="local",
+        namespace="quorum-bench",
+        include_dashboard=False,
+        log_to_driver=False,
+        object_store_memory=256 << 20,
+    )
+    with TemporaryDirectory() as folder:
+        actor: Any = ray.remote(num_cpus=0)(Actor)
+        hub, ends = _raw(readers) if kind == "raw" else _board(folder, readers)
+        poster, *listeners = [actor.remote(end) for end in ends]
+        measure = _throughput if what == "throughput" else _fan_out
+        pid = ray.get(hub.__ray_call__.remote(lambda _: os.getpid()))
+        told = measure(poster, listeners, count)
+        told["hub_mb"] = psutil.Process(pid).memory_info().rss / 2**20
+        print(json.dumps(told))
+    ray.shutdown()
+
+
+def _raw(readers: int) -> tuple[Any, list[Any]]:
+    remote: Any = ray.remote(num_cpus=0)(Hub)
+    hub = remote.remote()
+    return hub, [RawEnd(hub) for _ in range(readers + 1)]
+
+
+def _board(folder: str, readers: int) -> tuple[Any, list[Any]]:
+    plan = BoardPlan(
+        folder=f"{folder}/journal",
+        declarations={AUTHOR: declare((Quote,), (Quote,))},
+        order=(AUTHOR,),
+        limits=BoardLimits(author_entries_per_min_max=1_000_000_000),
+        bytes_max=1 << 36,
+        clock=start_clock(10**15, 1.0),
+        is_virtual=False,
+        start_ns=0,
+        end_ns=0,
+        is_paced=False,
+        log_folder=f"{folder}/logs",
+        log="{}",
+        profile="sim",
+    )
+    remote: Any = ray.remote(  # type: ignore[call-overload] # Ray's types do not know the groups
+        num_cpus=0, concurrency_groups={"ctl": 1}
+    )(Blackboard)
+    hub = remote.options(name="blackboard").remote(msgspec.msgpack.encode(plan))
+    return hub, [BoardEnd() for _ in range(readers + 1)]
+
+
+def _throughput(poster: Any, readers: list[Any], count: int) -> dict[str, float]:
+    ray.get([reader.__ray_ready__.remote() for reader in (poster, *readers)])
+    started_s = process_s()
+    ray.get([poster.pour.remote(count), *(reader.drain.remote(count) for reader in readers)])
+    return {"facts_per_s": count / (process_s() - started_s)}
+
+
+def _fan_out(poster: Any, readers: list[Any], count: int) -> dict[str, Any]:
+    ray.get([reader.__ray_ready__.remote() for reader in (poster, *readers)])
+    notes = [reader.note.remote(count) for reader in readers]
+    called_s = ray.get(poster.drip.remote(count))
+    delays = [
+        (had_s - posted_s) * 1e3
+        for had in ray.get(notes)
+        for posted_s, had_s in zip(called_s, had, strict=True)
+    ]
+    return {"delays_ms": delays[len(delays) // 10 :]}
+
+
+def _quote(number: int) -> Quote:
+    return Quote(
+        scope="EURUSD", bid=1.1, ask=1.1001, account_per_quote=1.0, source="bench", tick_ns=number
+    )
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))

@@ -1,0 +1,173 @@
+"""Benchmark: months of market time through the real cluster, with processes killed and frozen.
+
+In the first half something is struck every minute; the second half is left alone, so that memory
+can be told from restarts. Afterwards the journal is audited.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from benchmarks.hops import rounds_of
+from benchmarks.sections import Section, table
+from benchmarks.soak_watch import Watch
+from models.market.sessions import DAY_NS
+from runtime.clock import process_s, sleep_s
+from runtime.status import Status, read_status
+
+TITLE: Final = "Months on a real cluster"
+MINUTES: Final = float(os.environ.get("SOAK_MINUTES", "120"))
+SPEED: Final = 1200.0
+"""Market seconds in one: three months take an hour and fifty minutes."""
+SYMBOLS: Final = "EURUSD,GBPUSD,USDJPY,AUDUSD"
+SEED: Final = 7
+LOOK_EVERY_S: Final = 10.0
+STRIKE_EVERY_S: Final = 60.0
+STRIKES_FRAC: Final = 0.5
+"""Share of the time in which something is struck."""
+SETTLE_FRAC: Final = 0.1
+"""Share of the time after the last strike that does not count for memory."""
+WEEK_NS: Final = 7 * DAY_NS
+ROOT: Final = Path(__file__).resolve().parents[1]
+SETTINGS: Final = (
+    "cluster.dashboard=false",
+    "cluster.restarts_max=1000",
+    "terminal.send_timeout_s=2",
+    "terminal.read_timeout_s=2",
+    "terminal.hang_deadline_s=5",
+    "agents.learner.training.when=never",
+)
+
+
+class Strike(NamedTuple):
+    """What was done to whom."""
+
+    victim: str
+    blow: str
+
+
+def run() -> Section:
+    """Run, strike, watch, audit."""
+    with TemporaryDirectory() as folder:
+        home = Path(folder)
+        watch, strikes = Watch(), list[Strike]()
+        process = subprocess.Popen(_command(home), cwd=ROOT, stdout=subprocess.DEVNULL)
+        calm_ns = _attend(process, home, watch, strikes)
+        book = home / "books" / "embedded"
+        status = read_status(book / "status.json")
+        if process.returncode or status is None:
+            raise RuntimeError(f"the run must end in order, was code {process.returncode}")
+        audit = subprocess.run(
+            (sys.executable, "launch.py", "audit", "--json"),
+            env={**os.environ, "QUORUM_HOME": str(home)},
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        rounds = rounds_of(book / "journal", SPEED, calm_ns)
+        journal_mb = sum(path.stat().st_size for path in (book / "journal").iterdir()) / 2**20
+    return _section(status, watch, strikes, calm_ns, rounds, journal_mb, audit.returncode == 0)
+
+
+def _command(home: Path) -> list[str]:
+    options = [each for term in (*SETTINGS, f"home={home}") for each in ("--set", term)]
+    duration = ("--duration", f"{MINUTES:g}m", "--speed", f"{SPEED:g}")
+    return [sys.executable, "launch.py", "up", "--symbols", SYMBOLS, *duration, *options]
+
+
+def _attend(
+    process: subprocess.Popen[bytes], home: Path, watch: Watch, strikes: list[Strike]
+) -> int:
+    """Look and strike until the run is over; return the market time from which it was left calm."""
+    path = home / "books" / "embedded" / "status.json"
+    random = np.random.default_rng(SEED)
+    started_s = struck_s = process_s()
+    calm_ns = 0
+    while process.poll() is None:
+        sleep_s(LOOK_EVERY_S)
+        status = read_status(path)
+        if status is None or not all(agent.pid for agent in status.agents):
+            continue
+        watch.look(status)
+        gone_frac = (process_s() - started_s) / (MINUTES * 60.0)
+        if gone_frac < STRIKES_FRAC and process_s() - struck_s >= STRIKE_EVERY_S:
+            struck_s = process_s()
+            strikes.append(_strike(status, random))
+        if not calm_ns and gone_frac >= STRIKES_FRAC + SETTLE_FRAC:
+            calm_ns = status.now_ns
+    return calm_ns
+
+
+def _strike(status: Status, random: np.random.Generator) -> Strike:
+    living = {agent.name: agent.pid for agent in status.agents}
+    living |= {"board": status.board_pid, "terminal": status.terminal_pid}
+    victim = str(random.choice(sorted(living)))
+    blow = signal.SIGKILL if random.random() < 0.7 else signal.SIGSTOP
+    with suppress(ProcessLookupError):
+        os.kill(living[victim], blow)
+    return Strike(victim, "killed" if blow is signal.SIGKILL else "frozen")
+
+
+def _section(
+    status: Status,
+    watch: Watch,
+    strikes: list[Strike],
+    calm_ns: int,
+    rounds: list[dict[str, float]],
+    journal_mb: float,
+    is_sound: bool,
+) -> Section:
+    first_ns = min(sample.now_ns for sample in watch.samples["driver"])
+    weeks = (status.now_ns - first_ns) / WEEK_NS
+    growth = watch.growth(calm_ns, WEEK_NS)
+    steep = [each.name for each in growth if not each.is_flat]
+    memory = f"grows in {', '.join(steep)}" if steep else "is flat everywhere"
+    killed = sum(strike.blow == "killed" for strike in strikes)
+    half = len(rounds) // 2
+    return Section(
+        name="soak",
+        title=TITLE,
+        text=(
+            f"{weeks:.1f} market weeks in {MINUTES:g} minutes on Ray; {killed} processes killed, "
+            f"{len(strikes) - killed} frozen in the first half. `audit` found "
+            f"{'nothing' if is_sound else 'a broken promise'}. {status.head:,} entries, "
+            f"{journal_mb / weeks:.0f} MB of journal a week. In the calm half memory {memory}, and "
+            f"decisions came {_delay(rounds[:half])} after the close was told, later "
+            f"{_delay(rounds[half:])}."
+        ),
+        tables=(
+            table(
+                ("process", "MB first", "MB last", "MB a market week", "±", "files"),
+                [
+                    [
+                        each.name,
+                        f"{each.first_mb:.0f}",
+                        f"{each.last_mb:.0f}",
+                        f"{each.slope_mb:+.2f}",
+                        f"{each.error_mb:.2f}",
+                        f"{each.files_first} → {each.files_last}",
+                    ]
+                    for each in growth
+                ],
+            ),
+        ),
+        notes=(
+            "Resident memory over the calm half: least squares, and the slope's standard error.",
+            f"Weekends take as long as weekdays: {SPEED:g} market seconds in one all the time.",
+        ),
+    )
+
+
+def _delay(rounds: list[dict[str, float]]) -> str:
+    if not rounds:
+        return "no round"
+    p50, p99 = np.percentile([each["decision"] for each in rounds], (50, 99))
+    return f"{p50:.0f} ms (p99 {p99:.0f})"
