@@ -67,6 +67,8 @@ class ConfirmedSection(Section):
     """Whether /resume is there, which lets risk rise again; it needs commands all."""
     retrain: bool = True
     """Whether /retrain is there; it needs commands all."""
+    agent: bool = True
+    """Whether /agent is there, which switches one agent; it needs commands all."""
     forceexit: bool = True
     """Whether /forceexit is there, which closes positions."""
     flatten: bool = True

@@ -16,6 +16,7 @@ from runtime.mailbox import Letter, take
 from runtime.notify.service import telegram_of
 from runtime.notify.telegram import Telegram
 from runtime.run_plan import RunPlan
+from runtime.status import write_status
 from tests.bot_api import CHAT_ID, TOKEN, USER_ID, WAIT_S, Body, FakeBotApi, serving
 from tests.console_run import plan_in, settings_of_run, status_of_run
 from tests.recorded_run import entries_of_run
@@ -115,6 +116,10 @@ def a_chat(
         section = {"commands": "all", "users": [USER_ID], "base_url": served.url, **telegram}
         made = plan or plan_in(folder, telegram=section)
         made = _at(made, served.url)
+        made.write()
+        told = status_of_run(entries_of_run())
+        told = msgspec.structs.replace(told, written_wall_ns=clock.wall_ns())
+        write_status(made.book.state, told)
         present = present_of_run()
         with telegram_of(made, SECRETS, present, pause=at_once) as running:
             assert running is not None

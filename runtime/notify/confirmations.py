@@ -6,9 +6,8 @@ from typing import Final
 import msgspec
 
 from runtime.clock import process_s
-from runtime.mailbox import Letter
 from runtime.notify.outbox import Button
-from runtime.notify.sources import Refused
+from runtime.notify.sources import Order, Refused
 
 WAITING_MAX: Final = 16
 """Orders that wait at most; the oldest gives way."""
@@ -19,7 +18,7 @@ _NAME_BYTES: Final = 12
 class Waiting(msgspec.Struct, frozen=True):
     """An order that was asked for."""
 
-    letter: Letter
+    order: Order
     user: int
     until_s: float
 
@@ -31,15 +30,15 @@ class Confirmations:
         self._within_s = within_s
         self._waiting: dict[str, Waiting] = {}
 
-    def ask(self, letter: Letter, user: int) -> tuple[Button, Button]:
+    def ask(self, order: Order, user: int) -> tuple[Button, Button]:
         """Return the buttons by which that user confirms an order, or takes it back."""
         while len(self._waiting) >= WAITING_MAX:
             del self._waiting[next(iter(self._waiting))]
         name = secrets.token_urlsafe(_NAME_BYTES)
-        self._waiting[name] = Waiting(letter, user, process_s() + self._within_s)
-        return Button(f"Yes, {letter.command}", f"{name}:{_YES}"), Button("No", f"{name}:{_NO}")
+        self._waiting[name] = Waiting(order, user, process_s() + self._within_s)
+        return Button(f"Yes, {order.name}", f"{name}:{_YES}"), Button("No", f"{name}:{_NO}")
 
-    def press(self, data: str, user: int) -> Letter | None:
+    def press(self, data: str, user: int) -> Order | None:
         """Return the order that a button confirms, None if it takes it back; Refused otherwise."""
         name, _, said = data.partition(":")
         waiting = self._waiting.get(name)
@@ -50,4 +49,4 @@ class Confirmations:
         del self._waiting[name]
         if process_s() > waiting.until_s:
             raise Refused(f"that was asked more than {self._within_s:g} s ago; ask again")
-        return waiting.letter if said == _YES else None
+        return waiting.order if said == _YES else None

@@ -1,16 +1,14 @@
 """Who answers the operator: a text in, messages out. It knows nothing of Telegram's network."""
 
-from pathlib import Path
 from typing import Final
 
 import structlog
 
+from blackboard.errors import ConfigError
 from config.telegram import TelegramSection
-from runtime.mailbox import Letter, leave
-from runtime.notify.answers.orders import concerned
 from runtime.notify.confirmations import Confirmations
 from runtime.notify.outbox import Note
-from runtime.notify.sources import Refused, Sources
+from runtime.notify.sources import Order, Refused, Sources
 from runtime.notify.verbs import Permission, Verb, active, usage
 
 HELP: Final = frozenset({"help", "start"})
@@ -22,11 +20,10 @@ _log = structlog.get_logger()
 class Desk:
     """Answers the commands that the settings permit."""
 
-    def __init__(self, sources: Sources, section: TelegramSection, mailbox: Path) -> None:
+    def __init__(self, sources: Sources, section: TelegramSection) -> None:
         self.verbs = active(section)
         self._sources = sources
         self._section = section
-        self._mailbox = mailbox
         self._confirmations = Confirmations(section.confirm_within_s)
 
     def command(self, text: str, user: int) -> Note:
@@ -49,10 +46,10 @@ class Desk:
     def press(self, data: str, user: int) -> Note:
         """Return the answer to a button that a user pressed."""
         try:
-            letter = self._confirmations.press(data, user)
-            if letter is None:
+            order = self._confirmations.press(data, user)
+            if order is None:
                 return Note(title="Taken back", text="nothing was ordered")
-            return self._hand_on(letter)
+            return self._carry(order)
         except Refused as refused:
             return Note(title="Not done", text=str(refused))
 
@@ -60,24 +57,23 @@ class Desk:
         if verb.order is None:
             assert verb.answer is not None
             return verb.answer(self._sources, words)
-        letter = verb.order(self._sources, words)
+        order = verb.order(self._sources, words)
         if not verb.is_confirmed:
-            return self._hand_on(letter)
+            return self._carry(order)
         within_s = self._section.confirm_within_s
         return Note(
-            title=f"Confirm {_named(letter)}",
-            text=f"It {concerned(self._sources, letter)}. Press within {within_s:g} s.",
-            buttons=self._confirmations.ask(letter, user),
+            title=f"Confirm {order.name}",
+            text=f"It {order.what}. Press within {within_s:g} s.",
+            buttons=self._confirmations.ask(order, user),
         )
 
-    def _hand_on(self, letter: Letter) -> Note:
-        what_follows = concerned(self._sources, letter)
+    def _carry(self, order: Order) -> Note:
         try:
-            leave(self._mailbox, letter)
-        except OSError as error:
-            raise Refused(f"it could not be handed on: {error.strerror or error}") from error
-        _log.info("telegram_order", command=letter.command, argument=letter.argument)
-        return Note(title=f"Ordered: {_named(letter)}", text=what_follows)
+            answer = order.carry()
+        except (ConfigError, OSError) as error:
+            raise Refused(str(error)) from error
+        _log.info("telegram_order", order=order.name)
+        return Note(title=f"Ordered: {order.name}", text=f"{order.what}\n{answer}")
 
     def _help(self) -> Note:
         lines = [f"{usage(verb)}: {verb.words}" for verb in self.verbs.values()]
@@ -88,7 +84,3 @@ class Desk:
         if not any(verb.permission is Permission.RAISE for verb in self.verbs.values()):
             lines.append("What lets risk rise is not taken here.")
         return Note(title="Commands", text="\n".join(lines))
-
-
-def _named(letter: Letter) -> str:
-    return f"{letter.command} {letter.argument}".rstrip()

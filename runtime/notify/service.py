@@ -64,7 +64,7 @@ def telegram_of(
             waiting=outbox.__len__,
         )
         gate = Gate(section, link.chat_id, plan.book.folder / LAST_UPDATE)
-        desk = Desk(sources, section, plan.book.mailbox)
+        desk = Desk(sources, section)
         telegram.ear = Listener(link, gate, desk, telegram.post)
     telegram.start()
     try:

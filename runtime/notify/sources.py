@@ -26,6 +26,16 @@ class Refused(ValueError):
     """A question or an order that cannot be taken, with the reason for a person."""
 
 
+class Order(msgspec.Struct, frozen=True):
+    """Something that a person orders."""
+
+    name: str
+    what: str
+    """What it does, in words that follow `It`."""
+    carry: Callable[[], str]
+    """Does it, and returns what came of that; ConfigError or OSError if nothing did."""
+
+
 Words = tuple[str, ...]
 """What stands behind a command."""
 Answer = Callable[[Sources, Words], Note]

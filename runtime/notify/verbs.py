@@ -7,9 +7,8 @@ from typing import Final
 import msgspec
 
 from config.telegram import ConfirmedSection, TelegramSection
-from runtime.mailbox import Letter
 from runtime.notify.answers import account, council, orders, results, safety, system
-from runtime.notify.sources import Answer, Sources, Words
+from runtime.notify.sources import Answer, Order, Sources, Words
 
 
 class Permission(IntEnum):
@@ -24,14 +23,14 @@ class Permission(IntEnum):
 
 
 class Verb(msgspec.Struct, frozen=True, kw_only=True):
-    """One command; it has an answer, or an order that goes to the driver."""
+    """One command; it has an answer, or an order that is carried out."""
 
     name: str
     arguments: str = ""
     words: str
     permission: Permission = Permission.READ
     answer: Answer | None = None
-    order: Callable[[Sources, Words], Letter] | None = None
+    order: Callable[[Sources, Words], Order] | None = None
     is_confirmed: bool = False
     """Whether a button must be pressed before the order leaves."""
 
@@ -111,6 +110,14 @@ VERBS: Final = (
         order=orders.retrain,
         is_confirmed=True,
     ),
+    Verb(
+        name="agent",
+        arguments="NAME on, shadow, off or restart",
+        words="switch one agent, or start it anew",
+        permission=Permission.RAISE,
+        order=orders.agent,
+        is_confirmed=True,
+    ),
 )
 """Every command but /help and /start, which tell of these."""
 _PERMITTED: Final = {"off": -1, "reduce": Permission.REDUCE, "all": Permission.RAISE}
@@ -135,6 +142,7 @@ def _is_on(section: ConfirmedSection, name: str) -> bool:
     switches = {
         "resume": section.resume,
         "retrain": section.retrain,
+        "agent": section.agent,
         "forceexit": section.forceexit,
         "flatten": section.flatten,
     }

@@ -104,6 +104,7 @@ def test_pictures_go_with_their_answers(reading: Chat, name: str) -> None:
         ("/forceexit", "say which"),
         ("/forceexit 7", "7 is no open position of ours"),
         ("/retrain nothing", "the family must be one of all"),
+        ("/agent sentiment", "an agent and one of on, shadow, off, restart are needed"),
         ("/nosuch", "/nosuch is not there"),
         ("hello", "commands begin with /"),
         ("/Status@quorum_bot", "#100102"),
@@ -139,7 +140,7 @@ def test_permissions_are_nested(commands: str, most: Permission | None) -> None:
     assert permitted == {each for each in Permission if most is not None and each <= most}
 
 
-@pytest.mark.parametrize("name", ["resume", "retrain", "forceexit", "flatten"])
+@pytest.mark.parametrize("name", ["resume", "retrain", "agent", "forceexit", "flatten"])
 def test_every_confirmed_command_can_be_switched_off(name: str) -> None:
     """What is switched off is not there, whatever is permitted."""
     section = TelegramSection.model_validate({"commands": "all", "confirmed": {name: False}})
@@ -184,6 +185,8 @@ def test_a_picture_that_is_refused_costs_no_text(chat: Chat) -> None:
         ("/resume", (Command.RESUME, "")),
         ("/retrain", (Command.RETRAIN, "all")),
         ("/retrain HAR", (Command.RETRAIN, "har")),
+        ("/agent Sentiment restart", (Command.RESTART, "sentiment")),
+        ("/agent sentiment shadow", (Command.SWITCH, "sentiment shadow")),
     ],
 )
 def test_what_is_confirmed_is_ordered_once(
@@ -446,3 +449,12 @@ def test_errors_nobody_thought_of_end_neither_sending_nor_hearing(
         chat.api.until_given(lost)
     assert "Version" in chat.answer("/version")
     assert chat.api.sent("sendPhoto") == []
+
+
+def test_an_agent_that_cannot_be_switched_is_refused_with_its_reason(chat: Chat) -> None:
+    """The same refusals as on the command line, told in the chat."""
+    yes, _ = chat.buttons("/agent data off")
+    assert "agents.data.enabled must be true" in chat.pressed(yes)
+    yes, _ = chat.buttons("/agent nobody on")
+    assert "the agent must be one of" in chat.pressed(yes)
+    assert chat.letters() == []
