@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from blackboard.facts import (
+    DayStatistics,
     EconomicEvent,
     EntryBlackout,
     FeedStatus,
@@ -47,6 +48,7 @@ from runtime.simulation.history import (
     Untradable,
     entries_of,
 )
+from tests.samples import sample
 from tests.simulation import histories as h
 from tests.simulation.histories import (
     HOUR,
@@ -72,6 +74,16 @@ ENTRY_REQUEST, AMEND_REQUEST, EXIT_REQUEST = range(3)
 FRIDAY_16_30 = T0 + 3 * 24 * HOUR + 9 * HOUR + 30 * MINUTE
 """Friday 16:30 in New York, half an hour before the week ends; 21:30 UTC in winter."""
 SATURDAY = T0 + 4 * 24 * HOUR
+
+
+def a_day(**changes: object) -> Change:
+    """Let the supervisor tell the day of the history's one trade."""
+    figures = {"day": "2025-03-04", "trades": 1, "wins": 1, "gross_loss": 0.0}
+    pnl = h.PROFIT + 2 * h.COMMISSION
+    fact = msgspec.structs.replace(
+        sample(DayStatistics), **{**figures, "pnl": pnl, "gross_profit": pnl, **changes}
+    )
+    return said("supervisor", fact, T0 + 10 * HOUR)
 
 
 def a_restriction(cause: str, state: TradingState, *, is_probation: bool = False) -> Restriction:
@@ -364,6 +376,9 @@ P3_BROKEN: list[tuple[Callable[..., object], Change]] = [
     (book.strangers_are_left_alone, with_item("deals", 1, magic=0)),
     (book.origins_are_true, altered(h.OPENED, origin=Origin.EXTERNAL)),
     (book.origins_are_true, with_item("deals", 1, magic=0)),
+    (book.days_add_up, a_day(trades=0, wins=0)),
+    (book.days_add_up, both(a_day(), a_day())),
+    (book.days_add_up, a_day(pnl=0.0, gross_profit=0.0)),
 ]
 P4_BROKEN: list[tuple[Callable[..., object], Change]] = [
     (
@@ -803,6 +818,15 @@ EXCUSED: list[tuple[Callable[..., object], Change]] = [
     (
         book.fills_are_deals,
         both(restated(h.FILL_IN, ts_event_ns=h.ENTERED - HOUR), a_fault("F26", T0, T0 + MINUTE)),
+    ),
+    (book.days_add_up, a_day()),
+    # Its author had not read of the trade; the day after will tell it.
+    (
+        book.days_add_up,
+        both(
+            a_day(trades=0, wins=0, pnl=0.0, gross_profit=0.0),
+            restated(len(a_history().entries) + 1, read_to=h.TRADE - 1),
+        ),
     ),
     # A person asked to close everything, whoever opened it.
     (

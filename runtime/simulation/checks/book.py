@@ -2,7 +2,14 @@
 
 from collections.abc import Iterator
 
-from blackboard.facts import AccountSnapshot, Fill, PositionChanged, Reconciled, TradeClosed
+from blackboard.facts import (
+    AccountSnapshot,
+    DayStatistics,
+    Fill,
+    PositionChanged,
+    Reconciled,
+    TradeClosed,
+)
 from blackboard.facts.execution import Origin
 from runtime.simulation.checks.record import (
     FUNDING,
@@ -242,6 +249,22 @@ def origins_are_true(record: Record) -> Iterator[Violation]:
             yield _violation("origins_are_true", said.at_ns, text, said.seq)
 
 
+def days_add_up(record: Record) -> Iterator[Violation]:
+    """All days told so far hold each trade that was closed and read by then, once."""
+    trades, pnl = 0, 0.0
+    for said in record.all(DayStatistics):
+        trades, pnl = trades + said.fact.trades, pnl + said.fact.pnl
+        read_to, end_ns = said.entry.read_to, said.entry.ts_event_ns
+        closed = [
+            each.fact.pnl
+            for each in record.all(TradeClosed)
+            if each.seq <= read_to and each.entry.ts_event_ns <= end_ns
+        ]
+        if trades != len(closed) or abs(pnl - sum(closed)) > MONEY_TOLERANCE:
+            text = f"{trades} trades of {pnl:.2f} are told, {len(closed)} of {sum(closed):.2f} made"
+            yield _violation("days_add_up", said.at_ns, text, said.seq)
+
+
 def _violation(invariant: str, at_ns: int, text: str, *seqs: int) -> Violation:
     return Violation(promise=PROMISE, invariant=invariant, at_ns=at_ns, text=text, seqs=seqs)
 
@@ -255,4 +278,5 @@ CHECKS = (
     snapshots_are_true,
     strangers_are_left_alone,
     origins_are_true,
+    days_add_up,
 )
