@@ -294,6 +294,9 @@ class ClusterSection(Section):
     """Whether the Ray dashboard is started."""
     dashboard_port: int = Field(8265, ge=0, le=65_535)
     """Port of the dashboard on loopback; taken ones are passed over."""
+    metrics_port: int = Field(0, ge=0, le=65_535)
+    """Port on which Ray tells its own metrics and those of the agents' processes, to whoever can
+    reach this machine, without a token; 0 leaves those of the agents out."""
     object_store_mb: int = Field(256, ge=80, le=65_536)
     """Size of Ray's object store in mebibytes."""
     health_timeout_s: float = Field(2.0, gt=0.1, le=60.0)

@@ -20,6 +20,7 @@ from ray.exceptions import RayError
 from agents.agent import Agent
 from blackboard.errors import QuorumError
 from config.settings import Settings
+from runtime.actor_metrics import GAUGES_EVERY_S, ActorMetrics
 from runtime.board_client import BoardClient
 from runtime.board_port import read_all
 from runtime.clock import ScaledClock, process_s
@@ -73,6 +74,9 @@ class AgentActor:
         self._beat_s = process_s()
         self._faults = 0
         self._fault = ""
+        self._metrics = ActorMetrics(self.name, is_on=self.settings.cluster.metrics_port > 0)
+        if self._metrics.is_on:
+            self._refreshing = asyncio.create_task(self._refresh_metrics())
         self._task = asyncio.create_task(
             reside(self, self._follow, errors=(QuorumError, RayError, OSError))
         )
@@ -101,8 +105,10 @@ class AgentActor:
             told = await self.board.turn(turn, TURN_DEADLINE_S)
             self.has_ended = told.has_ended
             if not told.has_ended:
+                began_s = process_s()
                 turn = await asyncio.to_thread(seat.turn, told)
                 self.well()
+                self.turned(process_s() - began_s, len(told.entries), len(turn.drafts))
 
     def open_world(self) -> World:
         """Open the way to the terminal process and the feeds."""
@@ -115,6 +121,15 @@ class AgentActor:
     def well(self) -> None:
         """Note that the agent has worked since its last fault."""
         self._fault = ""
+
+    def turned(self, seconds: float, inbox: int, posted: int) -> None:
+        """Tell Ray's metrics of a turn."""
+        self._metrics.turned(seconds, inbox, posted)
+
+    async def _refresh_metrics(self) -> None:
+        while not self.has_ended:
+            self._metrics.refresh(process_s() - self._beat_s)
+            await asyncio.sleep(GAUGES_EVERY_S)
 
     def failed(self, reason: str) -> int:
         """Note a fault after which the agent is rebuilt; return how many there were."""

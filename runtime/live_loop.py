@@ -68,6 +68,9 @@ class LiveHost(Protocol):
     def well(self) -> None:
         """Note that the agent has worked since its last fault."""
 
+    def turned(self, seconds: float, inbox: int, posted: int) -> None:
+        """Note how long a turn took, and how much it took in and handed to the board."""
+
     def failed(self, reason: str) -> int:
         """Note a fault after which the agent is rebuilt; return how many there were."""
 
@@ -148,9 +151,12 @@ class LiveLoop:
                     seen_ns = max((entry.now_ns for entry in entries), default=0)
                     now_ns = max(now_ns, host.clock.now_ns(), seen_ns)
                     inbox = Inbox(entries=tuple(entries), replies=tuple(replies))
+                    began_s = process_s()
                     outbox = await asyncio.to_thread(guarded_step, self._agent, now_ns, inbox)
                     posted_to = await self._post(outbox, now_ns)
                     host.well()
+                    taken = len(entries) + len(replies)
+                    host.turned(process_s() - began_s, taken, len(outbox.drafts))
                     is_new = False
                     if posted_to > self._cursor:
                         # Own entries are seen before the next step, or it would want them again.

@@ -85,6 +85,7 @@ def start_ray(section: ClusterSection, address: str, temporary: Path) -> RaySess
             "dashboard_port": free_port(section.dashboard_port) if section.dashboard else None,
             "object_store_memory": section.object_store_mb << 20,
             "_temp_dir": str(temporary),
+            "_metrics_export_port": section.metrics_port or None,
         }
     arguments["logging_level"] = logging.ERROR
     with warnings.catch_warnings():

@@ -65,6 +65,9 @@ class Resident(Process):
             self.fault = ""
             self._has_faulted(self)
 
+    def turned(self, seconds: float, inbox: int, posted: int) -> None:
+        """Say nothing: simulated processes have no meters."""
+
     def failed(self, reason: str) -> int:
         """Note a fault after which the agent is rebuilt."""
         self.faults += 1

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from blackboard.facts import Fill, OrderSubmitting, PositionChanged, kind_of
+from blackboard.facts import Decision, Fill, OrderSubmitting, PositionChanged, kind_of
 from blackboard.facts.execution import DealEntry
 from runtime.proof.lineage import entries_of, explain_ticket
 
@@ -215,6 +215,56 @@ def test_a_frozen_agent_is_replaced(tmp_path: Path) -> None:
         wait_for_kind(tmp_path, "AgentHealth")
 
 
+def test_an_agent_is_switched_while_the_others_trade(tmp_path: Path) -> None:
+    """Off at once, also after a start, decisions go on; on again it votes, and parity holds.
+
+    Another agent's process is begun anew by a person on the way.
+    """
+    calm = (*ARGUMENTS, "--speed", "200", "--set", "agents.learner.training.when=never")
+    with driver(tmp_path, *calm):
+        until(tmp_path, lambda told: told["head"] > 0)
+        wait_for_voter(tmp_path, 0, "sentiment")
+        assert "applied now" in command(tmp_path, "agents", "disable", "sentiment").stdout
+        assert health(tmp_path, "sentiment") == "off"
+        head = status(tmp_path)["head"]
+        wait_for_voter(tmp_path, head, "technical.trend")
+        assert "sentiment" not in voters_after(tmp_path, head)
+        before = pid_of(status(tmp_path), "portfolio")
+        assert "applied now" in command(tmp_path, "agents", "restart", "portfolio").stdout
+        assert pid_of(status(tmp_path), "portfolio") != before
+
+    head = len(list(entries_of(book_of(tmp_path))))
+    with driver(tmp_path, *calm):
+        until(tmp_path, lambda told: told["head"] > head + 20)
+        assert health(tmp_path, "sentiment") == "off"
+        assert "applied now" in command(tmp_path, "agents", "enable", "sentiment").stdout
+        wait_for_voter(tmp_path, head, "sentiment")
+
+    told = command(tmp_path, "parity", "--json")
+    assert json.loads(told.stdout)["holds"], told.stdout
+    assert command(tmp_path, "audit").returncode == 0
+
+
+def health(home: Path, name: str) -> str:
+    """Return what the driver says of an agent."""
+    return next(str(one["health"]) for one in status(home)["agents"] if one["name"] == name)
+
+
+def voters_after(home: Path, seq: int) -> set[str]:
+    """Return the voters that had a share in the decisions after an entry."""
+    return {
+        share.scope
+        for entry in entries_of(book_of(home))
+        if entry.seq > seq and isinstance(entry.fact, Decision)
+        for share in entry.fact.shares
+    }
+
+
+def wait_for_voter(home: Path, seq: int, voter: str) -> None:
+    """Wait until a voter has a share in a decision after an entry."""
+    wait_until(lambda: voter in voters_after(home, seq), f"no share of {voter}")
+
+
 def command(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
     """Run a verb beside the driver."""
     return subprocess.run(
@@ -223,19 +273,27 @@ def command(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
         cwd=home,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )
 
 
 def wait_for_kind(home: Path, kind: str) -> None:
     """Wait until a fact of a kind stands in the journal."""
+    wait_until(
+        lambda: any(entry.kind == kind for entry in entries_of(book_of(home))),
+        f"no {kind} in the journal",
+    )
+
+
+def wait_until(holds: Callable[[], bool], otherwise: str) -> None:
+    """Wait until something holds."""
     end_s = time.monotonic() + WAIT_S  # noqa: TID251
     while time.monotonic() < end_s:  # noqa: TID251
-        if any(entry.kind == kind for entry in entries_of(book_of(home))):
+        if holds():
             return
         time.sleep(0.5)
-    raise AssertionError(f"no {kind} in the journal")
+    raise AssertionError(otherwise)
 
 
 def exists(pid: int) -> bool:
