@@ -179,9 +179,9 @@ class Cluster:
         while True:
             try:
                 return self._spawn(name)
-            except ValueError:
+            except ValueError as error:
                 if process_s() > end_s:
-                    raise
+                    raise UnrecoverableError(f"{name} cannot be started anew: {error}") from error
                 await asyncio.sleep(_NAME_PAUSE_S)
 
     async def _watch(self) -> None:

@@ -93,7 +93,8 @@ class OperatorCommand(Fact, frozen=True, kw_only=True):
     command: Command
     origin: str
     argument: str = ""
-    """What it is about: a family to retrain; a ticket, a symbol or ``all`` to close."""
+    """What it is about: a family to retrain; a ticket, a symbol or ``all`` to close; why there is a
+    pause; an agent, and its mode."""
 
 
 class RetrainRequested(Fact, frozen=True, kw_only=True):
