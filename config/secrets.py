@@ -14,7 +14,7 @@ SECRET_SOURCES: Final = {
     "FIXER_API_KEY": "conversion rates of Fixer: fixer.io, Dashboard",
     "EVENTREGISTRY_API_KEY": "news articles of Event Registry: newsapi.ai, Dashboard",
     "TELEGRAM_BOT_TOKEN": "messages: write /newbot to @BotFather in Telegram",
-    "TELEGRAM_CHAT_ID": "where messages go: the number that @userinfobot answers",
+    "TELEGRAM_CHAT_ID": "where messages go: python launch.py telegram setup finds and writes it",
     "MT5_LOGIN": "account number that the broker sent",
     "MT5_PASSWORD": "trading password that the broker sent",
     "MT5_SERVER": "server name in the terminal's login window",

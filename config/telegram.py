@@ -89,7 +89,7 @@ class TelegramSection(Section):
     update_age_max_s: float = Field(60.0, ge=5.0, le=600.0)
     """Age beyond which a message is not obeyed any more, as after an outage."""
     commands_per_min_max: int = Field(20, ge=1, le=600)
-    """Commands of one user in a minute; further ones are not answered."""
+    """Commands of one user in a minute; further ones are refused, which is said once."""
     base_url: str = Field("https://api.telegram.org", pattern=r"^https?://[^/\s?#@]+(/[^\s?#]*)?$")
     """Where the Bot API answers; one of your own is possible, http only on this machine."""
     proxy: str = Field("", pattern=r"^((http|https)://[^\s@]+)?$")

@@ -17,6 +17,7 @@ from blackboard.facts import (
     Decision,
     DriftDetected,
     ExitIntent,
+    Fact,
     FeedStatus,
     GateReport,
     LimitBreached,
@@ -206,13 +207,18 @@ def verdict_of(learned: GateReport | TrainingSkipped | ModelPromoted | ModelRoll
     """Return what came of a training, or who serves from now on, in one line."""
     match learned:
         case GateReport(shadow_until_ns=until_ns, is_promoted=True) if until_ns:
-            return f"{learned.scope} {learned.version} passed, now in shadow"
-        case GateReport(is_promoted=is_promoted):
-            verdict = "promoted" if is_promoted else f"refused by {learned.failed_gate}"
-            return f"{learned.scope} {learned.version} {verdict}: {learned.detail}"
+            return f"{_named(learned, learned.version)} passed, now in shadow"
+        case GateReport(is_promoted=is_promoted, failed_gate=gate, detail=detail):
+            by = "" if gate in detail else f" by {gate}"
+            verdict = "promoted" if is_promoted else f"refused{by}"
+            return f"{_named(learned, learned.version)} {verdict}: {detail}"
         case TrainingSkipped():
             return f"{learned.scope} gave no candidate: {learned.reason}"
         case ModelPromoted():
-            return f"{learned.scope} {learned.version} serves"
+            return f"{_named(learned, learned.version)} serves"
         case ModelRolledBack():
-            return f"{learned.scope} {learned.replaced_version} taken back: {learned.reason}"
+            return f"{_named(learned, learned.replaced_version)} taken back: {learned.reason}"
+
+
+def _named(learned: Fact, version: str) -> str:
+    return version if version.startswith(learned.scope) else f"{learned.scope} {version}"

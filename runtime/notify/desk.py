@@ -1,5 +1,6 @@
 """Who answers the operator: a text in, messages out. It knows nothing of Telegram's network."""
 
+from collections.abc import Callable
 from typing import Final
 
 import structlog
@@ -8,6 +9,7 @@ from blackboard.errors import ConfigError
 from config.telegram import TelegramSection
 from runtime.notify.confirmations import Confirmations
 from runtime.notify.outbox import Note
+from runtime.notify.ration import Ration, Share
 from runtime.notify.sources import Order, Refused, Sources
 from runtime.notify.verbs import Permission, Verb, active, usage
 
@@ -25,9 +27,28 @@ class Desk:
         self._sources = sources
         self._section = section
         self._confirmations = Confirmations(section.confirm_within_s)
+        self._ration = Ration(section.commands_per_min_max)
 
-    def command(self, text: str, user: int) -> Note:
-        """Return the answer to what a user wrote."""
+    def command(self, text: str, user: int) -> Note | None:
+        """Return the answer to what a user wrote, None for who has been told to wait."""
+        return self._rationed(user, lambda: self._command(text, user))
+
+    def press(self, data: str, user: int) -> Note | None:
+        """Return the answer to a button that a user pressed, likewise."""
+        return self._rationed(user, lambda: self._press(data, user))
+
+    def _rationed(self, user: int, answer: Callable[[], Note]) -> Note | None:
+        match self._ration.take(user):
+            case Share.LEFT:
+                return answer()
+            case Share.JUST_SPENT:
+                most = self._section.commands_per_min_max
+                text = f"at most {most} a minute are taken; wait, then write it again"
+                return Note(title="Too many commands", text=text)
+            case Share.SPENT:
+                return None
+
+    def _command(self, text: str, user: int) -> Note:
         name, *words = text.split()[: WORDS_MAX + 1] or [""]
         # In a chat a command may name its bot: /status@quorum_bot.
         name = name.removeprefix("/").partition("@")[0].lower()
@@ -43,8 +64,7 @@ class Desk:
         except Refused as refused:
             return Note(title="Not done" if name else "Not understood", text=str(refused))
 
-    def press(self, data: str, user: int) -> Note:
-        """Return the answer to a button that a user pressed."""
+    def _press(self, data: str, user: int) -> Note:
         try:
             order = self._confirmations.press(data, user)
             if order is None:

@@ -1,9 +1,8 @@
-"""Who is heard: the operator's own chat and users, once, in time, and not too often.
+"""Who is heard: the operator's own chat and users, once, and in time.
 
 Everybody else is ignored without an answer; the log says who knocked, not what was said.
 """
 
-from collections import deque
 from pathlib import Path
 from typing import Final
 
@@ -14,11 +13,10 @@ from telegram.constants import ChatType
 
 from config.telegram import TelegramSection
 from runtime.book import write_atomically
-from runtime.clock import NS, process_s, wall_ns
+from runtime.clock import NS, wall_ns
 
 STRANGERS_MAX: Final = 100
 """Strangers that are logged, each once."""
-MINUTE_S: Final = 60.0
 FORGOTTEN_NS: Final = 6 * 24 * 3600 * NS
 """Age after which the last id says nothing: after a week of silence Telegram counts from anew."""
 _log = structlog.get_logger()
@@ -40,7 +38,6 @@ class Gate:
         self._path = path
         self._last = _read(path)
         self._strangers: set[int] = set()
-        self._heard_s: dict[int, deque[float]] = {}
 
     @property
     def offset(self) -> int | None:
@@ -65,14 +62,12 @@ class Gate:
         if age_s > self._section.update_age_max_s:
             _log.warning("telegram_too_old", age_s=round(age_s))
             return False
-        return self._is_within_rate(user)
+        return True
 
     def admits_press(self, query: CallbackQuery) -> bool:
         """Whether a button was pressed by the operator, in the operator's chat."""
         chat = query.message.chat if query.message else None
-        if chat is None or not self._is_ours(query.from_user.id, chat.id, chat.type):
-            return False
-        return self._is_within_rate(query.from_user.id)
+        return chat is not None and self._is_ours(query.from_user.id, chat.id, chat.type)
 
     def _known(self) -> int:
         is_forgotten = wall_ns() - self._last.at_wall_ns > FORGOTTEN_NS
@@ -86,16 +81,6 @@ class Gate:
             self._strangers.add(user)
             _log.warning("telegram_stranger", user=user, chat_type=kind)
         return False
-
-    def _is_within_rate(self, user: int) -> bool:
-        most = self._section.commands_per_min_max
-        heard = self._heard_s.setdefault(user, deque(maxlen=most))
-        now_s = process_s()
-        if len(heard) == most and now_s - heard[0] < MINUTE_S:
-            _log.warning("telegram_too_many", user=user)
-            return False
-        heard.append(now_s)
-        return True
 
 
 def _read(path: Path) -> Last:

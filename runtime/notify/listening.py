@@ -84,12 +84,13 @@ class Listener:
             assert message.from_user is not None
             await self._answer(self._desk.command, message.text, message.from_user.id)
 
-    async def _answer(self, ask: Callable[[str, int], Note], text: str, user: int) -> None:
+    async def _answer(self, ask: Callable[[str, int], Note | None], text: str, user: int) -> None:
         work = asyncio.create_task(asyncio.to_thread(ask, text, user))
         await asyncio.wait([work])
         error = work.exception()
         if error is None:
-            self._post(work.result())
+            if (note := work.result()) is not None:
+                self._post(note)
             return
         reason = self._link.hidden(f"{type(error).__name__}: {error}")
         _log.error("telegram_answer_failed", reason=reason)

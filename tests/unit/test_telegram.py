@@ -308,14 +308,14 @@ def test_a_replayed_update_is_ignored_also_after_a_restart(tmp_path: Path) -> No
 
 
 def test_commands_are_rationed(tmp_path: Path) -> None:
-    """Beyond the ration of a minute nothing is answered; a minute later it is."""
+    """Beyond the ration of a minute one answer says so, then none; a minute later all is well."""
     with a_chat(tmp_path, commands_per_min_max=3) as chat:
         for _ in range(3):
             chat.answer("/version")
+        assert "at most 3 a minute" in chat.answer("/pause")
         for _ in range(5):
-            chat.write("/version")
-        last = chat.write("/pause")
-        chat.api.until_asked_beyond(last)
+            chat.write("/pause")
+        chat.api.until_asked_beyond(chat.write("/pause"))
         chat.clock.seconds += 60.0
 
         assert chat.is_silent_after()

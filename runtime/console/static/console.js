@@ -78,7 +78,7 @@ function route() {
 }
 
 const VIEWS = {
-  overview: async () => view(pages.overview, await ask("/api/overview")),
+  overview: async () => view(pages.overview, await ask("/api/overview"), controls),
   council: async () => view(pages.council, await ask("/api/council"), controls),
   limits: async () => view(pages.limits, await ask("/api/limits")),
   models: async () => view(pages.models, await ask("/api/learning"), controls),
@@ -156,6 +156,7 @@ const AGENT_TEXTS = {
     const what = { true: "on", shadow: "into shadow", false: "off" }[mode];
     return [`Switch ${agent} ${what}?`, "The choice is kept over restarts until it is reset. The answer says whether it holds now or from the next start on.", `Switch ${what}`];
   },
+  close: (argument) => [`Close ${argument}?`, "This position is closed at the market; trading goes on.", "Close"],
   restart: (argument) => [`Restart ${argument}?`, "Its process ends and begins again from the journal.", "Restart"],
   retrain: (argument) => [`Train ${argument}?`, "A candidate is trained and judged by the gates; what is refused changes nothing.", "Train"],
 };

@@ -12,17 +12,20 @@ function restrictions(page) {
     h("br"), `Way out: ${one.way_out}`));
 }
 
-function positions(page) {
+// What somebody else has opened is not closed here.
+const close = (one) => one.origin !== "own" ? "" : h("button", { type: "button", "data-command": "close", "data-argument": String(one.ticket), "aria-label": `Close ${one.ticket}` }, "Close");
+
+function positions(page, controls) {
   return table(
-    ["ticket", left("symbol"), left("side"), "lots", "open", "now", "to stop, pips", "to target, pips", "floating", "at the stop", left("since")],
+    ["ticket", left("symbol"), left("side"), "lots", "open", "now", "to stop, pips", "to target, pips", "floating", "at the stop", left("since"), left("")],
     page.positions.map((one) => [
       ticketLink(one.ticket), { text: symbolLink(one.symbol), kind: "text" }, left(one.side), number(one.lots), number(one.open_price, one.digits),
       one.price ? number(one.price, one.digits) : "–", one.stop_price ? number(one.to_stop_pips, 1) : { text: "no stop", kind: "bad" },
-      number(one.to_target_pips, 1), toned(one.floating, signed(one.floating)), signed(one.at_stop), left(clock(one.opened_ns)),
+      number(one.to_target_pips, 1), toned(one.floating, signed(one.floating)), signed(one.at_stop), left(clock(one.opened_ns)), left(controls ? close(one) : ""),
     ]), "no position is open");
 }
 
-export function overview(page) {
+export function overview(page, controls) {
   const money = (value) => `${number(value)} ${page.currency}`;
   return [
     h("h1", {}, "Overview"), restrictions(page),
@@ -36,7 +39,7 @@ export function overview(page) {
       tile("decisions", number(page.decided, 0), `${number(page.intents, 0)} became wishes to trade`),
       tile("margin in use", money(page.margin))),
     chart("equity-chart"), chart("drawdown-chart", "low"),
-    h("h2", {}, "Open positions"), positions(page),
+    h("h2", {}, "Open positions"), positions(page, controls),
     h("div", { class: "columns" },
       h("section", {}, h("h2", {}, "Open risk by currency"), page.currencies.length ? chart("risk-chart", "low") : h("p", { class: "quiet" }, "nothing is at risk"),
         h("h2", {}, "Locks"), table([left("symbol"), left("side"), left("reason"), left("until")],

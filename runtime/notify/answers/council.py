@@ -23,6 +23,11 @@ TRAIL_KINDS: Final = frozenset(
     }
 )
 """Kinds that are told on the way from a trade back to its opinions; bars are left out."""
+LEFT_OUT: Final = (
+    *("intent_id=", "timeframe=", "magic=", "comment=", "attempt=", "horizon_bars="),
+    *("reference_price=", "barrier_distance=", "position_ticket=", "order_ticket="),
+)
+"""Fields that a person on the way does not need; the console and `why` have them all."""
 _STATES: Final = {"true": "on", "false": "off"}
 
 
@@ -188,7 +193,8 @@ def _trail(trail: dict[str, Any]) -> Iterator[str]:
         if entry is None or seq in shown or entry["kind"] not in TRAIL_KINDS:
             continue
         shown.add(seq)
-        brief = entry["brief"][:BRIEF_LENGTH_MAX]
+        said = (part for part in entry["brief"].split(", ") if not part.startswith(LEFT_OUT))
+        brief = ", ".join(said)[:BRIEF_LENGTH_MAX]
         yield f"{'  ' * depth}#{seq} {clock_text(entry['at_ns'])} {entry['kind']}: {brief}"
         waiting += [(depth + 1, cause) for cause in sorted(entry["causes"], reverse=True)]
 
