@@ -11,11 +11,12 @@ import re
 import sys
 from collections.abc import MutableMapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import structlog
 
 from config.system import LogSection
+from runtime.machine.current import MACHINE
 
 REDACTED = "***"
 _SECRET_KEYS = re.compile(r"token|password|secret|api_?key|authorization|bearer", re.IGNORECASE)
@@ -118,6 +119,16 @@ def set_up_logs(
     root.setLevel(section.level.upper())
     for quiet in _QUIET_LOGGERS:
         logging.getLogger(quiet).setLevel(logging.WARNING)
+
+
+def output_file(path: Path, bytes_max: int) -> BinaryIO:
+    """Open the file into which a process prints; one that has grown too large is begun anew.
+
+    Nothing but warnings and a last traceback goes there, so the start is early enough to look.
+    """
+    if path.exists() and path.stat().st_size > bytes_max:
+        MACHINE.replace(path, path.with_name(f"{path.name}.1"))
+    return path.open("ab")
 
 
 def _stamp(profile: str) -> structlog.typing.Processor:

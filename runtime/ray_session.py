@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 
 from blackboard.errors import ConfigError
-from config.system import ClusterSection
+from config.system import ClusterSection, LogSection
 from runtime.book import write_atomically
 from runtime.joining import require_guarded
 from runtime.machine.current import MACHINE
@@ -45,9 +45,17 @@ class RaySession(msgspec.Struct, frozen=True, kw_only=True):
     folder: str
 
 
-def set_ray_environment() -> None:
-    """Set what Ray reads when it is imported; an operator's own values stay."""
-    for name, value in _ENVIRONMENT.items():
+def set_ray_environment(log: LogSection | None = None) -> None:
+    """Set what Ray reads when it is imported; an operator's own values stay.
+
+    Its own logs, and what workers print, are rotated as ours are: half a gibibyte a file otherwise.
+    """
+    log = log or LogSection()
+    rotation = {
+        "RAY_ROTATION_MAX_BYTES": str(log.file_bytes_max),
+        "RAY_ROTATION_BACKUP_COUNT": str(log.files_max),
+    }
+    for name, value in (_ENVIRONMENT | rotation).items():
         os.environ.setdefault(name, value)
 
 
@@ -97,6 +105,9 @@ def start_ray(section: ClusterSection, address: str, temporary: Path) -> RaySess
         except (ConnectionError, RuntimeError, ValueError, OSError) as error:
             where = f"at {address}" if address else f"in {temporary}"
             raise ConfigError(f"Ray could not be started {where}: {error}") from error
+    if not address:
+        # Ray opens its folder to everybody, whatever it was before.
+        MACHINE.make_private(temporary)
     url = context.dashboard_url
     return RaySession(
         address=str(context.address_info["gcs_address"]),

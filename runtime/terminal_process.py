@@ -23,6 +23,7 @@ from config.secrets import load_secrets, terminal_environment
 from config.settings import Settings
 from runtime.book import Book, write_atomically
 from runtime.clock import process_s, sleep_s
+from runtime.log_setup import output_file
 from runtime.machine.current import MACHINE
 from runtime.ray_session import free_port
 from runtime.run_plan import RunPlan
@@ -77,7 +78,8 @@ class TerminalProcess:
         book = self._plan.book
         book.logs.mkdir(parents=True, exist_ok=True, mode=0o700)
         book.connecting.unlink(missing_ok=True)  # of a process that was killed while it connected
-        with (book.logs / "terminal.log").open("ab") as log:
+        bytes_max = self._plan.settings.log.file_bytes_max
+        with output_file(book.logs / "terminal.log", bytes_max) as log:
             self._process = subprocess.Popen(  # noqa: S603 - our own program with our own arguments
                 [
                     sys.executable,

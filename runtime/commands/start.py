@@ -171,7 +171,8 @@ async def _run_on_ray(
 ) -> Ending:
     from runtime.ray_session import set_ray_environment, token_hint
 
-    set_ray_environment()  # Ray reads it when it is imported, not when it is started
+    # Ray reads it when it is imported, not when it is started.
+    set_ray_environment(start.plan.settings.log)
     from runtime.cluster import Cluster
     from runtime.driver import Driver
 

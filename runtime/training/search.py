@@ -221,6 +221,6 @@ def start_cores(settings: Settings, folder: Path) -> None:
     """Start Ray for several jobs, or join the cluster of the settings."""
     from runtime.ray_session import set_ray_environment, start_ray
 
-    set_ray_environment()
+    set_ray_environment(settings.log)
     section = settings.cluster.model_copy(update={"dashboard": False})
     start_ray(section, section.address, folder)

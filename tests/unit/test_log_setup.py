@@ -11,7 +11,7 @@ import pytest
 import structlog
 
 from config.system import LogSection
-from runtime.log_setup import REDACTED, redact_text, set_up_logs
+from runtime.log_setup import REDACTED, output_file, redact_text, set_up_logs
 
 TOKEN = "123456789:AAFakeFakeFakeFakeFakeFakeFakeFake-_x"
 SECRETS = {
@@ -158,6 +158,17 @@ def test_logs_are_bounded_on_disk(tmp_path: Path) -> None:
     assert names == {"driver.jsonl", "driver.jsonl.1", "driver.jsonl.2"}
     assert records(tmp_path)[-1]["number"] == 49
     assert all(path.stat().st_size <= 100_000 for path in tmp_path.iterdir())
+
+
+def test_what_a_process_prints_is_bounded_over_its_starts(tmp_path: Path) -> None:
+    """The file is continued while it is small, and begun anew, the last one kept, beyond that."""
+    path = tmp_path / "terminal.log"
+    for text in (b"one", b"two", b"three", b"four"):
+        with output_file(path, 5) as file:
+            file.write(text)
+
+    assert path.read_bytes() == b"threefour"
+    assert (tmp_path / "terminal.log.1").read_bytes() == b"onetwo"
 
 
 def test_folder_is_private(tmp_path: Path) -> None:
