@@ -24,6 +24,9 @@ SECRET_SOURCES: Final = {
 }
 """Every secret, under its usual name, and where to get it."""
 
+HIDDEN_LENGTH_MIN: Final = 6
+"""A shorter value, as a small account number, is found in any text by chance."""
+
 _OF_THE_TERMINAL: Final = ("MT5_LOGIN", "MT5_PASSWORD", "MT5_SERVER", "MT5_PATH")
 _OF_NO_AGENT: Final = (
     *_OF_THE_TERMINAL, "TERMINAL_TOKEN", "TELEGRAM_BOT_TOKEN", "TELEGRAM_CHAT_ID", "REDIS_PASSWORD",
@@ -51,6 +54,11 @@ class Secrets(BaseSettings):
     mt5_path: SecretStr = Field(SecretStr(""), validation_alias="MT5_PATH")
     terminal_token: SecretStr = Field(SecretStr(""), validation_alias="TERMINAL_TOKEN")
     redis_password: SecretStr = Field(SecretStr(""), validation_alias="REDIS_PASSWORD")
+
+    def values(self) -> tuple[str, ...]:
+        """Return what must not be told, for whoever takes it out of what is told."""
+        told = (getattr(self, name.lower()).get_secret_value() for name in SECRET_SOURCES)
+        return tuple(value for value in told if len(value) >= HIDDEN_LENGTH_MIN)
 
     def present(self) -> dict[str, bool]:
         """Return which secrets are set, by their usual names."""

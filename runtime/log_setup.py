@@ -1,7 +1,8 @@
 """Where diagnostic output goes: JSON lines in a file for each process, readable text for people.
 
-Every record passes the same redaction. What matters to trading is a fact; a log line is never its
-only record.
+Every record passes the same redaction, and so does the last traceback of a process: what looks like
+a secret goes, and what is one of this process's own. What matters to trading is a fact; a log line
+is never its only record.
 """
 
 import logging
@@ -9,12 +10,16 @@ import logging.handlers
 import os
 import re
 import sys
-from collections.abc import MutableMapping
+import threading
+import traceback
+from collections.abc import Iterable, MutableMapping
 from pathlib import Path
+from types import TracebackType
 from typing import Any, BinaryIO
 
 import structlog
 
+from config.secrets import load_secrets
 from config.system import LogSection
 from runtime.machine.current import MACHINE
 
@@ -31,9 +36,22 @@ _QUIET_LOGGERS = ("httpx", "httpcore", "urllib3", "telegram", "uvicorn.access")
 """They write whole URLs, in which keys and tokens stand."""
 
 
+class _Hidden:
+    """The secrets of this process, which nothing that it tells may hold."""
+
+    pattern: re.Pattern[str] | None = None
+
+    @classmethod
+    def take(cls, values: Iterable[str]) -> None:
+        """Hide these values from now on; the longest first, for one may begin another."""
+        ordered = sorted(set(values), key=lambda value: (-len(value), value))
+        cls.pattern = re.compile("|".join(map(re.escape, ordered))) if ordered else None
+
+
 def redact_text(text: str) -> str:
-    """Return a text without what looks like a secret."""
-    return _SECRET_TEXTS.sub(REDACTED, text)
+    """Return a text without what looks like a secret, or is one."""
+    text = _SECRET_TEXTS.sub(REDACTED, text)
+    return text if _Hidden.pattern is None else _Hidden.pattern.sub(REDACTED, text)
 
 
 def _redact(
@@ -75,8 +93,12 @@ def set_up_logs(
 ) -> None:
     """Send the logs of this process to ``folder/name.jsonl``, and warnings to a person if asked.
 
+    From here on its secrets are taken out of every line, and of the traceback that it may end with.
     Every line says under which profile it was written, in whatever thread and by whatever library.
     """
+    _Hidden.take(load_secrets().values())
+    sys.excepthook = _tell_crash
+    threading.excepthook = _tell_crash_of_thread
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         _stamp(profile),
@@ -119,6 +141,17 @@ def set_up_logs(
     root.setLevel(section.level.upper())
     for quiet in _QUIET_LOGGERS:
         logging.getLogger(quiet).setLevel(logging.WARNING)
+
+
+def _tell_crash(
+    kind: type[BaseException], error: BaseException, trace: TracebackType | None
+) -> None:
+    sys.stderr.write(redact_text("".join(traceback.format_exception(kind, error, trace))))
+
+
+def _tell_crash_of_thread(ended: threading.ExceptHookArgs) -> None:
+    if ended.exc_value is not None and ended.exc_type is not SystemExit:
+        _tell_crash(ended.exc_type, ended.exc_value, ended.exc_traceback)
 
 
 def output_file(path: Path, bytes_max: int) -> BinaryIO:

@@ -19,7 +19,7 @@ import psutil
 
 from blackboard.chain import read_all
 from blackboard.errors import ConfigError, JournalCorrupt, OtherFormat
-from config.secrets import Secrets
+from config.secrets import HIDDEN_LENGTH_MIN, Secrets
 from config.settings import Settings
 from runtime.artefacts.seal import KEY_FILE
 from runtime.book import CONSOLE_TOKEN, RUNS, Book
@@ -34,8 +34,6 @@ DISK_BYTES_MIN: Final = 1 << 30
 CLOCK_STEP_S_MAX: Final = 0.5
 """How far wall clock and monotonic clock may disagree about one short wait."""
 _CLOCK_WAIT_S: Final = 0.2
-_SECRET_LENGTH_MIN: Final = 6
-"""A shorter value, as a small account number, is found by chance."""
 _TYPED: Final = "MT5_LOGIN"
 """Not looked for: `--real-account` asks a person to type it."""
 _UNAUTHORISED: Final = (401, 403)
@@ -132,7 +130,7 @@ def _secrets(secrets: Secrets, arguments: Sequence[str]) -> Iterator[Finding]:
         name
         for name, value in values.items()
         if name != _TYPED
-        and len(value) >= _SECRET_LENGTH_MIN
+        and len(value) >= HIDDEN_LENGTH_MIN
         and any(value in argument for argument in arguments)
     ]
     if told:
