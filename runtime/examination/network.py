@@ -23,7 +23,6 @@ _TIMEOUT_S: Final = 10.0
 _SKEW_WARN_S: Final = 5.0
 """A Date header has whole seconds, and an answer takes its time."""
 _SKEW_FAIL_S: Final = 60.0
-TELEGRAM: Final = "https://api.telegram.org"
 
 
 def keys(settings: Settings) -> Iterator[Finding]:
@@ -46,7 +45,7 @@ def online(settings: Settings) -> Iterator[Finding]:
         yield _reached(f"feed {name}", url, skews)
     token = load_secrets().telegram_bot_token
     if token.get_secret_value():
-        yield _bot(token, skews)
+        yield _bot(settings.telegram.base_url, token, skews)
     if skews:
         yield _clock(min(skews, key=abs))
 
@@ -77,10 +76,11 @@ def _reached(subject: str, url: str, skews: list[float]) -> Finding:
     return Finding(OK, subject, f"{host} answers")
 
 
-def _bot(token: SecretStr, skews: list[float]) -> Finding:
+def _bot(url: str, token: SecretStr, skews: list[float]) -> Finding:
     try:
         # Redirects and errors are not followed or told: the address holds the token.
-        reply = httpx.get(f"{TELEGRAM}/bot{token.get_secret_value()}/getMe", timeout=_TIMEOUT_S)
+        address = f"{url.rstrip('/')}/bot{token.get_secret_value()}/getMe"
+        reply = httpx.get(address, timeout=_TIMEOUT_S)
         _note_skew(reply, skews)
         name = reply.json()["result"]["username"] if reply.is_success else ""
     except (httpx.HTTPError, httpx.InvalidURL) as error:

@@ -183,12 +183,12 @@ def asked(server: FeedServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TELEGRAM_BOT_TOKEN", TOKEN)
     monkeypatch.setenv("FMP_API_KEY", "canary-key-of-fmp")
-    monkeypatch.setattr(network, "TELEGRAM", server.url("").rstrip("/"))
     return with_(
         profile="paper",
         speed=1.0,
         terminal__kind="metatrader",
         agents__sentiment__calendar_sources=["fmp", "weekly_json"],
+        telegram__base_url=server.url(""),
         feeds__fmp__url=server.url("/fmp"),
         feeds__weekly_json__url=server.url("/weekly"),
     )
