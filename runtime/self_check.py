@@ -154,7 +154,7 @@ def _journal(book: Book) -> Finding:
     except OtherFormat as error:
         return Finding(FAIL, "journal", str(error), "python launch.py upgrade")
     except OSError as error:
-        return Finding(FAIL, "journal", str(error), "make it readable")
+        return Finding(FAIL, "journal", str(error), "make it readable, or start its server")
     return Finding(OK, "journal", f"{count} entries, hash chain unbroken")
 
 

@@ -24,6 +24,7 @@ from runtime.book import Book
 from runtime.clock import sleep_s
 from runtime.journals.diskcache import DATABASE, FORMAT_STATE, STATE_PREFIX
 from runtime.journals.format import UNNUMBERED
+from runtime.journals.place import require_in_folder
 
 _COPIES_MAX: Final = 200
 """Copies of a database before somebody must pause what writes to it."""
@@ -48,6 +49,7 @@ def take(book: Book, folder: Path) -> Moment:
     JournalCorrupt
         If the journal's chain does not verify: what is broken is no backup.
     """
+    require_in_folder(book, "backup")
     source = book.journal / DATABASE
     if not source.exists():
         raise ConfigError(f"no journal in {book.journal}")

@@ -67,6 +67,16 @@ def is_in_folder(folder: Path) -> bool:
     return (folder / DATABASE).exists()
 
 
+def require_in_folder(book: Book, what: str) -> None:
+    """Refuse what can only be done with a journal in a folder: ConfigError."""
+    place = read_place(book.journal)
+    if place is not None:
+        raise ConfigError(
+            f"{what} takes journals in folders alone, and that of {book.name} is at {place.url}: "
+            "docs/several-machines.md says what there is instead"
+        )
+
+
 def lend_password(book: Book, section: RedisSection) -> None:
     """Put the password where the board finds it, whichever machine it comes up on.
 

@@ -23,6 +23,7 @@ from runtime.clock import wall_ns
 from runtime.journals.conversions import converted
 from runtime.journals.diskcache import DATABASE, FORMAT_STATE, DiskcacheJournal
 from runtime.journals.format import FORMAT, require_format
+from runtime.journals.place import require_in_folder
 from runtime.machine.current import MACHINE
 from runtime.machine.port import sync_file
 
@@ -96,6 +97,7 @@ def upgrade(book: Book) -> Upgrade | None:
     JournalCorrupt
         If the old chain does not verify.
     """
+    require_in_folder(book, "upgrade")
     if not (book.journal / DATABASE).exists():
         raise ConfigError(f"no journal in {book.journal}")
     building = book.folder / _BUILDING

@@ -265,15 +265,15 @@ def wait_for_voter(home: Path, seq: int, voter: str) -> None:
     wait_until(lambda: voter in voters_after(home, seq), f"no share of {voter}")
 
 
-def command(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
+def command(home: Path, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run a verb beside the driver."""
     return subprocess.run(
         [sys.executable, str(ROOT / "launch.py"), *words],
-        env=environment(home),
+        env=environment(home, **variables),
         cwd=home,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=240,
         check=False,
     )
 

@@ -6,6 +6,7 @@ it, its journal on a Redis of the test's own. The driver and the terminal are on
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -21,7 +22,7 @@ import pytest
 from blackboard.facts import Decision, Fill, kind_of
 from runtime.proof.lineage import entries_of
 from runtime.ray_session import free_port
-from tests.cluster.test_chaos import EAGER, check_orders
+from tests.cluster.test_chaos import EAGER, check_orders, wait_for
 from tests.cluster.test_cluster import (
     ROOT,
     book_of,
@@ -130,7 +131,7 @@ class Machines:
             node.kill()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def machines() -> Iterator[Machines]:
     """Return three nodes of Ray, two of which may have the board."""
     # A socket's path below it may have 107 bytes at most, so it is not pytest's.
@@ -163,6 +164,16 @@ def are_well(told: dict[str, Any]) -> bool:
     return all(agent["health"] == "healthy" and agent["node"] for agent in told["agents"])
 
 
+def hang(server: RedisProcess, home: Path) -> None:
+    """Let the server hang until the driver has noticed it."""
+    (log,) = home.glob("books/*/logs/driver.jsonl")
+    server.send(signal.SIGSTOP)
+    try:
+        wait_for(lambda: "journal_away" in log.read_text(), "a word of the journal's server")
+    finally:
+        server.send(signal.SIGCONT)
+
+
 @contextmanager
 def patiently() -> Iterator[None]:
     """Wait longer than usual: Ray takes its time to give a node up."""
@@ -170,6 +181,16 @@ def patiently() -> Iterator[None]:
     patch.setattr("tests.cluster.test_cluster.WAIT_S", TAKEN_UP_WITHIN_S)
     yield
     patch.undo()
+
+
+def test_seeds_run_on_the_machines_as_they_run_here(machines: Machines, tmp_path: Path) -> None:
+    """A simulated week has the same journal wherever it was run."""
+    words = ("simulate", "--seeds", "1", "--json")
+    there = command(tmp_path, *words, "--address", machines.address, **machines.variables)
+    here = command(tmp_path, *words, "--no-twice", "--jobs", "1")
+    assert there.returncode == here.returncode == 0, there.stderr + here.stderr
+    hashes = [json.loads(told.stdout.splitlines()[-1])["journal_hash"] for told in (there, here)]
+    assert hashes[0] == hashes[1]
 
 
 def test_a_machine_dies_with_the_board_and_trading_goes_on(
@@ -189,6 +210,10 @@ def test_a_machine_dies_with_the_board_and_trading_goes_on(
         told = until(tmp_path, lambda now: now["head"] > 0 and are_well(now) and now["board_node"])
         assert len(nodes_of(told)) == 3
         wait_for_kind(tmp_path, kind_of(Fill))
+
+        hang(redis_of_run, tmp_path)
+        told = until(tmp_path, lambda now: now["head"] > told["head"] + 20 and are_well(now))
+        assert not any(agent["restarts"] for agent in told["agents"])
 
         told = status(tmp_path)
         (victim,) = [node for node in machines.nodes if node.id == told["board_node"]]

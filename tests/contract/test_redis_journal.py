@@ -17,11 +17,13 @@ from blackboard.entry import Ack
 from blackboard.errors import ConfigError, JournalCorrupt, JournalFenced, JournalUnavailable
 from blackboard.journal import Durability, seal
 from config.system import BoardSection
+from runtime.backup.snapshot import take
 from runtime.book import Book
 from runtime.journals.opening import lay_journal, open_journal, open_to_write
 from runtime.journals.place import read_place
 from runtime.journals.redis import RedisJournal
 from runtime.journals.repair import Row, examine, repair
+from runtime.journals.upgrade import upgrade
 from tests.contract.test_board_contract import ACCESS, a_post, a_quote, seqs
 from tests.contract.test_journal_contract import chain
 from tests.redis_server import RedisProcess, needs_redis
@@ -276,6 +278,9 @@ def test_a_book_keeps_its_journal_where_it_began(
     wanted = BoardSection(journal="redis", redis=redis_server.section)
     with pytest.raises(ConfigError, match="has its journal in "):
         lay_journal(in_folder, wanted, "again")
+    for verb in (upgrade, lambda book: take(book, tmp_path / "archive")):
+        with pytest.raises(ConfigError, match="takes journals in folders alone"):
+            verb(on_redis)
     elsewhere = redis_server.section.model_copy(update={"url": "redis://127.0.0.1:1/0"})
     with pytest.raises(ConfigError, match=r"this start asks for redis://127\.0\.0\.1:1/0"):
         lay_journal(on_redis, BoardSection(journal="redis", redis=elsewhere), "again")
