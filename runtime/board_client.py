@@ -78,7 +78,7 @@ class BoardClient:
             except (ActorUnavailableError, ActorDiedError):
                 self._board = None
             except BoardUnavailable as error:  # it lives, and its journal does not answer
-                reason = f": {error}"
+                reason = f": {getattr(error, 'cause', error)}"  # Ray's own text is a traceback
             except TimeoutError:
                 break
             await asyncio.sleep(pause_s)
