@@ -193,7 +193,7 @@ def _write(
 def _report_days(
     book: "Book", from_: str, to: str, csv: str, parquet: Path | None, *, is_json: bool
 ) -> None:
-    from runtime.reports.daily import DayRow, row_of, told_days
+    from runtime.reports.daily import DayRow, row_of, sum_of, told_days
     from runtime.reports.journal_wording import DAY_HEADS, day_cells
 
     from_ns = _instant("--from", start_of_ns, from_) or 0
@@ -206,6 +206,8 @@ def _report_days(
         for day in days:
             print(msgspec.json.encode(day.figures).decode())
         return
+    if days:
+        rows.append(row_of(sum_of(days)))
     _print_table(DAY_HEADS, [day_cells(row) for row in rows])
     _name_files(csv, parquet)
 

@@ -4,7 +4,9 @@ The newest is found from the journal's end, and each names the one before it. So
 costs as many look-ups as it has days, whatever else stands in it.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
+from typing import Final
 
 import msgspec
 
@@ -15,6 +17,7 @@ from runtime.book import Book
 from runtime.console.archive import Archive
 from runtime.preparation import newest_entry
 from runtime.reports.record import ToldDay
+from runtime.reports.trade_figures import ALL
 from runtime.reports.trade_rows import moment_of
 
 
@@ -66,6 +69,21 @@ def told_days(book: Book, from_ns: int = 0) -> list[ToldDay]:
     return days[::-1]
 
 
+def sum_of(days: Sequence[ToldDay]) -> ToldDay:
+    """Return several days as if they were one; reasons are left to the days."""
+    first, last = days[0].figures, days[-1].figures
+    figures = msgspec.structs.replace(
+        last,
+        day=ALL,
+        equity_start=first.equity_start,
+        drawdown_frac_max=max(day.figures.drawdown_frac_max for day in days),
+        held_by=(),
+        refused_by=(),
+        **{name: sum(getattr(day.figures, name) for day in days) for name in _SUMMED},
+    )
+    return ToldDay(days[-1].end_ns, figures)
+
+
 def row_of(told: ToldDay) -> DayRow:
     """Return a day as a row."""
     day = told.figures
@@ -80,7 +98,12 @@ def row_of(told: ToldDay) -> DayRow:
     )
 
 
-_KEPT = frozenset(DayRow.__struct_fields__) & frozenset(DayStatistics.__struct_fields__)
+_SUMMED: Final = (
+    *("deposits", "entries", "trades", "wins", "pnl", "gross_profit", "gross_loss", "sum_r"),
+    *("rated", "held_min", "commission", "swap", "spread_cost", "slippage", "unpriced"),
+    *("decisions", "holds", "refusals", "bars_expected", "bars_on_time"),
+)
+_KEPT: Final = frozenset(DayRow.__struct_fields__) & frozenset(DayStatistics.__struct_fields__)
 
 
 def _is_day(entry: Entry) -> bool:

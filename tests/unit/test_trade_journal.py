@@ -15,6 +15,7 @@ from blackboard.errors import ConfigError
 from blackboard.facts import DayStatistics
 from blackboard.facts.decision import Side
 from models.market.sessions import DAY_NS
+from runtime.reports.daily import row_of, sum_of
 from runtime.reports.journal_page import journal_page
 from runtime.reports.record import ClosedTrade, EquityPoint, OpenTrade, RunRecord, ToldDay
 from runtime.reports.tables import cells_of, columns_of, csv_text, write_parquet
@@ -257,6 +258,21 @@ def test_bars_on_time_are_those_of_the_days_told() -> None:
 
     assert (data.days, data.bars_on_time, data.bars_expected) == (1, 95, 96)
     assert data.on_time_frac == pytest.approx(95 / 96)
+
+
+def test_days_add_up_to_a_longer_time() -> None:
+    """Two days of one win of 30 and one loss of 20: a factor of 1.5; falls and ends are no sums."""
+    figures = SAMPLES["DayStatistics"]
+    assert isinstance(figures, DayStatistics)
+    first = msgspec.structs.replace(figures, equity_start=100.0, drawdown_frac_max=0.3)
+    last = msgspec.structs.replace(figures, equity_end=120.0, drawdown_frac_max=0.1)
+
+    row = row_of(sum_of([ToldDay(TUESDAY_NS, first), ToldDay(TUESDAY_NS + DAY_NS, last)]))
+
+    assert (row.day, row.trades, row.wins, row.pnl, row.profit_factor) == ("all", 4, 2, 20.0, 1.5)
+    assert (row.equity_start, row.equity_end, row.drawdown_frac_max) == (100.0, 120.0, 0.3)
+    assert (row.bars_on_time, row.bars_expected) == (190, 192)
+    assert row.expectancy_r == pytest.approx(figures.sum_r / figures.rated)
 
 
 def test_the_page_shows_all_and_asks_nobody() -> None:
