@@ -29,9 +29,6 @@ def keys(settings: Settings) -> Iterator[Finding]:
     """Examine which keys are set, and which of those that are not a setting needs."""
     secrets = load_secrets()
     present = secrets.present()
-    if "fmp" in settings.agents.sentiment.calendar_sources and not present["FMP_API_KEY"]:
-        text = "calendar fmp needs FMP_API_KEY; without it entries wait for another calendar"
-        yield Finding(WARN, "keys", text, ".env.example says where to get it")
     having = [name for name, is_set in present.items() if is_set]
     yield Finding(OK, "keys", f"{len(having)} of {len(present)} set: {', '.join(having) or 'none'}")
     for line in lacking_keys(settings, secrets):

@@ -7,6 +7,7 @@ from config.secrets import SECRET_SOURCES, Secrets
 from config.settings import Settings
 
 _KEYS: Final = {
+    "fmp": "FMP_API_KEY",
     "twelvedata": "TWELVEDATA_API_KEY",
     "fixer": "FIXER_API_KEY",
     "event_registry": "EVENTREGISTRY_API_KEY",
@@ -20,6 +21,10 @@ def lacking_keys(settings: Settings, secrets: Secrets) -> Iterator[str]:
     present = secrets.present()
     second = settings.agents.data.second_source
     asked = {
+        "agents.sentiment.calendar_sources": (
+            settings.agents.sentiment.calendar_sources,
+            "nothing is entered unless another calendar answers",
+        ),
         "agents.data.second_source": ((second,), "the terminal is the only source of prices"),
         "terminal.conversion_sources": (
             settings.terminal.conversion_sources,

@@ -457,14 +457,14 @@ def test_missing_key_is_unknown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert (answer.coverage, answer.reason) == (Coverage.UNKNOWN, "fmp: no key is set")
 
 
-@pytest.mark.parametrize(("key", "verdicts"), [("", ["WARN", "OK"]), ("k", ["OK"])])
+@pytest.mark.parametrize(("key", "verdicts"), [("", ["OK", "WARN"]), ("k", ["OK"])])
 def test_doctor_names_a_missing_key(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: str, verdicts: list[str]
 ) -> None:
     """Whoever names a feed without its key is told before the start."""
-    from runtime.commands.doctor import _keys
+    from runtime.examination.network import keys
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("FMP_API_KEY", key)
 
-    assert [finding.verdict for finding in _keys(sources("fmp"))] == verdicts
+    assert [finding.verdict for finding in keys(sources("fmp"))] == verdicts

@@ -1,18 +1,22 @@
-"""Without each heavy package the system starts, says what is reduced, and trades or holds."""
+"""Without a package or a key the system starts, says what is reduced, and trades or holds."""
 
 import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
 from blackboard.entry import Entry
 from blackboard.facts import Decision, PortfolioBudget, Vote
 from blackboard.facts.decision import Action
+from config.secrets import SECRET_SOURCES, Secrets
+from config.settings import Settings
+from runtime.feeds.lacking_keys import lacking_keys
 from runtime.packages import OPTIONAL
 from runtime.proof.lineage import entries_of
+from tests.command_line import CommandLine
 
 ROOT = Path(__file__).parents[2]
 TOGETHER = (
@@ -100,3 +104,51 @@ def test_without_its_indicators_nothing_is_entered(tmp_path: Path) -> None:
 def test_each_package_may_be_missing_alone(module: str, tmp_path: Path) -> None:
     """One line names what is reduced, and the council decides."""
     trades_on(run_without(tmp_path / "var", module), module)
+
+
+ASKED: dict[str, dict[str, Any]] = {
+    "FMP_API_KEY": {"agents": {"sentiment": {"calendar_sources": ["fmp"]}}},
+    "TWELVEDATA_API_KEY": {"agents": {"data": {"second_source": "twelvedata"}}},
+    "FIXER_API_KEY": {"terminal": {"conversion_sources": ["fixer"]}},
+    "EVENTREGISTRY_API_KEY": {"agents": {"sentiment": {"texts": {"sources": ["event_registry"]}}}},
+    "TWITTER_BEARER_TOKEN": {"agents": {"sentiment": {"texts": {"sources": ["x"]}}}},
+}
+"""Keys that a feed may need, and settings that name it."""
+
+
+@pytest.mark.parametrize("key", ASKED)
+def test_an_absent_key_is_one_line(key: str) -> None:
+    """What is reduced, by which setting, and where to get it; with the key there is no line."""
+    values = ASKED[key] | {"profile": "paper", "speed": 1.0}
+    terminal = {"kind": "metatrader", **values.get("terminal", {})}
+    settings = Settings.model_validate(values | {"terminal": terminal})
+
+    (line,) = lacking_keys(settings, Secrets(_env_file=None))
+    assert line.startswith(f"{key} is not set, which ")
+    assert SECRET_SOURCES[key] in line
+    assert list(lacking_keys(settings, Secrets.model_validate({key: "x" * 20}))) == []
+
+
+def test_a_run_without_a_key_says_so_and_trades(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The second source is asked in vain where it would be, and its absence holds up nothing."""
+    for name in SECRET_SOURCES:
+        monkeypatch.delenv(name, raising=False)
+    quorum = CommandLine(tmp_path / "var", monkeypatch, capsys)
+    said = quorum.trade(
+        *(
+            "--duration",
+            "1h",
+            "--symbols",
+            "EURUSD",
+            "--set",
+            "agents.data.second_source=twelvedata",
+        ),
+        *("--set", "feeds.twelvedata.url=http://127.0.0.1:9"),
+    )
+
+    assert said.code == 0
+    (line,) = (line for line in said.out.splitlines() if "is not set" in line)
+    assert "the terminal is the only source of prices" in line
+    assert [entry for entry in quorum.entries() if isinstance(entry.fact, Decision)]
