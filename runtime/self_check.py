@@ -90,6 +90,7 @@ def _state_files(home: Path, book: Book | None) -> list[Path]:
     paths += (home / "models").glob(f"*/{KEY_FILE}")
     if book is not None:
         paths += [book.folder, book.journal, book.ledger, book.sends, book.terminal_token]
+        paths.append(book.overrides)
         paths += [book.journal_password]
     return [path for path in paths if path.exists()]
 

@@ -33,6 +33,8 @@ DATABASES: Final[dict[str, type[SqliteFile]]] = {
 }
 """Files of the terminal, and what reads them."""
 SENDS: Final = "broker/sends.sqlite"
+OVERRIDES: Final = "agents.json"
+"""Which agents take part by an operator's choice, where anything was chosen."""
 _MANIFEST: Final = re.compile(r"manifests/[0-9-]{1,60}\.json")
 _FORMS: Final = (".tar.zst", ".tar.gz")
 _GZIP_LEVEL: Final = 6
@@ -63,7 +65,7 @@ class BackupContents(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
 def is_expected(name: str) -> bool:
     """Whether a file of this name belongs into an archive; a name is never a way elsewhere."""
-    return name in {BLOCKS, STATES, *DATABASES} or _MANIFEST.fullmatch(name) is not None
+    return name in {BLOCKS, STATES, OVERRIDES, *DATABASES} or _MANIFEST.fullmatch(name) is not None
 
 
 def require_form(path: Path) -> None:

@@ -19,7 +19,7 @@ import msgspec
 
 from blackboard.errors import ConfigError, JournalCorrupt
 from blackboard.journal import GENESIS, UNDECODABLE, Block, verify
-from runtime.backup.contents import BLOCKS, DATABASES, LENGTH_BYTES, STATES
+from runtime.backup.contents import BLOCKS, DATABASES, LENGTH_BYTES, OVERRIDES, STATES
 from runtime.book import Book
 from runtime.clock import sleep_s
 from runtime.journals.diskcache import DATABASE, FORMAT_STATE, STATE_PREFIX
@@ -65,6 +65,8 @@ def take(book: Book, folder: Path) -> Moment:
                     _copy_settled(path, folder / name)
             for path in (book.folder / "manifests").glob("*.json"):
                 shutil.copyfile(path, folder / "manifests" / path.name)
+            if book.overrides.exists():
+                shutil.copyfile(book.overrides, folder / OVERRIDES)
             states = _write_states(journal, folder / STATES)
             head_seq, head_hash = _write_blocks(journal, folder / BLOCKS)
     except sqlite3.Error as error:
