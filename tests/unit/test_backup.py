@@ -322,13 +322,12 @@ def test_a_strange_database_is_refused(book: Book, tmp_path: Path) -> None:
     assert left(tmp_path) == []
 
 
-@pytest.mark.parametrize("length", [0, 1, 100, 3000])
+@pytest.mark.parametrize("length", [0, 1, 100, 5000])
 def test_a_file_that_was_cut_off_is_refused(archive: Path, tmp_path: Path, length: int) -> None:
     """Half an archive makes no book."""
     whole = archive.read_bytes()
     cut = archive.with_name(f"cut-{archive.name}")
-    assert length < len(whole)
-    cut.write_bytes(whole[:length])
+    cut.write_bytes(whole[: min(length, len(whole) // 2)])
 
     with pytest.raises((ConfigError, OSError)):
         restore(cut, tmp_path / "elsewhere")
