@@ -6,6 +6,7 @@ variables carry the prefix ``QUORUM_`` and reach into sections by two underscore
 """
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -22,6 +23,7 @@ from config.settings import Settings
 PREFIX: Final = "QUORUM_"
 DELIMITER: Final = "__"
 DEFAULT_FILE: Final = Path(__file__).with_name("default.yaml")
+_USER_IN_URL: Final = re.compile(r"//[^/@\s]*@")
 Values = dict[str, Any]
 
 
@@ -201,7 +203,7 @@ def _explain(error: ValidationError, origins: Mapping[str, str]) -> list[str]:
         elif problem["type"] == "value_error":
             lines += message.splitlines()
         else:
-            lines.append(f"{key}{where}: {message}, was {problem['input']!r}")
+            lines.append(f"{key}{where}: {message}, was {_shown(problem['input'])}")
     return sorted(lines)
 
 
@@ -213,3 +215,8 @@ def _origin(path: list[str], origins: Mapping[str, str]) -> str:
             return origins[key]
     section = ".".join(path) + "."
     return next((origin for key, origin in origins.items() if key.startswith(section)), "")
+
+
+def _shown(value: object) -> str:
+    # Whoever writes a password into an address reads of it here, and so may others.
+    return _USER_IN_URL.sub("//…@", repr(value))

@@ -17,7 +17,7 @@ from runtime.columns.rules import rule_columns
 from runtime.model_store import ModelStore
 from runtime.source_hash import code_hash
 from runtime.terminals.simulated.market import open_market
-from runtime.terminals.simulated.source import MarketSource
+from runtime.terminals.simulated.source import ENDLESS_NS, MarketSource
 from runtime.training.bars_market import BarsMarket
 from runtime.training.lesson import Lesson, tell_nobody
 from runtime.training.search import (
@@ -73,9 +73,11 @@ def found_by(
     Raises
     ------
     ConfigError
-        If the market is too short for two windows.
+        If the market is too short for two windows, or has no end.
     """
     source = open_market(settings).source
+    if source.end_ns == ENDLESS_NS:
+        raise ConfigError("walkforward needs --history: the synthetic market has no end to search")
     folder = out or settings.home.absolute() / FOLDER
     if jobs > 1:
         start_cores(settings, folder / "ray")

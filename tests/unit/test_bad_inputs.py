@@ -68,6 +68,7 @@ def quorum(
         (["terminal.kind=metatrader", "profile=paper"], ["speed must be 1", "was 60"]),
         (["terminal.host=0.0.0.0"], ["terminal.host must be one address, was 0.0.0.0"]),
         (["market.synthetic.start=yesterday"], ["market.synthetic.start", "yesterday"]),
+        (["board.redis.url=redis://:secret@10.0.0.5:6379/0"], ["was 'redis://…@10.0.0.5:6379/0'"]),
     ],
 )
 def test_wrong_settings_are_named(
@@ -466,3 +467,10 @@ def test_a_ledger_of_another_layout_is_refused(quorum: CommandLine) -> None:
     assert said.code == FAILURE
     assert f"{ledger}: " in said.error
     assert "has layout 1" in said.error
+
+
+def test_a_search_needs_a_market_that_ends(quorum: CommandLine) -> None:
+    """Without history there is nothing to search to the end of, and no attempt is made."""
+    said = quorum("walkforward")
+    assert said.code == CONFIGURATION
+    assert "walkforward needs --history" in said.error
