@@ -20,7 +20,16 @@ from tests.command_line import CommandLine
 
 ROOT = Path(__file__).parents[2]
 TOGETHER = (
-    *("xgboost", "stable_baselines3", "gymnasium", "transformers", "tweepy", "torch", "telegram"),
+    *(
+        "xgboost",
+        "stable_baselines3",
+        "gymnasium",
+        "transformers",
+        "tweepy",
+        "torch",
+        "telegram",
+        "matplotlib",
+    ),
     *("plotly", "fastapi", "prometheus_client", "river", "arch", "optuna", "skops", "safetensors"),
     *("vaderSentiment", "sklearn", "uvicorn", "ray", "MetaTrader5"),
 )

@@ -98,6 +98,8 @@ def test_pictures_go_with_their_answers(reading: Chat, name: str) -> None:
         ("/whynot", "a symbol is needed"),
         ("/whynot EURUSD noon", "the time must be"),
         ("/whynot EURUSD 2025-01-13 12:00Z", "close of 2025-01-13 12:00"),
+        ("/whynot EURUSD 12:00", "close of 2025-01-13 12:00"),
+        ("/whynot EURUSD 18:01", "close of 2025-01-12"),
         ("/votes XXXYYY", "XXXYYY is no symbol of this run"),
         ("/daily 0", "from 1 to 60"),
         ("/logs ../../etc/passwd", "the agent must be one of"),
@@ -458,3 +460,16 @@ def test_an_agent_that_cannot_be_switched_is_refused_with_its_reason(chat: Chat)
     yes, _ = chat.buttons("/agent nobody on")
     assert "the agent must be one of" in chat.pressed(yes)
     assert chat.letters() == []
+
+
+def test_every_event_arrives(chat: Chat) -> None:
+    """What the council reports is told, event by event, in order and with nothing lost."""
+    for event in EVENTS:
+        chat.telegram.tell(Summary(scope=ACCOUNT, event=event, title=f"<{event}>", text="x & y"))
+    while f"&lt;{EVENTS[-1]}&gt;" not in "".join(chat.api.texts):
+        chat.api.wait(len(chat.api.sent()) + 1)
+
+    told = "".join(chat.api.texts)
+    places = [told.index(f"<b>&lt;{event}&gt;</b>\nx &amp; y") for event in EVENTS]
+    assert places == sorted(places)
+    assert all(text.startswith("<b>[SIM]</b> ") for text in chat.api.texts)

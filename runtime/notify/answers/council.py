@@ -1,9 +1,11 @@
 """The council and its reasons: /agents, /votes, /why, /whynot, /news, /models."""
 
+import re
 from collections.abc import Iterator
 from typing import Any, Final
 
 from blackboard.facts import Headline, SentimentScore
+from models.market.sessions import DAY_NS, MINUTE_NS
 from runtime.console.views.council import council
 from runtime.instants import instant_ns
 from runtime.notify.outbox import Note
@@ -13,6 +15,7 @@ from runtime.reports.wording import VOTERS, told
 
 TRAIL_LINES_MAX: Final = 40
 BRIEF_LENGTH_MAX: Final = 160
+OF_DAY: Final = re.compile(r"([01]\d|2[0-3]):[0-5]\d", re.ASCII)
 TEXTS_SHOWN: Final = 5
 TEXT_LENGTH_MAX: Final = 120
 TRAIL_KINDS: Final = frozenset(
@@ -95,15 +98,12 @@ def why(sources: Sources, words: Words) -> Note:
 def why_not(sources: Sources, words: Words) -> Note:
     """Name the first gate that kept a symbol from being traded, by default now."""
     if not words:
-        raise Refused("a symbol is needed: /whynot SYMBOL [TIME, such as 2025-03-05T12:00Z]")
+        raise Refused("a symbol is needed: /whynot SYMBOL [12:15 or 2025-03-05T12:15Z]")
     symbol = words[0].upper()[:20]
     with sources.present.held():
         time_ns = sources.present.picture.now_ns
     if len(words) > 1:
-        try:
-            time_ns = instant_ns("T".join(words[1:]))
-        except ValueError as error:
-            raise Refused(f"the time {error}") from error
+        time_ns = _moment_ns("T".join(words[1:]), time_ns)
     found = sources.questions.why_not(symbol, time_ns)
     lines = [
         f"close of {clock_text(found['close_ns'])} UTC",
@@ -197,6 +197,18 @@ def _trail(trail: dict[str, Any]) -> Iterator[str]:
         brief = ", ".join(said)[:BRIEF_LENGTH_MAX]
         yield f"{'  ' * depth}#{seq} {clock_text(entry['at_ns'])} {entry['kind']}: {brief}"
         waiting += [(depth + 1, cause) for cause in sorted(entry["causes"], reverse=True)]
+
+
+def _moment_ns(text: str, now_ns: int) -> int:
+    """Return an instant; a bare time of day in UTC is the latest such one."""
+    if OF_DAY.fullmatch(text):
+        day_ns = now_ns // DAY_NS * DAY_NS
+        moment_ns = day_ns + (int(text[:2]) * 60 + int(text[3:])) * MINUTE_NS
+        return moment_ns if moment_ns <= now_ns else moment_ns - DAY_NS
+    try:
+        return instant_ns(text)
+    except ValueError as error:
+        raise Refused(f"the time {error}, or 12:15 for the latest such minute in UTC") from error
 
 
 def _leaning(voice: dict[str, Any]) -> str:
