@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import Final
 
 import structlog
-from telegram import Bot, BotCommand, CallbackQuery, Update
+from telegram import Bot, BotCommand, BotCommandScopeChat, CallbackQuery, Update
 
 from runtime.notify.desk import Desk
 from runtime.notify.gate import Gate
@@ -63,7 +63,9 @@ class Listener:
         menu = [BotCommand(verb.name, verb.words) for verb in self._desk.verbs.values()]
         await bot.delete_webhook()
         try:
-            await bot.set_my_commands([*menu, BotCommand("help", "what there is")])
+            # For this chat alone: a stranger who finds the bot sees nothing of it.
+            scope = BotCommandScopeChat(self._link.chat_id)
+            await bot.set_my_commands([*menu, BotCommand("help", "what there is")], scope=scope)
         except LinkError as error:
             if error.delivery is not Delivery.REFUSED:
                 raise

@@ -122,7 +122,9 @@ def test_what_cannot_be_answered_says_why(reading: Chat, text: str, says: str) -
 
 def test_help_and_menu_are_what_is_permitted(reading: Chat) -> None:
     """The list and Telegram's own menu show the active commands and no others."""
-    menu = reading.api.wait(1, "setMyCommands")[0]["commands"]
+    sent = reading.api.wait(1, "setMyCommands")[0]
+    menu = sent["commands"]
+    assert sent["scope"]["chat_id"] == CHAT_ID
 
     names = [*active(reading.plan.settings.telegram), "help"]
     assert [each["command"] for each in menu] == names
@@ -473,3 +475,17 @@ def test_every_event_arrives(chat: Chat) -> None:
     places = [told.index(f"<b>&lt;{event}&gt;</b>\nx &amp; y") for event in EVENTS]
     assert places == sorted(places)
     assert all(text.startswith("<b>[SIM]</b> ") for text in chat.api.texts)
+
+
+def test_a_long_log_shows_its_newest_lines(chat: Chat) -> None:
+    """What does not fit is counted, and the last line is there."""
+    chat.plan.book.logs.mkdir(parents=True, exist_ok=True)
+    lines = [json.dumps({"event": f"<event {number}> " + "x" * 200}) for number in range(40)]
+    (chat.plan.book.logs / "risk.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+    answer = chat.answer("/logs risk 30")
+
+    assert "earlier ones do not fit)" in answer
+    assert "&lt;event 39&gt;" in answer
+    assert "&lt;event 10&gt;" not in answer
+    assert "…" not in answer

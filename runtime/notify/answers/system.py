@@ -11,12 +11,15 @@ from config.settings import Settings
 from runtime.console.views.overview import overview
 from runtime.log_reading import LogReader
 from runtime.log_setup import redact_text
+from runtime.notify.markup import units
 from runtime.notify.outbox import Note
 from runtime.notify.sources import Refused, Sources, Words, whole_number
 from runtime.picture import clock_text
 from runtime.preparation import own_version
 
 LINES_SHOWN, LINES_MAX = 10, 50
+LOG_UNITS_MAX: Final = 3000
+"""Longest log in one message, before signs of markup are escaped."""
 WELL: Final = frozenset({"healthy", "starting"})
 _SHOWN: Final = ("profile", "book", "symbols", "timeframe", "speed", "terminal.kind")
 
@@ -51,8 +54,23 @@ def logs(sources: Sources, words: Words) -> Note:
         lines = LogReader(sources.plan.book.logs, process).last(shown)
     except ConfigError as error:
         raise Refused(str(error)) from error
-    text = "\n".join(line.text() for line in lines)
-    return Note(title=f"Log of {process or 'all'}", text=text or "nothing is written there")
+    kept = _newest([line.text() for line in lines])
+    left_out = len(lines) - len(kept)
+    head = [f"({left_out} earlier ones do not fit)"] if left_out else []
+    text = "\n".join([*head, *kept]) or "nothing is written there"
+    return Note(title=f"Log of {process or 'all'}", text=text)
+
+
+def _newest(lines: list[str]) -> list[str]:
+    """Return the last lines that fit into one message."""
+    kept: list[str] = []
+    length = 0
+    for line in reversed(lines):
+        length += units(line) + 1
+        if kept and length > LOG_UNITS_MAX:
+            break
+        kept.insert(0, line)
+    return kept
 
 
 def show_config(sources: Sources, words: Words) -> Note:
