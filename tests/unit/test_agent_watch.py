@@ -17,8 +17,9 @@ RESTARTS_MAX = 2
 class Process:
     """An agent's actor, as far as its watch asks it."""
 
-    def __init__(self, *pids: int) -> None:
+    def __init__(self, *pids: int, loop_age_s: float = 0.0) -> None:
         self._pids = list(pids)
+        self._loop_age_s = loop_age_s
         self.health = SimpleNamespace(remote=self._report)
 
     async def _report(self) -> dict[str, Any]:
@@ -26,7 +27,7 @@ class Process:
         return {
             "pid": pid,
             "faults": 0,
-            "loop_age_s": 0.0,
+            "loop_age_s": self._loop_age_s,
             "has_ended": False,
             "fault": "",
             "node": "",
@@ -45,6 +46,10 @@ class Watched:
         monkeypatch.setattr(
             "runtime.agent_watch.ray.kill", lambda handle, **_: self.ended.append(handle)
         )
+
+    def board_waits(self, reason: str) -> None:
+        """Say why the board waits for its journal, or that it does not."""
+        self._watch.board_waits = reason
 
     def look(self, times: int = 1) -> None:
         """Look at it so often."""
@@ -95,3 +100,18 @@ def test_same_process_in_another_mode_is_told_again(monkeypatch: pytest.MonkeyPa
         (Health.HEALTHY, "shadow"),
         (Health.OFF, "false"),
     ]
+
+
+def test_nobody_is_stuck_while_the_board_waits_for_its_journal(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """An agent that waits with the board is left alone; with a board that answers it is ended."""
+    waiting = Process(7, loop_age_s=ClusterSection().loop_age_max_s + 1.0)
+    watched = Watched(AgentView(name="risk", mode="true", handle=waiting), monkeypatch)
+    watched.board_waits("Redis does not answer")
+    watched.look(3)
+    assert (watched.ended, watched.view.health) == ([], Health.HEALTHY)
+
+    watched.board_waits("")
+    watched.look()
+    assert (watched.ended, watched.view.health) == ([waiting], Health.DOWN)

@@ -1,10 +1,14 @@
-"""The live loop leaves no failure of a reading unheard."""
+"""The live loop leaves no failure of a reading unheard, and counts no failure of the board."""
 
 import asyncio
 import gc
+from types import SimpleNamespace
 from typing import Any
 
+import pytest
+
 from blackboard.errors import BoardUnavailable
+from config.settings import Settings
 from runtime import live_loop
 
 
@@ -43,3 +47,33 @@ def test_a_reading_under_way_is_cancelled() -> None:
         return reading.cancelled()
 
     assert asyncio.run(cancel_one())
+
+
+def test_an_agent_without_its_board_waits_and_does_not_fail(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """However often the board stays away, no fault is counted; another error is one."""
+    said: list[str] = []
+    errors = [BoardUnavailable("away"), BoardUnavailable("still away"), OSError("a fault")]
+    host = SimpleNamespace(
+        name="risk",
+        has_ended=False,
+        settings=Settings(),
+        open_world=lambda: SimpleNamespace(close=lambda: None),
+        waits=lambda reason: said.append(f"waits: {reason}"),
+    )
+
+    def failed(reason: str) -> int:
+        said.append(f"failed: {reason}")
+        host.has_ended = True
+        return 1
+
+    host.failed = failed
+
+    async def follow(_agent: Any, _world: Any) -> None:
+        raise errors.pop(0)
+
+    monkeypatch.setattr(live_loop, "_FAULT_PAUSE_S", 0.0)
+    asyncio.run(live_loop.reside(host, follow))
+
+    assert said == ["waits: away", "waits: still away", "failed: a fault"]
