@@ -123,7 +123,7 @@ async function show() {
 function paint(found, isSame) {
   const kept = isSame ? Object.fromEntries([...place.querySelectorAll(".chart")].map((one) => [one.id, one])) : {};
   const focused = document.activeElement;
-  const isWithin = isSame && place.contains(focused) && focused.tagName !== "A";
+  const isWithin = isSame && focused !== place && place.contains(focused) && focused.tagName !== "A";
   if (!isWithin) {
     const height = window.scrollY;
     place.replaceChildren(...[found.elements()].flat(Infinity).filter(Boolean));
