@@ -23,6 +23,7 @@ from runtime.backup.contents import unpacking
 from runtime.feeds.price_feeds import open_price_feeds
 from runtime.feeds.sources import open_calendar, open_headlines
 from runtime.log_setup import set_up_logs
+from runtime.mailbox import STOP_LETTER, leave
 from tests.builders import T0_NS
 from tests.canaries import CANARIES, leaking, leaks
 from tests.command_line import CommandLine, Said
@@ -69,7 +70,7 @@ def quorum(
 
 
 class Reader:
-    """Reads every page of the console while a run serves it."""
+    """Reads every page of the console while a run serves it, and then asks the run to stop."""
 
     def __init__(self, home: Path) -> None:
         self._home = home
@@ -86,15 +87,16 @@ class Reader:
         self._thread.join()
 
     def _read(self) -> None:
+        state = self._home / "books" / "embedded" / "cluster.json"
         while not self._ended.is_set() and len(self.told) < len(PAGES):
             try:
-                state = self._home / "books" / "embedded" / "cluster.json"
                 url = json.loads(state.read_bytes())["console_url"]
                 token = (self._home / "console.token").read_text()
                 for path in PAGES:
                     self.told[path] = self._page(url + path, token)
             except (OSError, ValueError, KeyError):
                 self._ended.wait(0.02)
+        leave(state.parent / "mailbox", STOP_LETTER)
 
     def _page(self, url: str, token: str) -> bytes:
         request = urllib.request.Request(url, headers={"authorization": f"Bearer {token}"})
@@ -137,7 +139,7 @@ def test_p10_no_secret_reaches_any_output(quorum: CommandLine, tmp_path: Path) -
         server.serve("/time_series", failing(401))
         outside = ("agents.data.second_source=twelvedata", f"feeds.twelvedata.url={server.url('')}")
         ran = quorum(
-            *("up", "--in-process", "--speed", "20000", "--duration", "3s"),
+            *("up", "--in-process", "--speed", "20000", "--duration", "90s"),
             *("--symbols", "EURUSD"),
             *(part for text in outside for part in ("--set", text)),
         )
