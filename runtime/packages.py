@@ -73,6 +73,10 @@ OPTIONAL: Final = (
     Package("arch", "arch", "forecasts are not judged against GARCH"),
     Package("optuna", "optuna", "parameters are not searched (walkforward)"),
     Package("tweepy", "tweepy", "X is not read"),
+    Package("requests", "requests", "X is not read"),
+    Package("defusedxml", "defusedxml", "RSS and Atom are not read"),
+    Package("grpcio", "grpc", "all agents run in one process", needs_cluster=True),
+    Package("redis", "redis", "no journal on a Redis server can be opened"),
     Package("python-telegram-bot", "telegram", "nothing is told by Telegram"),
     Package("matplotlib", "matplotlib", "messages have no pictures"),
 )
@@ -85,8 +89,17 @@ REQUIRED: Final = (
     ("msgspec", "msgspec"),
     ("diskcache", "diskcache"),
     ("pydantic", "pydantic"),
+    ("pydantic-settings", "pydantic_settings"),
+    ("annotated-types", "annotated_types"),
+    ("pyyaml", "yaml"),
     ("httpx", "httpx"),
+    ("stamina", "stamina"),
+    ("filelock", "filelock"),
     ("psutil", "psutil"),
+    ("structlog", "structlog"),
+    ("typer", "typer"),
+    ("rich", "rich"),
+    ("tzdata", "tzdata"),
 )
 """Without these nothing starts: name, and module."""
 

@@ -1,6 +1,8 @@
 """What is reduced without a package is decided before the start and said in one line."""
 
+import re
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -26,6 +28,8 @@ from runtime.training.lesson import Lesson
 from runtime.training.session import graduate
 from tests.without_packages import without
 
+ROOT = Path(__file__).parents[2]
+
 
 def test_nothing_is_missing_where_everything_is_installed() -> None:
     """The table names modules that exist; a slip of the pen would tell of a loss."""
@@ -33,6 +37,15 @@ def test_nothing_is_missing_where_everything_is_installed() -> None:
     assert all(is_present(module) for _, module in REQUIRED)
     assert all(version_of(package.name) for package in OPTIONAL)
     assert without_missing(Settings()) == Settings()
+
+
+def test_every_package_of_the_installation_is_examined() -> None:
+    """Whatever the installation asks for is either needed by everything or has its reduction."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    asked = {re.match(r"[\w-]+", line)[0] for line in project["dependencies"]}  # type: ignore[index]
+
+    told = {package.name for package in OPTIONAL} | {name for name, _ in REQUIRED}
+    assert asked - told == {"MetaTrader5"}  # it has its own finding, on Windows alone
 
 
 def test_each_missing_package_is_one_line_with_its_mend() -> None:
