@@ -16,6 +16,7 @@ from config.settings import Settings
 from runtime.book import book_of
 from runtime.commands.options import ConfigOption, JsonOption, SetOption, load
 from runtime.examination.finding import FAIL, OK, WARN, Finding
+from runtime.overrides import in_force
 from runtime.terminals.gate import STOP_FILE_NAME
 
 _STYLES = {OK: "green", WARN: "yellow", FAIL: "bold red"}
@@ -38,7 +39,7 @@ def doctor(
 ) -> None:
     """Examine Python, packages, ports, files, market, models and keys."""
     try:
-        settings = load(config, set_).settings
+        settings = in_force(load(config, set_)).settings
         findings = [Finding(OK, "configuration", f"profile {settings.profile}")]
     except ConfigError as error:
         settings = Settings()
