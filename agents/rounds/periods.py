@@ -84,10 +84,9 @@ class Tally:
     trials: Counter[str] = field(default_factory=Counter)
     verdicts: list[str] = field(default_factory=list)
 
-    @property
-    def is_empty(self) -> bool:
-        """Whether nothing was decided in it, and nothing learned."""
-        return not (self.decisions or self.verdicts)
+    def is_empty(self, event: str) -> bool:
+        """Whether nothing was decided in it, nor, in a week, learned."""
+        return not (self.decisions or (event == WEEK and self.verdicts))
 
 
 class Periods:
@@ -150,7 +149,7 @@ class Periods:
     def _finished(self, event: str, now_ns: int) -> Iterator[tuple[int, Tally]]:
         tallies = self._tallies[event]
         end_ns = max((each for each in tallies if each + SETTLING_NS <= now_ns), default=0)
-        if end_ns > self._told_ns[event] and not tallies[end_ns].is_empty:
+        if end_ns > self._told_ns[event] and not tallies[end_ns].is_empty(event):
             yield end_ns, tallies[end_ns]
 
     def _count(self, entry: Entry, verdict: str = "") -> None:

@@ -24,6 +24,7 @@ from blackboard.facts import (
     ModelPromoted,
     ModelRolledBack,
     OperatorCommand,
+    OrderIntent,
     PositionChanged,
     Summary,
     TradeClosed,
@@ -31,7 +32,6 @@ from blackboard.facts import (
     TrainingSkipped,
 )
 from blackboard.facts.control import Command, Health
-from blackboard.facts.decision import Action
 from blackboard.facts.execution import Origin
 from blackboard.facts.market import FeedState
 from blackboard.facts.news import Coverage
@@ -44,6 +44,9 @@ TEXT_LENGTH_MAX: Final = 2000
 """Longest text; the rest is cut, because messengers refuse longer ones."""
 
 TITLE_LENGTH_MAX: Final = 120
+
+REASONS_MAX: Final = 128
+"""Intents whose reasons are kept; an older one has come to its end."""
 
 USABLE: Final = frozenset({FeedState.LIVE, FeedState.CLOSED})
 """States of a feed that nobody needs to be told of."""
@@ -59,6 +62,8 @@ class Summaries:
         self._naked: set[int] = set()
         self._open: set[int] = set()
         self._decisions: dict[str, Decision] = {}
+        self._reasons: dict[str, str] = {}
+        """Why a position was wanted, by the intent."""
         self._troubled: set[str] = set()
 
     def see(self, entry: Entry) -> None:
@@ -70,8 +75,8 @@ class Summaries:
                 self._tell_state(changed, entry)
             case AgentHealth() as report:
                 self._tell_health(report, entry)
-            case Decision(action=action) as decision if action is not Action.HOLD:
-                self._decisions[decision.scope] = decision
+            case Decision() | OrderIntent() as wish:
+                self._remember(wish)
             case TradeClosed() as trade:
                 self._tell_trade(trade, entry)
             case PositionChanged() as position if position.origin is Origin.OWN:
@@ -149,18 +154,25 @@ class Summaries:
         )
         self.note(entry, "trade", title, text, str(trade.ticket))
 
+    def _remember(self, wish: Decision | OrderIntent) -> None:
+        """Keep why a position will have been opened: its intent stands behind its decision."""
+        if isinstance(wish, Decision):
+            self._decisions[wish.scope] = wish
+            return
+        decision = self._decisions.get(wish.scope)
+        lead = decision.lead if decision is not None else None
+        led = f", led by {lead.scope}" if lead else ""
+        expected = f"expected {wish.expected_value_r:+.2f} R"
+        self._reasons[wish.intent_id] = f"; chance {wish.confidence:.1%}, {expected}{led}"
+        if len(self._reasons) > REASONS_MAX:
+            del self._reasons[next(iter(self._reasons))]
+
     def _tell_opened(self, position: PositionChanged, entry: Entry) -> None:
         self._open.add(position.ticket)
         title = f"{position.side} {position.lots:g} {position.scope} opened at "
         title += f"{position.open_price:g}"
         text = f"stop {position.stop_price:g}, target {position.target_price:g}"
-        decision = self._decisions.get(position.scope)
-        if decision is not None and decision.action.value == position.side.value:
-            lead = decision.lead
-            led = f", led by {lead.scope}" if lead else ""
-            text += f"; chance {decision.confidence:.1%}, expected "
-            text += f"{decision.expected_value_r:+.2f} R{led}"
-        self.note(entry, "opened", title, text)
+        self.note(entry, "opened", title, text + self._reasons.get(position.intent_id, ""))
 
     def _tell_feed(self, feed: FeedStatus | CalendarCoverage, entry: Entry) -> None:
         match feed:

@@ -9,6 +9,7 @@ from agents.rounds.periods import week_end_ns
 from blackboard.facts import (
     GateReport,
     ModelPromoted,
+    OrderIntent,
     Summary,
     TrainingSkipped,
     TrialRecorded,
@@ -37,9 +38,10 @@ def test_an_opened_position_is_told_with_who_led_to_it() -> None:
     chamber.hear_close()
     chamber.settle()
     chamber.now_ns += MINUTE_NS
-    chamber.say("execution", a_position())
+    intent_id = chamber.last(OrderIntent).intent_id
+    chamber.say("execution", a_position(intent_id=intent_id))
     chamber.settle()
-    chamber.say("execution", a_position(stop_price=1.099))
+    chamber.say("execution", a_position(intent_id=intent_id, stop_price=1.099))
     chamber.settle()
 
     (opened,) = told(chamber, "opened")
