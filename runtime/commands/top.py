@@ -11,9 +11,9 @@ from rich.live import Live
 from blackboard.entry import decode_entries
 from blackboard.errors import ConfigError
 from runtime.book import Book
-from runtime.clock import process_s
+from runtime.clock import process_s, sleep_s
 from runtime.commands.options import BookOption, ConfigOption
-from runtime.commands.running_book import find
+from runtime.commands.running_book import find, is_running
 from runtime.journals.opening import open_journal
 from runtime.live_view import render
 from runtime.machine.current import MACHINE
@@ -41,6 +41,9 @@ def top(
     console, watched = Console(), Watched(find(book, config))
     try:
         if once or not console.is_terminal:
+            if watched.is_running:
+                watched.picture()  # the share of a processor is that between two looks
+                sleep_s(EVERY_S)
             console.print(watched.picture())
             return
         with (
@@ -73,6 +76,11 @@ class Watched:
         self._loads = ProcessLoads()
         self._journal = open_journal(book.journal)
         self._cursor = 0
+
+    @property
+    def is_running(self) -> bool:
+        """Whether a driver runs on it."""
+        return is_running(self._book)
 
     def picture(self) -> RenderableType:
         """Return the present as a person sees it; ConfigError before the first start."""
