@@ -60,6 +60,12 @@ class Secrets(BaseSettings):
         told = (getattr(self, name.lower()).get_secret_value() for name in SECRET_SOURCES)
         return tuple(value for value in told if len(value) >= HIDDEN_LENGTH_MIN)
 
+    @property
+    def has_messenger(self) -> bool:
+        """Whether messages have a sender and somewhere to go."""
+        token, chat_id = self.telegram_bot_token, self.telegram_chat_id
+        return bool(token.get_secret_value() and chat_id.get_secret_value())
+
     def present(self) -> dict[str, bool]:
         """Return which secrets are set, by their usual names."""
         return {

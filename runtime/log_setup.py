@@ -32,7 +32,7 @@ _SECRET_TEXTS = re.compile(
     r"|(?<=Bearer )[\w.~+/=%-]+",
     re.IGNORECASE,
 )
-_QUIET_LOGGERS = ("httpx", "httpcore", "urllib3", "telegram", "uvicorn.access")
+_QUIET_LOGGERS = ("httpx", "httpcore", "urllib3", "uvicorn.access")
 """They write whole URLs, in which keys and tokens stand."""
 
 
@@ -46,6 +46,10 @@ class _Hidden:
         """Hide these values from now on; the longest first, for one may begin another."""
         ordered = sorted(set(values), key=lambda value: (-len(value), value))
         cls.pattern = re.compile("|".join(map(re.escape, ordered))) if ordered else None
+
+
+_SILENT_LOGGERS = ("telegram",)
+"""They write whole answers, in which strangers' words stand; who uses them reports failures."""
 
 
 def redact_text(text: str) -> str:
@@ -141,6 +145,8 @@ def set_up_logs(
     root.setLevel(section.level.upper())
     for quiet in _QUIET_LOGGERS:
         logging.getLogger(quiet).setLevel(logging.WARNING)
+    for silent in _SILENT_LOGGERS:
+        logging.getLogger(silent).setLevel(logging.CRITICAL + 1)
 
 
 def _tell_crash(

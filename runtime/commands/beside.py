@@ -20,14 +20,16 @@ def watched(plan: RunPlan, view: Display, present: Present) -> Iterator[Display]
         return
     home = plan.settings.home.absolute()
     memory = Memory(present)
+    # Without a page only a chat asks for what is remembered, and every fact is read for it.
+    plain = [view, Heartbeat(home), *([memory] if load_secrets().has_messenger else [])]
     try:
         from runtime.console.server import console_of, token_path
     except ModuleNotFoundError:  # which was said at the start
-        yield Displays(view, Heartbeat(home), memory)
+        yield Displays(*plain)
         return
     with console_of(plan, present) as console:
         if console is None:
-            yield Displays(view, Heartbeat(home), memory)
+            yield Displays(*plain)
             return
         place = token_path(home)
         view.line(f"console    {console.url} (it asks for a token once: the content of {place})")

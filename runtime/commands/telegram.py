@@ -64,13 +64,13 @@ def try_it(config: ConfigOption = None) -> None:
     from runtime.notify.setup import send_test
 
     settings, secrets = load(config).settings, load_secrets()
-    token, chat = secrets.telegram_bot_token, secrets.telegram_chat_id
-    if not (token.get_secret_value() and chat.get_secret_value()):
+    if not secrets.has_messenger:
         raise ConfigError(
             "TELEGRAM_BOT_TOKEN and TELEGRAM_CHAT_ID must both be set: "
             "python launch.py telegram setup"
         )
-    asyncio.run(send_test(Link(token, chat, settings.telegram), settings.profile.upper()))
+    link = Link(secrets.telegram_bot_token, secrets.telegram_chat_id, settings.telegram)
+    asyncio.run(send_test(link, settings.profile.upper()))
     _console.print("a test was sent")
 
 

@@ -39,13 +39,12 @@ def telegram_of(
     pause
         Waits for some seconds; by default until the end at the latest.
     """
-    token, chat_id = secrets.telegram_bot_token, secrets.telegram_chat_id
-    if not (token.get_secret_value() and chat_id.get_secret_value()):
+    if not secrets.has_messenger:
         yield None
         return
     settings = plan.settings
     section, marker = settings.telegram, settings.profile.upper()
-    link = Link(token, chat_id, section)
+    link = Link(secrets.telegram_bot_token, secrets.telegram_chat_id, section)
     outbox = Outbox(plan.book.folder / OUTBOX)
     telegram = Telegram(
         link,

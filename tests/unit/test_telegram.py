@@ -489,3 +489,17 @@ def test_a_long_log_shows_its_newest_lines(chat: Chat) -> None:
     assert "&lt;event 39&gt;" in answer
     assert "&lt;event 10&gt;" not in answer
     assert "…" not in answer
+
+
+def test_a_garbled_answer_brings_no_foreign_text_into_the_log(chat: Chat, logs: Path) -> None:
+    """The library writes answers that it cannot read into its log; ours stays clean."""
+    chat.answer("/version")
+    with chat.api.news:
+        garbled = {"update_id": 1, "message": {"text": "secret-words"}}
+        content = json.dumps({"ok": True, "result": [garbled]}).encode()
+        chat.api.answers = [(200, content)] * 2
+    assert "Version" in chat.answer("/version")
+
+    written = logs.read_text(encoding="utf-8")
+    assert "telegram_deaf" in written
+    assert "secret-words" not in written
