@@ -10,7 +10,7 @@ from blackboard.entry import Post
 from blackboard.facts.control import Health
 from blackboard.journal import Durability
 from config.agent import Mode
-from runtime.board_settings import board_limits
+from runtime.board_settings import board_journal, board_limits
 from runtime.clock import process_s, sleep_s, wall_ns
 from runtime.council import ORDER, agent_order, class_name, declarations, load_agent
 from runtime.driver import (
@@ -26,7 +26,6 @@ from runtime.driver import (
     to_nobody,
 )
 from runtime.inprocess import InProcessHost, Pace
-from runtime.journals.opening import open_to_write
 from runtime.mailbox import Letter, take
 from runtime.picture import Picture
 from runtime.run_plan import RunPlan
@@ -55,7 +54,7 @@ class InProcessDriver:
         self.stop = StopFlag()
         settings = plan.settings
         self._settings = settings
-        self._journal = open_to_write(plan.book.journal, settings.board.journal_bytes_max)
+        self._journal = board_journal(plan.book.journal, settings.board)
         self._board = Board(
             Access(declarations(settings)),
             self._journal,

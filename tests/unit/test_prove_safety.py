@@ -128,6 +128,8 @@ BOUNDS_OF_WORK = {
     "cluster.loop_age_max_s",
     "log.file_bytes_max",
     "log.files_max",
+    "telegram.commands_per_min_max",
+    "telegram.update_age_max_s",
     "agents.data.read_attempts_max",
     "agents.data.catch_up_bars_max",
     "trading.confluence_min",

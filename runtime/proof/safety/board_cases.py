@@ -11,8 +11,7 @@ from blackboard.entry import Draft, Post
 from blackboard.errors import PostRefused
 from blackboard.journal import Durability
 from config.settings import Settings
-from runtime.board_settings import board_limits
-from runtime.journals.diskcache import DiskcacheJournal
+from runtime.board_settings import board_journal, board_limits
 from runtime.proof.safety.case import Case
 from runtime.proof.safety.entry_scene import NOON_NS, SYMBOLS, an_intent
 from runtime.proof.safety.scene import Answer
@@ -40,8 +39,7 @@ class BoardScene:
 
     def _open(self) -> None:
         section = self._settings.board
-        folder = Path(self._folder.name) / "journal"
-        self._journal = DiskcacheJournal(folder, bytes_max=section.journal_bytes_max)
+        self._journal = board_journal(Path(self._folder.name) / "journal", section)
         self._board = Board(
             Access({_AUTHOR: SupervisorAgent.declaration()}),
             self._journal,
