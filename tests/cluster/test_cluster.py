@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -12,11 +13,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from blackboard.facts import Decision, Fill, OrderSubmitting, PositionChanged, kind_of
 from blackboard.facts.execution import DealEntry
 from runtime.proof.lineage import entries_of, explain_ticket
+from runtime.ray_session import free_port
 
 pytestmark = [
     pytest.mark.cluster,
@@ -218,7 +221,7 @@ def test_a_frozen_agent_is_replaced(tmp_path: Path) -> None:
 def test_an_agent_is_switched_while_the_others_trade(tmp_path: Path) -> None:
     """Off at once, also after a start, decisions go on; on again it votes, and parity holds.
 
-    Another agent's process is begun anew by a person on the way.
+    Another agent's process is begun anew by a person on the way, and Ray tells of their turns.
     """
     calm = (*ARGUMENTS, "--speed", "200", "--set", "agents.learner.training.when=never")
     with driver(tmp_path, *calm):
@@ -234,15 +237,23 @@ def test_an_agent_is_switched_while_the_others_trade(tmp_path: Path) -> None:
         assert pid_of(status(tmp_path), "portfolio") != before
 
     head = len(list(entries_of(book_of(tmp_path))))
-    with driver(tmp_path, *calm):
+    port = free_port(18_700)
+    with driver(tmp_path, *calm, "--set", f"cluster.metrics_port={port}"):
         until(tmp_path, lambda told: told["head"] > head + 20)
         assert health(tmp_path, "sentiment") == "off"
         assert "applied now" in command(tmp_path, "agents", "enable", "sentiment").stdout
         wait_for_voter(tmp_path, head, "sentiment")
+        wait_until(lambda: {"risk", "sentiment"} <= told_by_ray(port), "Ray tells of no turns")
 
     told = command(tmp_path, "parity", "--json")
     assert json.loads(told.stdout)["holds"], told.stdout
     assert command(tmp_path, "audit").returncode == 0
+
+
+def told_by_ray(port: int) -> set[str]:
+    """Return the agents of whose turns Ray's metrics tell."""
+    text = httpx.get(f"http://127.0.0.1:{port}/metrics", trust_env=False).text
+    return set(re.findall(r'ray_quorum_agent_turn_seconds_count{.*agent="(\w+)"', text))
 
 
 def health(home: Path, name: str) -> str:
