@@ -63,6 +63,12 @@ class FakeBotApi:
         assert arrived, f"only {len(self.sent(*methods))} of {count} arrived: {self.texts}"
         return self.sent(*methods)
 
+    def until_told(self, words: str) -> str:
+        """Return all that was sent, once some words stand in it."""
+        with self.news:
+            assert self.news.wait_for(lambda: words in "".join(self.texts), WAIT_S), self.texts
+        return "".join(self.texts)
+
     def write(self, text: str, **changes: Any) -> int:
         """Let a person write something; return the update's id."""
         sender = {"id": changes.pop("user", USER_ID), "is_bot": False, "first_name": "Ann"}

@@ -340,10 +340,8 @@ def test_faults_of_telegram_delay_answers_and_lose_none(chat: Chat) -> None:
     chat.write("/locks")
     chat.write("/count")
     chat.write("/pause")
-    while "Ordered: pause" not in "".join(chat.api.texts):
-        chat.api.wait(len(chat.api.sent()) + 1)
 
-    told = "".join(chat.api.texts)
+    told = chat.api.until_told("Ordered: pause")
     assert told.index("Locks") < told.index("Count") < told.index("Ordered: pause")
     assert len(chat.letters()) == 1
 
@@ -468,10 +466,8 @@ def test_every_event_arrives(chat: Chat) -> None:
     """What the council reports is told, event by event, in order and with nothing lost."""
     for event in EVENTS:
         chat.telegram.tell(Summary(scope=ACCOUNT, event=event, title=f"<{event}>", text="x & y"))
-    while f"&lt;{EVENTS[-1]}&gt;" not in "".join(chat.api.texts):
-        chat.api.wait(len(chat.api.sent()) + 1)
 
-    told = "".join(chat.api.texts)
+    told = chat.api.until_told(f"&lt;{EVENTS[-1]}&gt;")
     places = [told.index(f"<b>&lt;{event}&gt;</b>\nx &amp; y") for event in EVENTS]
     assert places == sorted(places)
     assert all(text.startswith("<b>[SIM]</b> ") for text in chat.api.texts)
