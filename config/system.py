@@ -289,7 +289,7 @@ class ClusterSection(Section):
     empty starts one on this machine."""
     placement: Annotated[dict[str, str], PAIRS_FROM_TEXT] = Field(default_factory=dict)
     """Custom resources of Ray by what is placed: board, training, or an agent's name, such as
-    {board: quorum_board}. It then runs on nodes that have the resource; the rest is spread."""
+    {board: quorum_board}. It runs on nodes that have it; other agents are dealt out in turn."""
     dashboard: bool = True
     """Whether the Ray dashboard is started."""
     dashboard_port: int = Field(8265, ge=0, le=65_535)

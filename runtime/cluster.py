@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 import ray
 import structlog
-from ray.exceptions import ActorDiedError, GetTimeoutError, RayActorError, RayError
+from ray.exceptions import ActorDiedError, RayActorError, RayError
 
 from blackboard.access import DRIVER
 from blackboard.entry import Draft, Post
@@ -62,11 +62,8 @@ class Cluster:
         self.settings = plan.settings
         self.address = self.settings.cluster.address
         self._ground: CommonGround | None = None
-        self._placement = Placement(
-            self.settings.cluster,
-            is_joined=bool(self.address),
-            keeps_board=read_place(plan.book.journal) is None,
-        )
+        keeps_board = read_place(plan.book.journal) is None
+        self._placement = Placement(self.settings.cluster, keeps_board=keeps_board)
         self.session: RaySession | None = None
         # Short, because a Unix socket's path below it may have 107 bytes at most.
         self._temporary = Path(tempfile.gettempdir()) / f"quorum-{plan.run_id}"
@@ -94,7 +91,7 @@ class Cluster:
         self._temporary.mkdir(mode=0o700, exist_ok=True)
         self.terminal.launch()  # it loads its market while Ray starts
         self.session = start_ray(self.settings.cluster, self.address, self._temporary)
-        self._placement.require_resources()
+        self._placement.look_around(is_joined=bool(self.address))
         if self.address:
             self._ground = ground_of(self.plan)
         if self.settings.terminal.kind == "metatrader":
@@ -218,7 +215,7 @@ class Cluster:
         budget_s = self.settings.cluster.shutdown_timeout_s
         handles = self.handles
         if handles:
-            with suppress(RayError, GetTimeoutError):
+            with suppress(RayError, TimeoutError):
                 await asyncio.wait_for(
                     asyncio.gather(*(h.stop.remote() for h in handles), return_exceptions=True),
                     budget_s / 4,

@@ -1,5 +1,6 @@
 """A cluster is joined only where it is guarded, shared and reached; what is missing is named."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from blackboard.errors import ConfigError
 from config.settings import Settings
 from runtime.clock import start_clock
+from runtime.council import ORDER
 from runtime.ground import CommonGround
 from runtime.joining import require_guarded
 from runtime.placement import Placement, training_options
@@ -19,6 +21,7 @@ from runtime.run_plan import RunPlan
 from runtime.source_hash import code_hash
 
 TOKEN = "t" * 64
+NODES = ("a" * 56, "b" * 56, "c" * 56)
 MakeCluster = Callable[[str], str]
 
 
@@ -132,15 +135,17 @@ def test_a_node_that_lacks_something_says_what(
 
 
 def test_what_is_placed_asks_for_its_resource() -> None:
-    """A named part asks for its node, the rest is spread; alone on one machine nothing is."""
+    """A named part asks for its node, agents are dealt out in turn; alone on one nothing is."""
     section = Settings().cluster.model_copy(
         update={"placement": {"board": "quorum_board", "training": "quorum_research"}}
     )
-    joined = Placement(section, is_joined=True, keeps_board=False)
-    alone = Placement(Settings().cluster, is_joined=False, keeps_board=True)
+    joined = Placement(section, keeps_board=False, nodes=NODES)
+    alone = Placement(Settings().cluster, keeps_board=True)
 
+    dealt = [joined.options(name)["scheduling_strategy"] for name in ORDER]
     assert joined.options("board") == {"resources": {"quorum_board": 0.001}}
-    assert joined.options("risk") == {"scheduling_strategy": "SPREAD"}
+    assert Counter(one.node_id for one in dealt) == dict.fromkeys(NODES, 3)
+    assert all(one.soft for one in dealt)  # it comes up elsewhere when its node is dead
     assert alone.options("board") == alone.options("risk") == {}
     assert training_options(section) == {"resources": {"quorum_research": 0.001}}
     assert training_options(Settings().cluster) == {}
