@@ -7,15 +7,17 @@ state is let through beyond that bound: refusing it would save memory and cost m
 permission to enter is not; without it nothing is sent.
 """
 
-from collections.abc import Collection
+from collections import Counter
+from collections.abc import Collection, Sequence
 from typing import Final
 
 import msgspec
 
 from blackboard.access import Access
-from blackboard.entry import Entry, Post
+from blackboard.entry import Entry, Post, Stored
 from blackboard.errors import PostRefused, StaleEpoch
 from blackboard.facts import (
+    FOREVER_NS,
     AmendIntent,
     CancelIntent,
     ExitIntent,
@@ -59,6 +61,15 @@ class Pulse(msgspec.Struct, frozen=True, kw_only=True):
     """Posts that this instance of the board did not take from it."""
 
 
+class Said(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is in the journal of one author, as far as the next post is judged by it."""
+
+    entries: int
+    last_known_ns: int
+    minute_entries: int
+    """Of the minute of the last one."""
+
+
 class Admission:
     """Judges posts by what their authors may say and have said.
 
@@ -78,31 +89,33 @@ class Admission:
         self._access = access
         self._drafts_max = drafts_per_post_max
         self._entries_max = author_entries_per_min_max
-        self._pulses: dict[str, Pulse] = {}
-        self._minutes: dict[str, tuple[int, int]] = {}
-        """By author: the latest minute in which it added something, and how much."""
+        self.said: dict[str, Said] = {}
+        """By author."""
         self._refused: dict[str, int] = {}
 
     @property
     def pulses(self) -> dict[str, Pulse]:
         """What each author that was heard of has said, by name."""
-        silent = Pulse(entries=0, last_known_ns=0)
+        silent = Said(entries=0, last_known_ns=0, minute_entries=0)
         return {
-            author: msgspec.structs.replace(
-                self._pulses.get(author, silent), refused=self._refused.get(author, 0)
+            author: Pulse(
+                entries=self.said.get(author, silent).entries,
+                last_known_ns=self.said.get(author, silent).last_known_ns,
+                refused=self._refused.get(author, 0),
             )
-            for author in sorted(self._pulses.keys() | self._refused.keys())
+            for author in sorted(self.said.keys() | self._refused.keys())
         }
 
-    def count_entry(self, entry: Entry) -> None:
-        """Take into account what is in the journal."""
-        author, minute = entry.author, entry.known_at_ns // MINUTE_NS
-        said = self._pulses.get(author)
-        self._pulses[author] = Pulse(
-            entries=said.entries + 1 if said else 1, last_known_ns=entry.known_at_ns
-        )
-        latest, count = self._minutes.get(author, (minute, 0))
-        self._minutes[author] = minute, count + 1 if minute == latest else 1
+    def count_block(self, stored: Sequence[Stored]) -> None:
+        """Take into account what is in the journal; all of a block was known at one time."""
+        known_ns = stored[-1].entry.known_at_ns
+        for author, count in Counter(item.entry.author for item in stored).items():
+            said = self.said.get(author)
+            self.said[author] = Said(
+                entries=said.entries + count if said else count,
+                last_known_ns=known_ns,
+                minute_entries=_in_minute(said, known_ns) + count,
+            )
 
     def count_refusal(self, author: str) -> None:
         """Take into account a post that was not taken; names that nobody declared are no author."""
@@ -119,9 +132,9 @@ class Admission:
             raise PostRefused(f"a post holds at most {most} drafts, was {len(post.drafts)}")
         for draft in post.drafts:
             self._access.require_post(post.author, kind_of(draft.fact))
-            if draft.ts_event_ns > post.now_ns:
+            if draft.ts_event_ns > (latest_ns := min(post.now_ns, FOREVER_NS)):
                 raise PostRefused(
-                    f"ts_event_ns of {draft.slot} must not be after {post.now_ns}: it is the future"
+                    f"ts_event_ns of {draft.slot} must not be after {latest_ns}: it is the future"
                 )
 
     def require_room(
@@ -131,12 +144,16 @@ class Admission:
 
         `fresh` is what the posts before it in the same block add, of all authors.
         """
-        minute = known_at_ns // MINUTE_NS
-        latest, count = self._minutes.get(author, (minute, 0))
-        said = count if latest == minute else 0
+        said = _in_minute(self.said.get(author), known_at_ns)
         if said + len(fresh) + len(mine) <= self._entries_max:
             return
         wanted = said + len(mine) + sum(entry.author == author for entry in fresh)
         if wanted > self._entries_max and not any(entry.kind in UNBOUNDED_KINDS for entry in mine):
             most = self._entries_max
             raise PostRefused(f"{author} may add {most} entries a minute, was {wanted}: flood")
+
+
+def _in_minute(said: Said | None, known_at_ns: int) -> int:
+    if said is None or said.last_known_ns // MINUTE_NS != known_at_ns // MINUTE_NS:
+        return 0
+    return said.minute_entries

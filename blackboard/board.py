@@ -2,13 +2,13 @@
 
 A plain data structure without clock, disk or network of its own: the journal is handed in, the time
 comes with each call. Both hosts use it, in one process and as a Ray actor, and start it the same
-way: rebuild from the journal, then follow.
+way: rebuild from the journal's snapshot and what follows it, then follow.
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import islice
-from typing import NamedTuple, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 import msgspec
 
@@ -20,27 +20,43 @@ from blackboard.entry import (
     Entry,
     Post,
     Stored,
-    decode_stored,
     encode_entries,
     store,
+    whole_posts,
 )
 from blackboard.errors import JournalCorrupt, JournalUnavailable, PostRefused
 from blackboard.facts import Fact, kind_of
-from blackboard.journal import GENESIS, UNDECODABLE, Block, Durability, Journal, seal, verify
+from blackboard.journal import (
+    SNAPSHOT_STATE,
+    UNDECODABLE,
+    Block,
+    Durability,
+    EventTime,
+    Journal,
+    seal,
+    verify,
+)
+from blackboard.memory import Memory, stored_of, times_of
+from blackboard.snapshot import standing_snapshot
 from blackboard.synced import SYNCED_KINDS
 
 T = TypeVar("T")
+_TIMES_PER_APPEND: Final = 10_000
+"""Event times that a start holds back until something else is to be stored."""
 
 
 class BoardLimits(msgspec.Struct, frozen=True, kw_only=True):
     """What bounds the board; defaults stand in config."""
 
     tail_entries_max: int = 20_000
-    """Entries kept in memory; a reader that lags further is served from the journal."""
+    """Entries kept in memory; a reader that lags further, and a slot that is asked for later, is
+    looked up in the journal."""
     drafts_per_post_max: int = 10_000
     causes_per_draft_max: int = 256
     author_entries_per_min_max: int = 20_000
     """Entries of one author in a minute of `known_at_ns`."""
+    snapshot_entries: int = 20_000
+    """Entries after which a snapshot is stored; a start reads at most about so many."""
 
 
 class Filter(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,6 +101,8 @@ class _Commit(NamedTuple):
     block: Block | None
     stored: list[Stored]
     turns: dict[str, _Turn]
+    states: dict[str, bytes]
+    times: list[EventTime]
     durability: Durability
 
 
@@ -112,11 +130,10 @@ class Board:
         self._durability = durability
         self._synced = Durability.FULL if durability else durability
         """For orders, and for epochs: the terminal remembers the highest, whatever we forget."""
-        self._head = 0
-        self._hash = GENESIS
-        self._tail: deque[Stored] = deque(maxlen=self.limits.tail_entries_max)
-        self._seqs: dict[str, int] = {}
-        self._latest: dict[tuple[str, str], Entry] = {}
+        self._memory = Memory(journal, self.limits.tail_entries_max)
+        self._snapshot_head = 0
+        self._unindexed: list[EventTime] = []
+        """Of the blocks after the snapshot: an earlier version or a backup may lack them."""
         self._unsure: _Commit | None = None
         """What the journal may or may not hold: its server has not answered."""
         self._admission = Admission(
@@ -132,12 +149,12 @@ class Board:
     @property
     def head(self) -> int:
         """Seq of the newest entry, 0 on an empty board."""
-        return self._head
+        return self._memory.head
 
     @property
     def head_hash(self) -> str:
         """Hash of the newest block as text: it stands for the whole journal."""
-        return self._hash.hex()
+        return self._memory.hash.hex()
 
     @property
     def now_ns(self) -> int:
@@ -199,6 +216,14 @@ class Board:
         self._journal.append(None, {"now": msgspec.msgpack.encode(now_ns)}, self._durability)
         self._now_ns = now_ns
 
+    def rest(self) -> None:
+        """Store a snapshot, so that the next start reads nothing but it; for an ordered stop."""
+        self._settle()
+        if self.head > self._snapshot_head:
+            states = {SNAPSHOT_STATE: self._memory.snapshot(self._admission.said)}
+            self._journal.append(None, states, self._durability)
+            self._snapshot_head = self.head
+
     def read(
         self, after: int, wanted: Filter | None = None, limit: int | None = None
     ) -> tuple[int, list[Stored]]:
@@ -207,26 +232,21 @@ class Board:
         The cursor is the head, or the seq of the last entry returned where `limit` cut the batch.
         Entries of one post are never parted, so a batch may exceed the limit by the rest of one.
         """
-        if after > self._head:
-            raise PostRefused(f"cursor must be at most {self._head}, was {after}: rebuild")
-        if after == self._head:
-            return self._head, []
-        stored = self._stored_after(after)
+        head = self._memory.head
+        if after > head:
+            raise PostRefused(f"cursor must be at most {head}, was {after}: rebuild")
+        if after == head:
+            return head, []
+        stored = self._memory.after(after)
         if wanted is not None:
             passes = wanted.passes
             stored = (item for item in stored if passes(item.entry))
-        batch = list(islice(stored, limit))
-        if limit is None or len(batch) < limit:
-            return self._head, batch
-        for item in stored:
-            if not _same_post(item.entry, batch[-1].entry):
-                return batch[-1].entry.seq, batch
-            batch.append(item)
-        return self._head, batch
+        batch, is_cut = whole_posts(stored, limit)
+        return batch[-1].entry.seq if is_cut else head, batch
 
     def latest(self, kind: type[Fact], scope: str) -> Entry | None:
         """Return the newest entry of a kind and scope."""
-        return self._latest.get((kind_of(kind), scope))
+        return self._memory.latest.get((kind_of(kind), scope))
 
     def history(self, kind: type[Fact], scope: str | None = None, limit: int = 100) -> list[Entry]:
         """Return the newest `limit` entries of a kind, oldest first; None takes every scope."""
@@ -234,12 +254,12 @@ class Board:
             kinds=frozenset({kind_of(kind)}), scopes=None if scope is None else frozenset({scope})
         )
         newest: deque[Entry] = deque(maxlen=limit)
-        newest.extend(item.entry for item in self._stored_after(0) if wanted.passes(item.entry))
+        newest.extend(item.entry for item in self._memory.after(0) if wanted.passes(item.entry))
         return list(newest)
 
     def entry(self, seq: int) -> Entry:
         """Return the entry at a place in the order; raise KeyError if there is none."""
-        for item in islice(self._stored_after(seq - 1), 1):
+        for item in islice(self._memory.after(seq - 1), 1):
             if item.entry.seq == seq:
                 return item.entry
         raise KeyError(seq)
@@ -258,7 +278,7 @@ class Board:
     def at(self, time_ns: int) -> dict[tuple[str, str], Entry]:
         """Return the latest entry of each kind and scope that was known and valid at a time."""
         known: dict[tuple[str, str], Entry] = {}
-        for item in self._stored_after(0):
+        for item in self._memory.after(0):
             if item.entry.known_at_ns <= time_ns:
                 known[item.entry.kind, item.entry.fact.scope] = item.entry
         return {
@@ -271,9 +291,10 @@ class Board:
         acks = []
         for draft in post.drafts:
             key = f"{post.author}/{draft.slot}"
-            taken = self._seqs.get(key) or _seq_of(fresh.get(key)) or _seq_of(mine.get(key))
+            earlier = fresh.get(key) or mine.get(key)
+            taken = earlier.seq if earlier else self._memory.seq_of(key, draft.ts_event_ns)
             if taken is None:
-                seq = self._head + len(fresh) + len(mine) + 1
+                seq = self._memory.head + len(fresh) + len(mine) + 1
                 causes = self._causes(post.author, draft, (fresh, mine), seq)
                 mine[key] = Entry(
                     seq=seq,
@@ -302,8 +323,8 @@ class Board:
         for cause in draft.causes:
             if isinstance(cause, str):
                 key = f"{author}/{cause}"
-                news = (_seq_of(entries.get(key)) for entries in fresh)
-                place = self._seqs.get(key) or next(filter(None, news), None)
+                earlier = next(filter(None, (entries.get(key) for entries in fresh)), None)
+                place = earlier.seq if earlier else self._memory.seq_of_cause(key)
             else:
                 place = cause
             if place is None or not 0 < place < seq:
@@ -316,60 +337,58 @@ class Board:
         block: Block | None = None
         must_last = any(entry.kind in SYNCED_KINDS for entry in fresh.values())
         durability = self._synced if must_last else self._durability
+        states = {"turns": msgspec.msgpack.encode(turns)}
+        times: list[EventTime] = []
         if stored:
-            last_seq = self._head + len(stored)
-            block = seal(self._head + 1, last_seq, encode_entries(stored), self._hash)
-        self._carry_out(_Commit(block, stored, turns, durability))
+            first_seq = self.head + 1
+            payload = encode_entries(stored)
+            block = seal(first_seq, self.head + len(stored), payload, self._memory.hash)
+            times = times_of(first_seq, stored)
+            if self.head - self._snapshot_head >= self.limits.snapshot_entries:
+                states[SNAPSHOT_STATE] = self._memory.snapshot(self._admission.said)
+        self._carry_out(_Commit(block, stored, turns, states, times, durability))
 
     def _settle(self) -> None:
         """Bring what may or may not be in the journal there, before anything follows it."""
         unsure, self._unsure = self._unsure, None
         if unsure is not None:
             self._carry_out(unsure)
+        self._index()
 
     def _carry_out(self, commit: _Commit) -> None:
-        states = {"turns": msgspec.msgpack.encode(commit.turns)}
         try:
-            self._journal.append(commit.block, states, commit.durability)
+            self._journal.append(commit.block, commit.states, commit.durability, commit.times)
         except JournalUnavailable:
             self._unsure = commit
             raise
         self._turns = commit.turns
+        if SNAPSHOT_STATE in commit.states:
+            self._snapshot_head = self.head
         if commit.block is not None:
             self._apply(commit.block, commit.stored)
 
-    def _apply(self, block: Block, stored: Iterable[Stored]) -> None:
-        for item in stored:
-            entry = item.entry
-            self._tail.append(item)
-            self._seqs[entry.key] = entry.seq
-            self._latest[entry.kind, entry.fact.scope] = entry
-            self._admission.count_entry(entry)
-        self._head = block.last_seq
-        self._hash = block.hash
+    def _apply(self, block: Block, stored: Sequence[Stored]) -> None:
+        self._memory.take(block, stored)
+        self._admission.count_block(stored)
 
     def _recover(self) -> None:
-        for block in self._journal.blocks():
-            verify(block, self._head + 1, self._hash)
-            try:
-                stored = decode_stored(block.payload)
-            except UNDECODABLE as error:
-                where = f"block {block.first_seq}..{block.last_seq}"
-                raise JournalCorrupt(f"{where} cannot be decoded: {error}") from error
+        snapshot = standing_snapshot(self._journal)
+        if snapshot is not None:
+            self._memory.start_from(snapshot)
+            self._admission.said = dict(snapshot.said)
+            self._snapshot_head = snapshot.head
+        for block in self._journal.blocks(self.head):
+            verify(block, self.head + 1, self._memory.hash)
+            stored = stored_of(block)
             self._apply(block, stored)
+            self._unindexed += times_of(block.first_seq, stored)
+            if len(self._unindexed) >= _TIMES_PER_APPEND:
+                self._index()
 
-    def _stored_after(self, after: int) -> Iterator[Stored]:
-        if (count := self._head - after) <= len(self._tail):
-            # A reader is mostly a few entries behind: from the end it costs only those.
-            newest = list(islice(reversed(self._tail), count))
-            newest.reverse()
-            return iter(newest)
-        return (
-            item
-            for block in self._journal.blocks(after)
-            for item in decode_stored(block.payload)
-            if item.entry.seq > after
-        )
+    def _index(self) -> None:
+        if self._unindexed:
+            self._journal.append(None, {}, self._durability, self._unindexed)
+            self._unindexed = []
 
     def _load(self, name: str, shape: type[T], default: T) -> T:
         raw = self._journal.state(name)
@@ -377,16 +396,3 @@ class Board:
             return default if raw is None else msgspec.msgpack.decode(raw, type=shape)
         except UNDECODABLE as error:
             raise JournalCorrupt(f"state {name} cannot be decoded: {error}") from error
-
-
-def _same_post(one: Entry, other: Entry) -> bool:
-    return (one.author, one.epoch, one.read_to, one.now_ns) == (
-        other.author,
-        other.epoch,
-        other.read_to,
-        other.now_ns,
-    )
-
-
-def _seq_of(entry: Entry | None) -> int | None:
-    return None if entry is None else entry.seq

@@ -5,7 +5,8 @@ never its parents: an author that restarts, and has perhaps seen more by then, c
 twice. The board keeps the first.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import islice
 
 import msgspec
 
@@ -106,3 +107,27 @@ def decode_entries(payload: bytes) -> list[Entry]:
 def decode_stored(payload: bytes) -> list[Stored]:
     """Decode an array of entries and keep the encoded form of each."""
     return [Stored(_entry_decoder.decode(raw), raw) for raw in _raws_decoder.decode(payload)]
+
+
+def whole_posts(stored: Iterator[Stored], limit: int | None) -> tuple[list[Stored], bool]:
+    """Return the first entries, no post of them parted, and whether more follow.
+
+    The batch may exceed the limit by the rest of a post.
+    """
+    batch = list(islice(stored, limit))
+    if limit is None or len(batch) < limit:
+        return batch, False
+    for item in stored:
+        if not _same_post(item.entry, batch[-1].entry):
+            return batch, True
+        batch.append(item)
+    return batch, False
+
+
+def _same_post(one: Entry, other: Entry) -> bool:
+    return (one.author, one.epoch, one.read_to, one.now_ns) == (
+        other.author,
+        other.epoch,
+        other.read_to,
+        other.now_ns,
+    )

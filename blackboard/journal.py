@@ -2,13 +2,17 @@
 
 A journal is a chain of blocks. A block is what one commit of the board stored: an encoded array of
 entries with consecutive seqs, and a hash over the block before it and its own payload. Beside the
-blocks a journal keeps a few named states (epochs, clock), written in the same transaction.
+blocks a journal keeps a few named states (epochs, clock), written in the same transaction, and by
+which event times each block can be found.
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping
 from enum import IntEnum
-from typing import Protocol
+from itertools import islice
+from typing import Final, Protocol
 
 import msgspec
 
@@ -18,6 +22,13 @@ GENESIS = b"\x00" * 32
 """Hash before the first block."""
 UNDECODABLE = (msgspec.DecodeError, UnicodeDecodeError)
 """What decoding of changed bytes can raise: a text that is no UTF-8 has an error of its own."""
+
+SNAPSHOT_STATE: Final = "snapshot"
+"""State from which a board starts. It promises that every block up to its own is found by its event
+times, so whoever writes a journal anew leaves it out."""
+
+EventTime = tuple[int, int]
+"""An event time, and the first seq of a block that has an entry of it."""
 
 
 class Durability(IntEnum):
@@ -65,26 +76,54 @@ def verify(block: Block, expected_first_seq: int, previous_hash: bytes) -> None:
         raise JournalCorrupt(f"{where} must start at seq {expected_first_seq}: entries are missing")
     if block.previous_hash != previous_hash:
         raise JournalCorrupt(f"{where} does not follow the block before it")
-    if chain_hash(previous_hash, block.first_seq, block.last_seq, block.payload) != block.hash:
-        raise JournalCorrupt(f"{where} was changed after it was written")
+    verify_content(block)
+
+
+def verify_content(block: Block) -> None:
+    """Raise JournalCorrupt unless the block says what its hash stands for."""
+    own = chain_hash(block.previous_hash, block.first_seq, block.last_seq, block.payload)
+    if own != block.hash:
+        raise JournalCorrupt(
+            f"block {block.first_seq}..{block.last_seq} was changed after it was written"
+        )
+
+
+def stands(journal: "Journal", seq: int, block_hash: bytes) -> bool:
+    """Whether the journal has come to a seq by the block with this hash; one block is read."""
+    if seq == 0:
+        return block_hash == GENESIS
+    for block in islice(journal.blocks(seq - 1), 1):
+        verify_content(block)
+        return (block.last_seq, block.hash) == (seq, block_hash)
+    return False
 
 
 class Journal(Protocol):
     """Where blocks survive.
 
-    `append` returns only when the block and the states have the asked durability. It either stores
-    both or raises `JournalCorrupt`, `JournalFenced` or `OSError` and stores neither. Only
+    `append` returns only when all it was given has the asked durability. It either stores all of it
+    or raises `JournalCorrupt`, `JournalFenced` or `OSError` and stores nothing. Only
     `JournalUnavailable` leaves open which it was: the same append again tells, and stores nothing
     twice. Blocks come back in order, unverified: the board verifies the chain.
     """
 
     def append(
-        self, block: Block | None, states: Mapping[str, bytes], durability: Durability
+        self,
+        block: Block | None,
+        states: Mapping[str, bytes],
+        durability: Durability,
+        times: Collection[EventTime] = (),
     ) -> None:
-        """Store a block, if there is one, and the named states in one transaction."""
+        """Store a block, if there is one, named states and event times in one transaction."""
 
     def blocks(self, after_seq: int = 0) -> Iterator[Block]:
         """Yield the blocks that hold a seq greater than `after_seq`, in order."""
+
+    def blocks_of(self, event_ns: int) -> Iterator[Block]:
+        """Yield the blocks that were stored under an event time and are still there, in order.
+
+        Each may turn out to hold no such entry, where a repair has cut the one that did.
+        """
 
     def state(self, name: str) -> bytes | None:
         """Return a named state, None if it was never stored."""
@@ -99,19 +138,33 @@ class MemoryJournal:
     def __init__(self) -> None:
         self._blocks: list[Block] = []
         self._states: dict[str, bytes] = {}
+        self._times: defaultdict[int, set[int]] = defaultdict(set)
 
     def append(
-        self, block: Block | None, states: Mapping[str, bytes], durability: Durability
+        self,
+        block: Block | None,
+        states: Mapping[str, bytes],
+        durability: Durability,
+        times: Collection[EventTime] = (),
     ) -> None:
-        """Store a block and the named states."""
+        """Store a block, the named states and the event times."""
         del durability  # memory has only one kind
         if block is not None:
             self._blocks.append(block)
         self._states.update(states)
+        for event_ns, first_seq in times:
+            self._times[event_ns].add(first_seq)
 
     def blocks(self, after_seq: int = 0) -> Iterator[Block]:
         """Yield the blocks that hold a seq greater than `after_seq`, in order."""
         return (block for block in self._blocks if block.last_seq > after_seq)
+
+    def blocks_of(self, event_ns: int) -> Iterator[Block]:
+        """Yield the blocks that were stored under an event time and are still there, in order."""
+        for first_seq in sorted(self._times.get(event_ns, ())):
+            place = bisect_left(self._blocks, first_seq, key=lambda block: block.first_seq)
+            if place < len(self._blocks) and self._blocks[place].first_seq == first_seq:
+                yield self._blocks[place]
 
     def state(self, name: str) -> bytes | None:
         """Return a named state, None if it was never stored."""

@@ -260,7 +260,10 @@ class BoardSection(Section):
     move to another machine. Runs over history always write into their folder."""
     redis: RedisSection = RedisSection()
     tail_entries_max: int = Field(20_000, ge=1000, le=10_000_000)
-    """Entries kept in memory; a reader that lags further is served from the journal."""
+    """Entries kept in memory; a reader that lags further, and a slot that is asked for later, is
+    looked up in the journal."""
+    snapshot_entries: int = Field(20_000, ge=100, le=10_000_000)
+    """Entries after which a snapshot is stored; a start reads it and what follows, no more."""
     drafts_per_post_max: int = Field(10_000, ge=10, le=1_000_000, json_schema_extra=LIMIT)
     """Drafts in one post."""
     author_entries_per_min_max: int = Field(

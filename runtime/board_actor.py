@@ -111,6 +111,10 @@ class Blackboard:
         self._run_supersteps(self._supersteps)
         return await future
 
+    async def rest(self) -> None:
+        """Store a snapshot for the next start; nothing is lost where that fails."""
+        self._board.rest()
+
     async def pulse(self) -> bytes:
         """Return how far the run has come and how much each author has said."""
         return msgspec.msgpack.encode(

@@ -11,6 +11,7 @@ def board_limits(section: BoardSection) -> BoardLimits:
     """Return what bounds a board."""
     return BoardLimits(
         tail_entries_max=section.tail_entries_max,
+        snapshot_entries=section.snapshot_entries,
         drafts_per_post_max=section.drafts_per_post_max,
         author_entries_per_min_max=section.author_entries_per_min_max,
     )

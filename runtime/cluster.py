@@ -20,7 +20,7 @@ from ray.exceptions import ActorDiedError, RayActorError, RayError
 
 from blackboard.access import DRIVER
 from blackboard.entry import Draft, Post
-from blackboard.errors import BoardUnavailable, ConfigError, UnrecoverableError
+from blackboard.errors import BoardUnavailable, ConfigError, QuorumError, UnrecoverableError
 from blackboard.facts import AgentHealth
 from blackboard.facts.control import Health
 from config.agent import Mode
@@ -220,6 +220,9 @@ class Cluster:
                     asyncio.gather(*(h.stop.remote() for h in handles), return_exceptions=True),
                     budget_s / 4,
                 )
+        if self._board_handle is not None:
+            with suppress(RayError, QuorumError, OSError):
+                await asyncio.wait_for(self._board_handle.rest.remote(), budget_s / 4)
         for handle in [*handles, *([self._board_handle] if self._board_handle else [])]:
             with suppress(RayActorError, ValueError):
                 ray.kill(handle, no_restart=True)

@@ -1,6 +1,7 @@
 """The driver of a run in one process: the same plan, mailbox, view and status as on Ray."""
 
 import os
+from contextlib import suppress
 
 import msgspec
 
@@ -84,6 +85,8 @@ class InProcessDriver:
                 self._host.run()
             self._look(process_s())
             self._tell(process_s(), has_ended=True)
+            with suppress(OSError):  # the next start reads more, nothing is lost
+                self._board.rest()
         finally:
             self._journal.close()
         return Ending.ASKED if self.stop.is_set else Ending.FINISHED

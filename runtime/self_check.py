@@ -8,7 +8,7 @@ is examined once Ray is up, before the first agent.
 import os
 import shutil
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from ipaddress import ip_address
 from pathlib import Path
@@ -17,8 +17,10 @@ from typing import Final
 import httpx
 import psutil
 
-from blackboard.chain import read_all
+from blackboard.chain import read_all, read_new
+from blackboard.entry import Entry
 from blackboard.errors import ConfigError, JournalCorrupt, OtherFormat
+from blackboard.journal import Journal
 from config.secrets import HIDDEN_LENGTH_MIN, Secrets
 from config.settings import Settings
 from runtime.artefacts.seal import KEY_FILE
@@ -39,8 +41,10 @@ _TYPED: Final = "MT5_LOGIN"
 _UNAUTHORISED: Final = (401, 403)
 
 
-def before_start(settings: Settings, secrets: Secrets, book: Book | None) -> Iterator[Finding]:
-    """Examine what can be known before anything runs."""
+def before_start(
+    settings: Settings, secrets: Secrets, book: Book | None, *, whole_journal: bool = True
+) -> Iterator[Finding]:
+    """Examine what can be known before anything runs; of the journal all, or what a start reads."""
     is_real = settings.profile == "live"
     yield _administrator(is_real=is_real)
     yield _path(settings.home.absolute())
@@ -49,7 +53,7 @@ def before_start(settings: Settings, secrets: Secrets, book: Book | None) -> Ite
     yield _ray_token_mode()
     yield from _secrets(secrets, sys.argv)
     if book is not None:
-        yield _journal(book)
+        yield _journal(book, read_all if whole_journal else read_new)
     yield _disk(settings.home.absolute())
     yield _clock()
 
@@ -141,13 +145,15 @@ def _secrets(secrets: Secrets, arguments: Sequence[str]) -> Iterator[Finding]:
         yield Finding(OK, "secrets", f"{len(values)} set, none in the command line")
 
 
-def _journal(book: Book) -> Finding:
+def _journal(book: Book, reading: Callable[[Journal], Iterator[Entry]]) -> Finding:
     if not book.journal.exists():
         return Finding(OK, "journal", "new")
     try:
         journal = open_journal(book.journal)
         try:
-            count = sum(1 for _ in read_all(journal))
+            for _ in reading(journal):
+                pass
+            newest = journal.newest()
         finally:
             journal.close()
     except JournalCorrupt as error:
@@ -156,7 +162,7 @@ def _journal(book: Book) -> Finding:
         return Finding(FAIL, "journal", str(error), "python launch.py upgrade")
     except OSError as error:
         return Finding(FAIL, "journal", str(error), "make it readable, or start its server")
-    return Finding(OK, "journal", f"{count} entries, hash chain unbroken")
+    return Finding(OK, "journal", f"{newest.seq if newest else 0} entries, hash chain unbroken")
 
 
 def _disk(home: Path) -> Finding:

@@ -20,7 +20,7 @@ import msgspec
 
 from blackboard.entry import decode_entries
 from blackboard.errors import ConfigError, JournalCorrupt
-from blackboard.journal import GENESIS, UNDECODABLE, Block, Durability, verify
+from blackboard.journal import GENESIS, SNAPSHOT_STATE, UNDECODABLE, Block, Durability, verify
 from config.settings import Settings
 from runtime.backup.contents import (
     ARCHIVE_FORMAT,
@@ -174,6 +174,7 @@ def _build_journal(folder: Path, contents: BackupContents) -> None:
             journal.append(block, {}, Durability.UNSYNCED)
             head, previous = block.last_seq, block.hash
         states.pop(FORMAT_STATE, None)
+        states.pop(SNAPSHOT_STATE, None)
         journal.append(None, states, Durability.FULL)
     if (head, previous.hex()) != (contents.head_seq, contents.head_hash):
         raise JournalCorrupt(

@@ -120,7 +120,8 @@ def _examine(plan: RunPlan, *, json: bool) -> None:
         return
     from runtime.self_check import before_start, require_safe
 
-    for found in require_safe(before_start(plan.settings, load_secrets(), plan.book)):
+    findings = before_start(plan.settings, load_secrets(), plan.book, whole_journal=False)
+    for found in require_safe(findings):
         if not json:
             print(f"{found.verdict:4}  {found.subject}: {found.detail}")
 

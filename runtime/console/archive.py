@@ -12,7 +12,7 @@ from typing import Final
 
 from blackboard.entry import Entry, decode_entries
 from blackboard.errors import JournalCorrupt
-from blackboard.journal import UNDECODABLE, Block, chain_hash
+from blackboard.journal import UNDECODABLE, Block, verify_content
 from runtime.journals.opening import KeptJournal, open_journal
 
 PAGE_MAX: Final = 200
@@ -111,11 +111,9 @@ def _between(journal: KeptJournal, after: int, last: int | None) -> Iterator[Ent
 
 
 def _entries(block: Block) -> list[Entry]:
-    own = chain_hash(block.previous_hash, block.first_seq, block.last_seq, block.payload)
-    where = f"block {block.first_seq}..{block.last_seq}"
-    if own != block.hash:
-        raise JournalCorrupt(f"{where} was changed after it was written")
+    verify_content(block)
     try:
         return decode_entries(block.payload)
     except UNDECODABLE as error:
+        where = f"block {block.first_seq}..{block.last_seq}"
         raise JournalCorrupt(f"{where} cannot be decoded: {error}") from error

@@ -7,8 +7,9 @@ and it refuses every other row. The folder is private to the user.
 """
 
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,7 +19,7 @@ from diskcache.core import MODE_RAW, UNKNOWN
 
 from blackboard.entry import Entry, decode_entries
 from blackboard.errors import JournalCorrupt
-from blackboard.journal import UNDECODABLE, Block, Durability
+from blackboard.journal import UNDECODABLE, Block, Durability, EventTime
 from runtime.journals.format import FORMAT, UNNUMBERED, require_format
 from runtime.machine.current import MACHINE
 
@@ -29,6 +30,8 @@ DATABASE: Final = "cache.db"
 """File of the blocks and states in a journal's folder."""
 _BUSY_TIMEOUT_S = 5.0
 _BLOCKS_PER_PAGE = 500
+_PAGE_GROWTH = 8
+"""From one block on, because often only the first is wanted."""
 _BYTES_PER_STORED = 2
 _UPSERT = (
     "INSERT INTO Cache (key, raw, store_time, access_time, size, mode, value)"
@@ -36,6 +39,11 @@ _UPSERT = (
     " ON CONFLICT (key, raw) DO UPDATE SET size = excluded.size, value = excluded.value"
 )
 """Writes a row as diskcache does, without asking for it first: each would be a query of its own."""
+_TIMES_TABLE = (
+    "CREATE TABLE IF NOT EXISTS Times"
+    " (event_ns INTEGER, first_seq INTEGER, PRIMARY KEY (event_ns, first_seq)) WITHOUT ROWID"
+)
+_BYTES_PER_TIME = 24
 
 
 class BytesDisk(diskcache.Disk):  # type: ignore[misc]
@@ -107,15 +115,20 @@ class DiskcacheJournal:
         self._page_bytes = self._select("PRAGMA page_size", ())[0][0]
         self._free_bytes = self._unseen_bytes = 0
         self._is_numbered = False
+        self._has_times = bool(self._select("SELECT 1 FROM sqlite_master WHERE name = 'Times'", ()))
         with ExitStack() as undoing:
             undoing.callback(self._cache.close)
             self.number = self._found_number(number)
             undoing.pop_all()
 
     def append(
-        self, block: Block | None, states: Mapping[str, bytes], durability: Durability
+        self,
+        block: Block | None,
+        states: Mapping[str, bytes],
+        durability: Durability,
+        times: Collection[EventTime] = (),
     ) -> None:
-        """Store a block and the named states in one transaction; OSError if there is no room."""
+        """Store all of it in one transaction; OSError if there is no room."""
         rows: dict[int | str, bytes] = {
             STATE_PREFIX + name: value for name, value in states.items()
         }
@@ -124,19 +137,22 @@ class DiskcacheJournal:
         if not self._is_numbered:
             rows.setdefault(STATE_PREFIX + FORMAT_STATE, msgspec.msgpack.encode(self.number))
         try:
-            self._require_room(sum(map(len, rows.values())))
+            self._require_room(sum(map(len, rows.values())) + _BYTES_PER_TIME * len(times))
             self._set_durability(durability)
             with self._cache.transact():
                 self._cache._con.executemany(_UPSERT, map(self._row, rows.items()))
+                if times:
+                    self._store_times(times)
         except (sqlite3.DatabaseError, diskcache.Timeout) as error:
             raise OSError(f"journal {self._folder} cannot be written: {error}") from error
         self._is_numbered = True
+        self._has_times = self._has_times or bool(times)
 
     def blocks(self, after_seq: int = 0) -> Iterator[Block]:
         """Yield the blocks that hold a seq greater than `after_seq`, in order."""
         decoder = msgspec.msgpack.Decoder(Block)
-        first = self._first_block_with(after_seq)
-        while page := self._page(first):
+        first, count = self._first_block_with(after_seq), 1
+        while page := self._page(first, count):
             for key, mode, filename, value in page:
                 raw = self._cache.disk.fetch(mode, filename, value, False)
                 try:
@@ -145,7 +161,21 @@ class DiskcacheJournal:
                     raise JournalCorrupt(f"block {key} cannot be decoded: {error}") from error
                 if block.last_seq > after_seq:
                     yield block
-            first = page[-1][0] + 1
+            first, count = page[-1][0] + 1, min(_BLOCKS_PER_PAGE, _PAGE_GROWTH * count)
+
+    def blocks_of(self, event_ns: int) -> Iterator[Block]:
+        """Yield the blocks that were stored under an event time and are still there, in order."""
+        if not self._has_times:
+            return
+        rows = self._select(
+            "SELECT first_seq FROM Times WHERE event_ns = ? ORDER BY first_seq", (event_ns,)
+        )
+        for (first_seq,) in rows:
+            yield from (
+                block
+                for block in islice(self.blocks(first_seq - 1), 1)
+                if block.first_seq == first_seq
+            )
 
     def state(self, name: str) -> bytes | None:
         """Return a named state, None if it was never stored."""
@@ -179,6 +209,11 @@ class DiskcacheJournal:
             for key, mode, filename, value in rows
         }
 
+    def _store_times(self, times: Collection[EventTime]) -> None:
+        if not self._has_times:
+            self._cache._con.execute(_TIMES_TABLE)
+        self._cache._con.executemany("INSERT OR IGNORE INTO Times VALUES (?, ?)", times)
+
     def _found_number(self, wanted: int | None) -> int:
         """Return the number of the format; None wants whatever is there."""
         try:
@@ -201,12 +236,12 @@ class DiskcacheJournal:
         )
         return rows[0][0] or 0
 
-    def _page(self, first: int) -> list[Any]:
+    def _page(self, first: int, count: int) -> list[Any]:
         # diskcache iterates in order of insertion with one query a row; blocks are read by key.
         return self._select(
             "SELECT key, mode, filename, value FROM Cache"
             " WHERE typeof(key) = 'integer' AND key >= ? ORDER BY key LIMIT ?",
-            (first, _BLOCKS_PER_PAGE),
+            (first, count),
         )
 
     def _row(self, item: tuple[int | str, bytes]) -> tuple[int | str, bool, int, int, bytes]:

@@ -1,28 +1,35 @@
 """The journal of several machines: blocks in a Redis stream, written by one board at a time.
 
 A block is one entry of the stream under the id `<first seq>-0`, encoded as in a folder. Beside it
-stand the named states, and a mark: who may write, how many appends that writer has made, how far
-the journal has come. One script checks the mark and writes all of it, so an append is there wholly
-or not at all. A board that begins to write raises the writer's number; whatever an older one sends
-afterwards, or sent before and still arrives, is refused.
+stand the named states, the event times, and a mark: who may write, how many appends that writer has
+made, how far the journal has come. One script checks the mark and writes all of it, so an append is
+there wholly or not at all. A board that begins to write raises the writer's number; whatever an
+older one sends afterwards, or sent before and still arrives, is refused.
 
 An append whose answer was lost is repeated with its number, and the script answers what it did the
 first time. Redis writes its append-only file before it answers; see `RedisServer.require_durable`.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from itertools import islice
+from struct import Struct
 from typing import Any, Final
 
 import msgspec
 
 from blackboard.entry import Entry, decode_entries
 from blackboard.errors import JournalCorrupt, JournalFenced, JournalUnavailable, OtherFormat
-from blackboard.journal import UNDECODABLE, Block, Durability
+from blackboard.journal import UNDECODABLE, Block, Durability, EventTime
 from runtime.journals.format import FORMAT
 from runtime.journals.place import RedisPlace
 from runtime.journals.redis_server import RedisServer
 
 _BLOCKS_PER_PAGE: Final = 100
+_PAGE_GROWTH: Final = 10
+"""From one block on, because often only the first is wanted."""
+_TIME: Final = Struct(">qQ")
+"""Member of the sorted set: an event time, and the first seq of a block that has an entry of it."""
+_SEQ_MAX: Final = 2**64 - 1
 _FIELD: Final = b"b"
 _ABSENT: Final = "absent"
 _BEGIN: Final = """
@@ -61,7 +68,9 @@ if ARGV[3] ~= '0' then
   redis.call('HSET', KEYS[1], 'head', ARGV[4])
   redis.call('HINCRBY', KEYS[1], 'bytes', #ARGV[5])
 end
-for place = 7, #ARGV, 2 do redis.call('HSET', KEYS[3], ARGV[place], ARGV[place + 1]) end
+local states = 7 + tonumber(ARGV[7])
+for place = 8, states do redis.call('ZADD', KEYS[4], 0, ARGV[place]) end
+for place = states + 1, #ARGV, 2 do redis.call('HSET', KEYS[3], ARGV[place], ARGV[place + 1]) end
 redis.call('HSET', KEYS[1], 'call', ARGV[2])
 return {'done'}
 """
@@ -79,13 +88,13 @@ class RedisJournal:
         self.place = place
         self._bytes_max = bytes_max
         self._server = RedisServer(place, password)
-        # The hash tag keeps the three keys together, as scripts ask for.
-        self._mark, self._blocks, self._states = (
-            f"{{{place.key}}}:{name}" for name in ("mark", "blocks", "states")
+        # The hash tag keeps the four keys together, as scripts ask for.
+        self._mark, self._blocks, self._states, self._times = (
+            f"{{{place.key}}}:{name}" for name in ("mark", "blocks", "states", "times")
         )
         self._append = self._server.client.register_script(_APPEND)
         self._writer = self._calls = 0
-        self._unanswered: tuple[Block | None, Mapping[str, bytes]] | None = None
+        self._unanswered: tuple[Block | None, Mapping[str, bytes], list[EventTime]] | None = None
 
     def begin(self) -> None:
         """Make a new journal there; ConfigError if the server would lose it."""
@@ -106,24 +115,30 @@ class RedisJournal:
         self._writer, self._calls = self._claimed(), 0
 
     def append(
-        self, block: Block | None, states: Mapping[str, bytes], durability: Durability
+        self,
+        block: Block | None,
+        states: Mapping[str, bytes],
+        durability: Durability,
+        times: Collection[EventTime] = (),
     ) -> None:
-        """Store a block and the named states; OSError if the server takes no more."""
+        """Store all of it; OSError if the server takes no more."""
         del durability  # the server has one kind for all, see `require_durable`
-        if (block, states) != self._unanswered:
+        wanted = block, dict(states), list(times)
+        if wanted != self._unanswered:
             self._calls += 1
         self._unanswered = None
         arguments: list[bytes | str | int] = [self._writer, self._calls, 0, 0, b"", self._bytes_max]
         if block is not None:
             encoded = msgspec.msgpack.encode(block)
             arguments[2:5] = [block.first_seq, block.last_seq, encoded]
+        arguments += [len(times), *(_TIME.pack(*each) for each in times)]
         for name, value in states.items():
             arguments += [name, value]
-        keys = [self._mark, self._blocks, self._states]
+        keys = [self._mark, self._blocks, self._states, self._times]
         try:
             answer = self._server.ask(lambda client: self._append(keys=keys, args=arguments))
         except JournalUnavailable:
-            self._unanswered = block, dict(states)
+            self._unanswered = wanted
             raise
         self._require_done([_text(part) for part in answer], block)
 
@@ -139,6 +154,18 @@ class RedisJournal:
                 raise JournalCorrupt(f"block {key} cannot be decoded: {error}") from error
             if block.last_seq > after_seq:
                 yield block
+
+    def blocks_of(self, event_ns: int) -> Iterator[Block]:
+        """Yield the blocks that were stored under an event time and are still there, in order."""
+        ends = (b"[" + _TIME.pack(event_ns, seq) for seq in (0, _SEQ_MAX))
+        members = self._server.ask(lambda client: client.zrangebylex(self._times, *ends))
+        for member in members:
+            first_seq = _TIME.unpack(member)[1]
+            yield from (
+                block
+                for block in islice(self.blocks(first_seq - 1), 1)
+                if block.first_seq == first_seq
+            )
 
     def state(self, name: str) -> bytes | None:
         """Return a named state, None if it was never stored."""
@@ -156,11 +183,11 @@ class RedisJournal:
 
     def rows(self, first: int = 0) -> Iterator[tuple[int, object]]:
         """Yield what stands there from a key on, as it was found; a block is plain bytes."""
-        start = f"{first}-0"
-        while page := self._page(start):
+        start, count = f"{first}-0", 1
+        while page := self._page(start, count):
             for key, fields in page:
                 yield _seq_of(key), fields[_FIELD] if list(fields) == [_FIELD] else fields
-            start = f"({_text(page[-1][0])}"
+            start, count = f"({_text(page[-1][0])}", min(_BLOCKS_PER_PAGE, _PAGE_GROWTH * count)
 
     def cut(self, first_bad: int, kept_to: int) -> None:
         """Remove every block from a key on, in one script; whoever wrote it is shut out."""
@@ -210,10 +237,8 @@ class RedisJournal:
         writer: int = self._server.ask(lambda client: client.eval(_CLAIM, 1, self._mark, before))
         return writer
 
-    def _page(self, start: str) -> list[tuple[bytes, dict[bytes, bytes]]]:
-        return self._read(
-            lambda client: client.xrange(self._blocks, min=start, count=_BLOCKS_PER_PAGE)
-        )
+    def _page(self, start: str, count: int) -> list[tuple[bytes, dict[bytes, bytes]]]:
+        return self._read(lambda client: client.xrange(self._blocks, min=start, count=count))
 
     def _first_block_with(self, after_seq: int) -> int:
         rows = self._read(

@@ -17,7 +17,15 @@ import msgspec
 from blackboard.chain import read_all
 from blackboard.entry import decode_entries
 from blackboard.errors import ConfigError
-from blackboard.journal import GENESIS, UNDECODABLE, Block, Durability, seal, verify
+from blackboard.journal import (
+    GENESIS,
+    SNAPSHOT_STATE,
+    UNDECODABLE,
+    Block,
+    Durability,
+    seal,
+    verify,
+)
 from runtime.book import Book, write_durably
 from runtime.clock import wall_ns
 from runtime.journals.conversions import converted
@@ -30,6 +38,8 @@ from runtime.machine.port import sync_file
 RECORD_FILE: Final = "upgrade.json"
 """Beside the old journal that is kept."""
 _BUILDING: Final = "journal.upgrading"
+_LEFT_OUT: Final = (FORMAT_STATE, SNAPSHOT_STATE)
+"""States of the old journal that do not hold for the new one."""
 
 
 class Upgrade(msgspec.Struct, frozen=True, kw_only=True):
@@ -120,7 +130,7 @@ def _build(old: DiskcacheJournal, folder: Path) -> Upgrade:
     with closing(DiskcacheJournal(folder)) as new:
         for block in chain.blocks(old):
             new.append(block, {}, Durability.UNSYNCED)
-        states = {name: raw for name, raw in old.states().items() if name != FORMAT_STATE}
+        states = {name: raw for name, raw in old.states().items() if name not in _LEFT_OUT}
         new.append(None, states, Durability.FULL)
         count = sum(1 for _ in read_all(new))
     if count != chain.entries:

@@ -7,6 +7,7 @@ and call again, an answer is lost although the call ran, a message takes time.
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Final, TypeVar
 
 from blackboard.access import Access
@@ -70,6 +71,12 @@ class BoardProcess:
         self.corruption = ""
         self._own = self.service = _Service(board, self._clock.now_ns)
         return True
+
+    def rest(self) -> None:
+        """Store a snapshot, if it lives and its disk takes it."""
+        if self.service is not None:
+            with suppress(OSError):
+                self.service.board.rest()
 
     def kill(self) -> None:
         """End it; what was not stored is lost, and callers get an error."""

@@ -6,11 +6,12 @@ the process loses nothing; a power cut may lose what was appended after the last
 any append on, as a disk that writes its queue in order would.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 
 import msgspec
 
-from blackboard.journal import Block, Durability
+from blackboard.journal import SNAPSHOT_STATE, Block, Durability, EventTime
+from blackboard.snapshot import standing_snapshot
 
 
 class _Append(msgspec.Struct, frozen=True):
@@ -34,19 +35,29 @@ class SimulatedDisk:
         self._told = told
         self._blocks: list[Block] = []
         self._states: dict[str, bytes] = {}
+        self._times: dict[int, dict[int, int]] = {}
+        """By event time and first seq: the number of the append that first told of it."""
+        self._appends = 0
         self._unsynced: list[_Append] = []
         self._synced_states: dict[str, bytes] = {}
         self._synced_blocks = 0
 
     def append(
-        self, block: Block | None, states: Mapping[str, bytes], durability: Durability
+        self,
+        block: Block | None,
+        states: Mapping[str, bytes],
+        durability: Durability,
+        times: Collection[EventTime] = (),
     ) -> None:
-        """Store a block and the named states."""
+        """Store a block, the named states and the event times."""
         if reason := self._refusal():
             raise OSError(reason)
         if block is not None:
             self._blocks.append(block)
         self._states.update(states)
+        self._appends += 1
+        for event_ns, first_seq in times:
+            self._times.setdefault(event_ns, {}).setdefault(first_seq, self._appends)
         if durability is Durability.FULL:
             self._unsynced.clear()
             self._synced_states = dict(self._states)
@@ -62,6 +73,11 @@ class SimulatedDisk:
         while first and self._blocks[first - 1].last_seq > after_seq:
             first -= 1
         return iter(self._blocks[first:])
+
+    def blocks_of(self, event_ns: int) -> Iterator[Block]:
+        """Yield the blocks that were stored under an event time and are still there, in order."""
+        seqs = self._times.get(event_ns, {})
+        return (block for block in self._blocks if block.first_seq in seqs)
 
     def state(self, name: str) -> bytes | None:
         """Return a named state, None if it was never stored."""
@@ -81,6 +97,10 @@ class SimulatedDisk:
         lost = len(self._unsynced) - len(kept)
         del self._blocks[self._synced_blocks :]
         self._states = dict(self._synced_states)
+        self._appends -= lost
+        for seqs in self._times.values():
+            for first_seq in [seq for seq, number in seqs.items() if number > self._appends]:
+                del seqs[first_seq]
         for append in kept:
             if append.block is not None:
                 self._blocks.append(append.block)
@@ -98,6 +118,17 @@ class SimulatedDisk:
         payload[len(payload) // 2] ^= 0x40
         self._blocks[place] = msgspec.structs.replace(block, payload=bytes(payload))
         return block.first_seq
+
+    @property
+    def snapshot_head(self) -> int:
+        """Last seq of the blocks that a board need not read, 0 where it must read all."""
+        snapshot = standing_snapshot(self)
+        return snapshot.head if snapshot else 0
+
+    def tear_snapshot(self) -> None:
+        """Leave only the first half of the snapshot."""
+        snapshot = self._states[SNAPSHOT_STATE]
+        self._states[SNAPSHOT_STATE] = snapshot[: len(snapshot) // 2]
 
     def truncate(self, first_seq: int) -> None:
         """Give up the blocks from one seq on, as a repair does that quarantines them."""

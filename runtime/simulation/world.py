@@ -48,6 +48,9 @@ from runtime.world import Due, World
 LATENCIES: Final = 4096
 """Latencies drawn at once; they are used in turn."""
 LATENCY_S: Final = (0.0005, 0.02)
+TAIL_ENTRIES: Final = 300
+SNAPSHOT_ENTRIES: Final = 200
+"""What the board keeps, and how often it stores that: so little that short runs tell of it."""
 DELAY_S: Final = (1.0, 15.0)
 """Bounds of the time in which a dead process is started again."""
 FAILURE_SEEN_S: Final = 1.0
@@ -113,7 +116,7 @@ class SimulatedSystem:
             Access(declarations(settings)),
             self.disk,
             self.clock,
-            BoardLimits(tail_entries_max=settings.board.tail_entries_max),
+            BoardLimits(tail_entries_max=TAIL_ENTRIES, snapshot_entries=SNAPSHOT_ENTRIES),
         )
         self.broker = Broker(self.source, settings, self._true_ns, self.recorder, self._head)
         self.hand = Hand(self.broker)

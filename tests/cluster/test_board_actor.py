@@ -13,10 +13,14 @@ import pytest
 
 from blackboard.board import BoardLimits, Filter, Joined
 from blackboard.entry import Ack, Post, Stored
+from blackboard.snapshot import standing_snapshot
 from runtime.clock import start_clock
+from runtime.journals.diskcache import DiskcacheJournal
 from runtime.ray_session import set_ray_environment
 from tests.contract.test_board_contract import (
     ACCESS,
+    a_post,
+    a_quote,
     test_a_filter_passes_over_entries_but_not_over_the_cursor,
     test_a_lagging_reader_is_served_from_the_journal,
     test_a_post_that_breaks_a_rule_stores_nothing,
@@ -84,6 +88,12 @@ class ActorBoard:
         del known_at_ns
         return self._loop.run_until_complete(self._client.post(post))
 
+    def rest(self) -> None:
+        """Do what an ordered stop begins with."""
+        import ray
+
+        ray.get(ray.get_actor(self._client._name).rest.remote())
+
     def read(
         self, after: int, wanted: Filter | None = None, limit: int | None = None
     ) -> tuple[int, list[Stored]]:
@@ -106,7 +116,7 @@ def open_board(
         folder=str(tmp_path / "journal"),
         declarations=ACCESS.declarations,
         order=("data", "supervisor"),
-        limits=BoardLimits(tail_entries_max=4),
+        limits=BoardLimits(tail_entries_max=4, snapshot_entries=3),
         bytes_max=1 << 30,
         clock=start_clock(1000, 1e-6),
         is_virtual=False,
@@ -133,3 +143,23 @@ def open_board(
     yield open_again
     cluster.kill(handle, no_restart=True)
     loop.close()
+
+
+def test_an_ordered_stop_leaves_the_next_start_a_snapshot(
+    open_board: Callable[[], ActorBoard], tmp_path: Path
+) -> None:
+    """After `rest` and `kill -9` a board goes on from its snapshot and knows what was said."""
+    board = open_board()
+    board.join("data")
+    for ts_ns in (1, 2):
+        board.post(a_post(a_quote(ts_ns)), 1000)
+
+    board.rest()
+    board = open_board()
+
+    assert board.head == 2
+    epoch = board.join("data").epoch
+    assert board.post(a_post(a_quote(1), epoch=epoch), 1000) == (Ack(1, False),)
+    snapshot = standing_snapshot(DiskcacheJournal(tmp_path / "journal"))
+    assert snapshot is not None
+    assert snapshot.head == 2

@@ -1,6 +1,6 @@
 """What the board promises to everybody who posts and reads, over any journal."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 import msgspec
@@ -11,7 +11,7 @@ from blackboard.board import Board, BoardLimits, Filter
 from blackboard.entry import Ack, Draft, Post
 from blackboard.errors import JournalCorrupt, PostRefused, StaleEpoch
 from blackboard.facts import Quote, Summary, Vote
-from blackboard.journal import Block, Durability, Journal, MemoryJournal, seal
+from blackboard.journal import Block, Durability, EventTime, Journal, MemoryJournal, seal
 from runtime.journals.diskcache import DiskcacheJournal
 from runtime.journals.opening import open_to_write
 from tests.samples import SAMPLES
@@ -302,12 +302,16 @@ def test_an_error_of_the_journal_changes_nothing() -> None:
         is_full = False
 
         def append(
-            self, block: Block | None, states: Mapping[str, bytes], durability: Durability
+            self,
+            block: Block | None,
+            states: Mapping[str, bytes],
+            durability: Durability,
+            times: Collection[EventTime] = (),
         ) -> None:
             """Refuse while full."""
             if self.is_full:
                 raise OSError("no space left on device")
-            super().append(block, states, durability)
+            super().append(block, states, durability, times)
 
     journal = FullJournal()
     board = Board(ACCESS, journal)
@@ -328,12 +332,16 @@ def test_facts_about_orders_are_synced_fully() -> None:
 
     class Recording(MemoryJournal):
         def append(
-            self, block: Block | None, states: Mapping[str, bytes], durability: Durability
+            self,
+            block: Block | None,
+            states: Mapping[str, bytes],
+            durability: Durability,
+            times: Collection[EventTime] = (),
         ) -> None:
             """Note what was asked."""
             if block is not None:
                 asked.append(durability)
-            super().append(block, states, durability)
+            super().append(block, states, durability, times)
 
     intent = SAMPLES["OrderIntent"]
     access = Access({"supervisor": declare([type(intent), Vote, Summary], [])})

@@ -77,6 +77,29 @@ def test_states_replace_each_other(open_journal: OpenJournal) -> None:
     assert journal.state("missing") is None
 
 
+def test_blocks_are_found_by_event_time(open_journal: OpenJournal) -> None:
+    """Each comes under every time it was stored under, once, also where that was told later."""
+    first, second, third = chain(3)
+    journal = open_journal()
+    journal.append(first, {}, Durability.SAFE, [(-5, 1), (70, 1)])
+    journal.append(second, {}, Durability.FULL, [(70, 2)])
+    journal.append(third, {}, Durability.SAFE)
+    assert list(journal.blocks_of(71)) == []
+    journal.append(None, {}, Durability.SAFE, [(2**62, 4), (70, 2), (70, 9)])
+    journal.close()
+
+    journal = open_journal()
+
+    assert list(journal.blocks_of(70)) == [first, second]
+    assert list(journal.blocks_of(-5)) == [first]
+    assert list(journal.blocks_of(2**62)) == [third]
+
+
+def test_a_new_journal_finds_nothing_by_event_time(open_journal: OpenJournal) -> None:
+    """Asking before anything was stored is no error."""
+    assert list(open_journal().blocks_of(70)) == []
+
+
 def test_folder_is_private(tmp_path: Path) -> None:
     """Nobody else on the machine can read a journal."""
     DiskcacheJournal(tmp_path / "journal").close()

@@ -10,8 +10,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from blackboard.entry import Entry
+from blackboard.entry import Ack, Draft, Entry, Post
 from blackboard.errors import ConfigError, JournalCorrupt, OtherFormat
+from blackboard.journal import SNAPSHOT_STATE
 from config.agent import Mode
 from runtime.backup.contents import (
     BLOCKS,
@@ -104,6 +105,27 @@ def test_a_restored_book_has_the_same_history(archive: Path, book: Book, tmp_pat
     assert read_overrides(made) == {"sentiment": Mode.SHADOW}
     parts = {"journal", "broker", "manifests", "agents.json"}
     assert {path.name for path in made.folder.iterdir()} == parts
+
+
+def test_a_restored_journal_knows_what_was_said_before_its_snapshot(
+    book: Book, tmp_path: Path
+) -> None:
+    """The snapshot of the old place is left behind: it promises more than the archive holds."""
+    board, journal = board_on(book.journal)
+    board.rest()
+    journal.close()
+    back_up(book, tmp_path / "rested.tar.gz", "0.1.0")
+
+    made, _ = restore(tmp_path / "rested.tar.gz", tmp_path / "elsewhere")
+
+    board, journal = board_on(made.journal)
+    assert journal.state(SNAPSHOT_STATE) is None
+    said = next(iter(entries(made)))
+    draft = Draft(fact=said.fact, ts_event_ns=said.ts_event_ns, ordinal="0")
+    epoch = board.join("driver").epoch
+    post = Post(author="driver", epoch=epoch, drafts=(draft,), read_to=0, now_ns=9)
+    assert board.post(post, 9) == (Ack(1, False),)
+    journal.close()
 
 
 def test_files_of_a_restored_book_are_private(archive: Path, tmp_path: Path) -> None:

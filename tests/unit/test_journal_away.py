@@ -1,14 +1,14 @@
 """A journal whose server does not answer: nobody fails for it, and nothing is stored twice."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import pytest
 
 from blackboard.board import Board
 from blackboard.entry import Ack, Draft
 from blackboard.errors import BoardUnavailable, JournalFenced, JournalUnavailable, PostRefused
-from blackboard.journal import Block, Durability, MemoryJournal
+from blackboard.journal import Block, Durability, EventTime, MemoryJournal
 from runtime.board_service import BoardService
 from tests.contract.test_board_contract import ACCESS, a_post, a_quote, seqs
 
@@ -22,14 +22,18 @@ class DistantJournal(MemoryJournal):
         self.is_fenced = False
 
     def append(
-        self, block: Block | None, states: Mapping[str, bytes], durability: Durability
+        self,
+        block: Block | None,
+        states: Mapping[str, bytes],
+        durability: Durability,
+        times: Collection[EventTime] = (),
     ) -> None:
         """Store a block once, and answer if there is a way."""
         if self.is_fenced:
             raise JournalFenced("another one has been started")
         is_known = block is not None and block in list(self.blocks())
         if not is_known and (self.stores or not self.is_away):
-            super().append(block, states, durability)
+            super().append(block, states, durability, times)
         if self.is_away:
             raise JournalUnavailable("Redis does not answer")
 

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from blackboard.chain import read_all
-from blackboard.entry import Draft, Post
+from blackboard.entry import Ack, Draft, Post
 from blackboard.errors import JournalCorrupt
 from blackboard.facts import ACCOUNT, OperatorCommand
 from blackboard.facts.control import Command
@@ -91,6 +91,25 @@ def test_f28_a_torn_tail_is_cut_and_kept(folder: Path, value: object, reason: st
     assert board.head == 3
     assert board.join("driver").epoch == 2  # fences outlive the cut
     journal.close()
+
+
+def test_f28_what_is_cut_below_a_snapshot_takes_the_snapshot_with_it(folder: Path) -> None:
+    """A board goes on from the sound part: slots that were cut are free, the others are taken."""
+    board, journal = board_on(folder)
+    board.rest()
+    journal.close()
+    damage(folder, 3, b"torn")
+    repair(folder, examine(folder))
+
+    board, journal = board_on(folder)
+    epoch = board.join("driver").epoch
+    fact = OperatorCommand(scope=ACCOUNT, command=Command.PAUSE, origin="test")
+    drafts = tuple(Draft(fact=fact, ts_event_ns=n, ordinal=str(n)) for n in (4, 1))
+    answers = board.post(Post(author="driver", epoch=epoch, drafts=drafts, read_to=0, now_ns=9), 9)
+    journal.close()
+
+    assert board.head == 3
+    assert answers == (Ack(3, True), Ack(2, False))
 
 
 def test_f28_a_flipped_bit_is_found_by_the_chain(folder: Path) -> None:

@@ -12,7 +12,7 @@ from blackboard.chain import read_all
 from blackboard.entry import Entry
 from blackboard.errors import ConfigError, JournalCorrupt, OtherFormat
 from blackboard.facts import OrderIntent, OrderSubmitting
-from blackboard.journal import GENESIS, Durability, seal
+from blackboard.journal import GENESIS, SNAPSHOT_STATE, Durability, seal
 from runtime.book import Book
 from runtime.journals.conversions import CONVERSIONS, converted
 from runtime.journals.diskcache import DATABASE, FORMAT_STATE, DiskcacheJournal
@@ -55,7 +55,8 @@ def book(tmp_path: Path) -> Book:
         for entries in old_entries():
             payload = msgspec.msgpack.encode(entries)
             block = seal(seq, seq + len(entries) - 1, payload, previous)
-            journal.append(block, {"now": msgspec.msgpack.encode(7)}, Durability.SAFE)
+            states = {"now": msgspec.msgpack.encode(7), SNAPSHOT_STATE: b"of the old chain"}
+            journal.append(block, states, Durability.SAFE)
             seq, previous = block.last_seq + 1, block.hash
     with closing(sqlite3.connect(book.journal / DATABASE)) as database, database:
         database.execute("DELETE FROM Cache WHERE key = ?", (f"state/{FORMAT_STATE}",))
@@ -116,6 +117,7 @@ def test_an_upgraded_journal_says_the_same_in_todays_words(book: Book) -> None:
     assert (done.from_format, done.entries, done.changed) == (1, 2, {"OrderSubmitting": 1})
     with closing(DiskcacheJournal(book.journal)) as journal:
         assert journal.state("now") == msgspec.msgpack.encode(7)
+        assert journal.state(SNAPSHOT_STATE) is None
         assert [block.hash.hex() for block in journal.blocks()][-1] == done.new_head_hash
 
 
