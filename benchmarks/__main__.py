@@ -13,6 +13,7 @@ from benchmarks import (
     direction,
     gates,
     growth,
+    journal_growth,
     latency,
     news,
     redis_journal,
@@ -30,6 +31,7 @@ from runtime.clock import wall_ns
 BENCHMARKS: dict[str, Callable[[], Section]] = {
     "sma_cross": sma_cross.run,
     "growth": growth.run,
+    "journal_growth": journal_growth.run,
     "decisions": decisions.run,
     "adaptation": adaptation.run,
     "council": council.run,
