@@ -25,6 +25,8 @@ from runtime.machine.current import MACHINE
 NAMESPACE = "quorum"
 RAY_VERSION_MIN = (2, 54)
 """Older ones have a dashboard that a web page can command (CVE-2026-27482)."""
+RAY_FOLDER = "r"
+"""Where Ray's own files lie; short, because a socket's whole path may have 107 bytes."""
 _PORTS_TRIED = 50
 _TOKEN_BYTES = 32
 _ENVIRONMENT = {
@@ -72,7 +74,11 @@ def token_hint() -> str:
 
 
 def start_ray(section: ClusterSection, address: str, temporary: Path) -> RaySession:
-    """Start an embedded cluster, or join the one at `address`; ConfigError if that fails."""
+    """Start an embedded cluster, or join the one at `address`; ConfigError if that fails.
+
+    An embedded one keeps its files in a folder inside `temporary`, which is private: its own Ray
+    opens to everybody, again and again.
+    """
     _provide_token(joins=bool(address))
     if address:
         require_guarded(address, _token())
@@ -92,7 +98,7 @@ def start_ray(section: ClusterSection, address: str, temporary: Path) -> RaySess
             "dashboard_host": "127.0.0.1",
             "dashboard_port": free_port(section.dashboard_port) if section.dashboard else None,
             "object_store_memory": section.object_store_mb << 20,
-            "_temp_dir": str(temporary),
+            "_temp_dir": str(temporary / RAY_FOLDER),
             "_metrics_export_port": section.metrics_port or None,
         }
     arguments["logging_level"] = logging.ERROR
@@ -105,9 +111,6 @@ def start_ray(section: ClusterSection, address: str, temporary: Path) -> RaySess
         except (ConnectionError, RuntimeError, ValueError, OSError) as error:
             where = f"at {address}" if address else f"in {temporary}"
             raise ConfigError(f"Ray could not be started {where}: {error}") from error
-    if not address:
-        # Ray opens its folder to everybody, whatever it was before.
-        MACHINE.make_private(temporary)
     url = context.dashboard_url
     return RaySession(
         address=str(context.address_info["gcs_address"]),
