@@ -60,6 +60,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     )
     try:
         told = until(lambda: read_status(home), lambda told: told.get("head", 0) > 0)
+        until(lambda: facts_of(home, PositionChanged), bool)  # before any test may halt it
         shown = subprocess.run(
             [sys.executable, str(ROOT / "launch.py"), "console", "--print"],
             env=environment,
@@ -188,6 +189,8 @@ def test_why_is_a_tree_down_to_the_bars(running: Running, visit: Visit) -> None:
     """From a ticket the tree leads over decision and votes to a bar, and to all that one says."""
     opened = until(lambda: facts_of(running.home, PositionChanged), bool)[0]
     page = visit.page
+    asked = f"{running.url}/api/trail?ticket={opened.ticket}"
+    until(lambda: page.request.get(asked), lambda answer: answer.ok)  # it follows the journal
     go(page, "#/why")
     page.fill("input[name=ticket]", str(opened.ticket))
     page.keyboard.press("Enter")
