@@ -51,25 +51,29 @@ TAKEN_UP_WITHIN_S = 180.0
 class Node:
     """One node of Ray: a process with all that belongs to it."""
 
-    def __init__(self, variables: dict[str, str], *arguments: str) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "ray.scripts.scripts", "start", "--block", *arguments],
-            env={**os.environ, **variables},
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
+    def __init__(self, output: Path, variables: dict[str, str], *arguments: str) -> None:
+        self._output = output
+        with output.open("wb") as file:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "ray.scripts.scripts", "start", "--block", *arguments],
+                env={**os.environ, **variables},
+                stdout=file,
+                stderr=file,
+                start_new_session=True,
+            )
         self.id = ""
 
     def await_id(self) -> None:
-        """Wait for the process that hosts actors, which names its node."""
+        """Wait until the cluster knows the node; the process that hosts actors names it."""
         end_s = time.monotonic() + NODE_WITHIN_S  # noqa: TID251
         while time.monotonic() < end_s:  # noqa: TID251
-            assert self._process.poll() is None, "a node of Ray did not start"
+            said = self._output.read_text()
+            assert self._process.poll() is None, said
+            started = "runtime started" in said
             with suppress(psutil.Error):
                 for child in psutil.Process(self._process.pid).children(recursive=True):
                     words = child.cmdline()
-                    if words and words[0].endswith("/raylet"):
+                    if started and words and words[0].endswith("/raylet"):
                         (self.id,) = [w[10:] for w in words if w.startswith("--node_id=")]
                         return
             time.sleep(0.1)
@@ -121,7 +125,8 @@ class Machines:
 
     def _add(self, *arguments: str) -> None:
         room = ("--num-cpus", "1", "--object-store-memory", str(100 << 20))
-        node = Node(self.variables, *arguments, *room, "--disable-usage-stats")
+        output = self._folder / f"node{len(self.nodes)}"
+        node = Node(output, self.variables, *arguments, *room, "--disable-usage-stats")
         self.nodes.append(node)
         node.await_id()
 
