@@ -23,10 +23,10 @@ TITLE: Final = "From a close to the order, on Ray"
 SYMBOLS: Final = ("EURUSD", "GBPUSD", "USDJPY", "AUDUSD")
 SPEED: Final = 450.0
 """Market seconds in one: a close of M15 every two seconds."""
-MINUTES: Final = 12
+MINUTES: Final = 5
 WARM_S: Final = 90.0
 """Process time after the start that does not count: code is compiled, caches fill."""
-RAW_ROUNDS: Final = 200
+RAW_ROUNDS: Final = 150
 RAW_PAUSE_S: Final = 0.2
 P50_MAX: Final = 2.0
 P99_MAX: Final = 3.0
@@ -41,8 +41,9 @@ WILLING: Final = (
     "agents.risk.stop_cooldown_min=0",
     "agents.risk.stop_side_cooldown_min=0",
     "agents.risk.entry_cooldown_min=0",
-    "agents.risk.consecutive_losses_max=1000",
+    "agents.risk.consecutive_losses_max=100",
     "agents.risk.entries_per_day_max=1000",
+    "agents.risk.entries_per_hour_max=1000",
     "agents.learner.training.when=never",
 )
 """Settings under which most closes bring an order: what a hop takes does not depend on them."""
@@ -102,7 +103,7 @@ def council(home: Path, symbols: Sequence[str], minutes: float) -> list[Round]:
     )
     subprocess.run(command, check=True, capture_output=True, text=True)
     book = home / "books" / "embedded"
-    status = read_status(book / "status.json")
+    status = read_status(book / "cluster.json")
     if status is None:
         raise RuntimeError(f"a run must leave its status in {book}")
     elapsed_s = (status.written_wall_ns - status.started_wall_ns) / SECOND_NS - WARM_S

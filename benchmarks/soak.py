@@ -61,7 +61,7 @@ def run() -> Section:
         process = subprocess.Popen(_command(home), cwd=ROOT, stdout=subprocess.DEVNULL)
         calm_ns = _attend(process, home, watch, strikes)
         book = home / "books" / "embedded"
-        status = read_status(book / "status.json")
+        status = read_status(book / "cluster.json")
         if process.returncode or status is None:
             raise RuntimeError(f"the run must end in order, was code {process.returncode}")
         audit = subprocess.run(
@@ -87,7 +87,7 @@ def _attend(
     process: subprocess.Popen[bytes], home: Path, watch: Watch, strikes: list[Strike]
 ) -> int:
     """Look and strike until the run is over; return the market time from which it was left calm."""
-    path = home / "books" / "embedded" / "status.json"
+    path = home / "books" / "embedded" / "cluster.json"
     random = np.random.default_rng(SEED)
     started_s = struck_s = process_s()
     calm_ns = 0
