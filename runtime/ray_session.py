@@ -35,7 +35,9 @@ _ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_DEDUP_LOGS": "1",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_worker_niceness": "0",
 }
+"""Ray starts its workers at nice 15: whatever else ran on the machine would go before trading."""
 
 
 class RaySession(msgspec.Struct, frozen=True, kw_only=True):
