@@ -53,7 +53,8 @@ class Watch:
                 process = psutil.Process(pid)
                 memory_mb = process.memory_info().rss / 2**20
                 sample = Sample(status.now_ns, pid, memory_mb, process.num_fds())
-                self.samples[name].append(sample)
+                if memory_mb:  # none is left to one that has ended and is not yet waited for
+                    self.samples[name].append(sample)
 
     def growth(self, first_ns: int, week_ns: int) -> list[Growth]:
         """Return the growth since a moment of each process that has lived since then."""

@@ -152,7 +152,7 @@ class AgentActor:
         self.has_ended = True
         self._task.cancel()
 
-    @ray.method(concurrency_group="ctl")
+    @ray.method(concurrency_group="ctl", enable_task_events=False)
     async def health(self) -> Mapping[str, Any]:
         """Return process id, node, age of the last turn, faults so far, and the open fault."""
         died = self._task.done() and not self._task.cancelled() and not self.has_ended

@@ -4,6 +4,9 @@ Guarantees are those of `blackboard.board.Board`. The actor adds the wait: a rea
 date waits until something new is there (long poll), and in virtual time an agent waits at the
 barrier of `Supersteps`. A restarted actor rebuilds itself from its journal in the constructor,
 which fails if the journal cannot be trusted: a board without its past must not serve.
+
+Ray keeps an event of every call for its dashboard. Those of polls and posts would be millions and
+tell nothing, so they are not kept; the actors themselves are shown all the same.
 """
 
 import asyncio
@@ -76,6 +79,7 @@ class Blackboard:
                 self._jumping.cancel()  # time stands still until the new instance waits too
         return msgspec.msgpack.encode(self._board.join(author))
 
+    @ray.method(enable_task_events=False)
     async def post(self, post: bytes) -> bytes:
         """Take a post; concurrent ones share one journal block."""
         decoded = msgspec.msgpack.decode(post, type=Post)
@@ -86,6 +90,7 @@ class Blackboard:
             raise answer
         return msgspec.msgpack.encode(answer)
 
+    @ray.method(enable_task_events=False)
     async def read(
         self, after: int, wanted: bytes, limit: int, timeout_s: float, linger_s: float = 0.0
     ) -> bytes:
@@ -95,6 +100,7 @@ class Blackboard:
         answer = Answer(read_to=head, entries=msgspec.Raw(encode_entries(stored)))
         return msgspec.msgpack.encode(answer)
 
+    @ray.method(enable_task_events=False)
     async def turn(self, turn: bytes) -> bytes:
         """Let an agent wait for its next turn in virtual time; repeatable."""
         if self._supersteps is None:
@@ -115,6 +121,7 @@ class Blackboard:
         """Store a snapshot for the next start; nothing is lost where that fails."""
         self._board.rest()
 
+    @ray.method(enable_task_events=False)
     async def pulse(self) -> bytes:
         """Return how far the run has come and how much each author has said."""
         return msgspec.msgpack.encode(
@@ -128,7 +135,7 @@ class Blackboard:
             )
         )
 
-    @ray.method(concurrency_group="ctl")
+    @ray.method(concurrency_group="ctl", enable_task_events=False)
     async def health(self) -> Mapping[str, Any]:
         """Return process id, node, age of the last turn, and why the journal is away, if it is.
 
