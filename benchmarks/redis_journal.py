@@ -10,7 +10,7 @@ import msgspec
 import redis
 
 from benchmarks.sections import Section, table
-from blackboard.entry import Entry, encode_entries, store
+from blackboard.entry import Entry, store
 from blackboard.facts import Quote
 from blackboard.journal import GENESIS, Block, Durability, seal
 from runtime.journals.opening import open_to_write
@@ -98,7 +98,7 @@ def _chain(facts: int) -> list[Block]:
     blocks: list[Block] = []
     previous, first = GENESIS, 1
     for _ in range(BLOCKS):
-        payload = encode_entries([store(_entry(first + place)) for place in range(facts)])
+        payload, _ = store([_entry(first + place) for place in range(facts)])
         blocks.append(seal(first, first + facts - 1, payload, previous))
         previous, first = blocks[-1].hash, first + facts
     return blocks

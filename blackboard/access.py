@@ -4,7 +4,7 @@ A kind that an author did not declare is refused, so the picture of the flow tha
 class bodies give is the true one.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 
 import msgspec
 
@@ -43,8 +43,9 @@ class Access:
             raise PostRefused(f"author must be one of {known}, was {author!r}")
         return self.declarations[author]
 
-    def require_post(self, author: str, kind: str) -> None:
-        """Raise PostRefused unless the author has declared that it posts this kind."""
+    def require_posts(self, author: str, kinds: Set[str]) -> None:
+        """Raise PostRefused unless the author has declared that it posts each of the kinds."""
         declared = self.require_author(author).posts
-        if kind not in declared:
-            raise PostRefused(f"{author} may post {', '.join(sorted(declared))}, was {kind}")
+        if refused := kinds - declared:
+            allowed = ", ".join(sorted(declared))
+            raise PostRefused(f"{author} may post {allowed}, was {', '.join(sorted(refused))}")

@@ -130,9 +130,10 @@ class Admission:
         if len(post.drafts) > self._drafts_max:
             most = self._drafts_max
             raise PostRefused(f"a post holds at most {most} drafts, was {len(post.drafts)}")
+        self._access.require_posts(post.author, {kind_of(draft.fact) for draft in post.drafts})
+        latest_ns = min(post.now_ns, FOREVER_NS)
         for draft in post.drafts:
-            self._access.require_post(post.author, kind_of(draft.fact))
-            if draft.ts_event_ns > (latest_ns := min(post.now_ns, FOREVER_NS)):
+            if draft.ts_event_ns > latest_ns:
                 raise PostRefused(
                     f"ts_event_ns of {draft.slot} must not be after {latest_ns}: it is the future"
                 )

@@ -20,7 +20,6 @@ from blackboard.entry import (
     Entry,
     Post,
     Stored,
-    encode_entries,
     store,
     whole_posts,
 )
@@ -205,7 +204,7 @@ class Board:
             except PostRefused as refusal:
                 self._admission.count_refusal(post.author)
                 answers.append(refusal)
-        self._write(fresh, turns)
+        self._write(list(fresh.values()), turns)
         return answers
 
     def advance(self, now_ns: int) -> None:
@@ -286,30 +285,33 @@ class Board:
         }
 
     def _admit(self, post: Post, fresh: dict[str, Entry], known_at_ns: int) -> tuple[Ack, ...]:
-        self._admission.require_sound(post, self._epochs.get(post.author, 0))
+        author = post.author
+        self._admission.require_sound(post, self._epochs.get(author, 0))
+        seq_of = self._memory.seq_of
+        seq = self._memory.head + len(fresh)
         mine: dict[str, Entry] = {}
         acks = []
         for draft in post.drafts:
-            key = f"{post.author}/{draft.slot}"
+            key = f"{author}/{draft.slot}"
+            event_ns = draft.ts_event_ns
             earlier = fresh.get(key) or mine.get(key)
-            taken = earlier.seq if earlier else self._memory.seq_of(key, draft.ts_event_ns)
+            taken = earlier.seq if earlier else seq_of(key, event_ns)
             if taken is None:
-                seq = self._memory.head + len(fresh) + len(mine) + 1
-                causes = self._causes(post.author, draft, (fresh, mine), seq)
+                seq += 1
                 mine[key] = Entry(
                     seq=seq,
-                    author=post.author,
+                    author=author,
                     epoch=post.epoch,
                     key=key,
                     fact=draft.fact,
-                    ts_event_ns=draft.ts_event_ns,
+                    ts_event_ns=event_ns,
                     known_at_ns=known_at_ns,
                     read_to=post.read_to,
                     now_ns=post.now_ns,
-                    causes=causes,
+                    causes=self._causes(author, draft, (fresh, mine), seq) if draft.causes else (),
                 )
-            acks.append(Ack(taken or mine[key].seq, taken is None))
-        self._admission.require_room(post.author, fresh.values(), mine.values(), known_at_ns)
+            acks.append(Ack(taken or seq, taken is None))
+        self._admission.require_room(author, fresh.values(), mine.values(), known_at_ns)
         fresh.update(mine)
         return tuple(acks)
 
@@ -332,16 +334,16 @@ class Board:
             resolved.add(place)
         return tuple(sorted(resolved))
 
-    def _write(self, fresh: dict[str, Entry], turns: dict[str, _Turn]) -> None:
-        stored = [store(entry) for entry in fresh.values()]
+    def _write(self, entries: list[Entry], turns: dict[str, _Turn]) -> None:
         block: Block | None = None
-        must_last = any(entry.kind in SYNCED_KINDS for entry in fresh.values())
+        stored: list[Stored] = []
+        must_last = not SYNCED_KINDS.isdisjoint([entry.kind for entry in entries])
         durability = self._synced if must_last else self._durability
         states = {"turns": msgspec.msgpack.encode(turns)}
         times: list[EventTime] = []
-        if stored:
+        if entries:
             first_seq = self.head + 1
-            payload = encode_entries(stored)
+            payload, stored = store(entries)
             block = seal(first_seq, self.head + len(stored), payload, self._memory.hash)
             times = times_of(first_seq, stored)
             if self.head - self._snapshot_head >= self.limits.snapshot_entries:

@@ -3,9 +3,11 @@
 The key of an entry names the slot it fills (author, kind, scope, timeframe, event time, ordinal),
 never its parents: an author that restarts, and has perhaps seen more by then, cannot fill a slot
 twice. The board keeps the first.
+
+None of this is a work for the garbage collector: what is frozen when it is made has no cycles.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
 import msgspec
@@ -13,7 +15,7 @@ import msgspec
 from blackboard.facts import AnyFact, kind_of
 
 
-class Draft(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Draft(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
     """A fact that an author wants on the board."""
 
     fact: AnyFact
@@ -29,11 +31,11 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     def slot(self) -> str:
         """The key without its author."""
         fact = self.fact
-        place = (kind_of(fact), fact.scope, self.timeframe, str(self.ts_event_ns), self.ordinal)
-        return "/".join(place)
+        place = f"{kind_of(fact)}/{fact.scope}/{self.timeframe}"
+        return f"{place}/{self.ts_event_ns}/{self.ordinal}"
 
 
-class Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
     """A fact on the board, with its place in the one order and its provenance."""
 
     seq: int
@@ -58,7 +60,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         return kind_of(self.fact)
 
 
-class Post(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Post(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
     """What an author hands to the board in one piece: all of it is taken, or nothing."""
 
     author: str
@@ -68,7 +70,7 @@ class Post(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     now_ns: int
 
 
-class Ack(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Ack(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """The board's answer to one draft."""
 
     seq: int
@@ -76,7 +78,7 @@ class Ack(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """False if the slot was taken before: whatever the draft was to set off must not happen."""
 
 
-class Stored(msgspec.Struct, frozen=True):
+class Stored(msgspec.Struct, frozen=True, gc=False):
     """An entry beside its encoded form, which is made once and delivered many times."""
 
     entry: Entry
@@ -89,9 +91,10 @@ _entries_decoder = msgspec.msgpack.Decoder(list[Entry])
 _raws_decoder = msgspec.msgpack.Decoder(list[msgspec.Raw])
 
 
-def store(entry: Entry) -> Stored:
-    """Encode an entry once."""
-    return Stored(entry, msgspec.Raw(_encoder.encode(entry)))
+def store(entries: Sequence[Entry]) -> tuple[bytes, list[Stored]]:
+    """Encode entries once; return the array of them, and each beside its part of that array."""
+    payload = _encoder.encode(entries)
+    return payload, list(map(Stored, entries, _raws_decoder.decode(payload)))
 
 
 def encode_entries(stored: Iterable[Stored]) -> bytes:

@@ -14,6 +14,7 @@ from typing import Final
 from blackboard.admission import Said
 from blackboard.entry import Entry, Stored, decode_stored
 from blackboard.errors import JournalCorrupt
+from blackboard.facts import kind_of
 from blackboard.journal import GENESIS, UNDECODABLE, Block, EventTime, Journal, verify_content
 from blackboard.snapshot import Snapshot, seal_snapshot
 
@@ -75,9 +76,9 @@ class Memory:
         for item in stored:
             entry = item.entry
             self._seqs[entry.key] = entry.seq
-            self.latest[entry.kind, entry.fact.scope] = entry
-        self._newest_ns = max(self._newest_ns, *(item.entry.ts_event_ns for item in stored))
-        while len(self._tail) > self._entries_max:
+            self.latest[kind_of(entry.fact), entry.fact.scope] = entry
+        self._newest_ns = max(self._newest_ns, *[item.entry.ts_event_ns for item in stored])
+        for _ in range(len(self._tail) - self._entries_max):
             entry = self._tail.popleft().entry
             self._seqs.pop(entry.key, None)
             if entry.ts_event_ns > self._forgotten_ns:
@@ -138,7 +139,9 @@ def stored_of(block: Block) -> list[Stored]:
 
 def times_of(first_seq: int, stored: Iterable[Stored]) -> list[EventTime]:
     """Return under which event times a block with these entries is to be found."""
-    return [(each, first_seq) for each in dict.fromkeys(item.entry.ts_event_ns for item in stored)]
+    return [
+        (each, first_seq) for each in dict.fromkeys([item.entry.ts_event_ns for item in stored])
+    ]
 
 
 def _verified(block: Block) -> list[Stored]:

@@ -6,6 +6,7 @@ event loop. Guarantees are those of `blackboard.board.Board`; it adds only the w
 
 import asyncio
 from collections.abc import Callable, Sequence
+from typing import Final
 
 from blackboard.board import Board, Filter
 from blackboard.entry import Ack, Post, Stored
@@ -20,6 +21,8 @@ from runtime.clock import process_s
 
 Answer = tuple[Ack, ...] | PostRefused | BoardUnavailable
 """What becomes of a post."""
+NEWS_HELD_S_MAX: Final = 0.005
+"""How long readers wait for what is stored while more is being posted."""
 
 
 class BoardService:
@@ -95,8 +98,20 @@ class BoardService:
             _release(news)
 
     async def _drain(self) -> None:
-        # One turn of the loop later, so that posts which arrived together share a block.
-        await asyncio.sleep(0)
+        # One turn of the loop later, so that posts which arrived together share a block. Readers
+        # are woken when no more have come: an answer for each post would cost more than the post.
+        began_s = process_s()
+        while True:
+            await asyncio.sleep(0)
+            if not self._queue:
+                break
+            self._commit()
+            if process_s() - began_s >= NEWS_HELD_S_MAX:
+                began_s = process_s()
+                self.wake_readers()
+        self.wake_readers()
+
+    def _commit(self) -> None:
         waiting, self._queue = self._queue, []
         self.beat_s = process_s()
         answers: Sequence[Answer]
@@ -112,7 +127,6 @@ class BoardService:
         for (_, future), answer in zip(waiting, answers, strict=True):
             if not future.done():
                 future.set_result(answer)
-        self.wake_readers()
 
 
 def _release(news: asyncio.Future[None]) -> None:

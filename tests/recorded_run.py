@@ -9,7 +9,7 @@ import msgspec
 from blackboard.access import Access
 from blackboard.board import Board
 from blackboard.chain import commits_of
-from blackboard.entry import Entry, encode_entries, store
+from blackboard.entry import Entry, store
 from blackboard.facts import Timeframe
 from blackboard.journal import GENESIS, Block, MemoryJournal, seal
 from config.settings import Settings
@@ -117,7 +117,7 @@ def sealed(commits: Sequence[Sequence[Entry]]) -> list[Block]:
     """Return commits as a chain of blocks."""
     blocks: list[Block] = []
     for commit in commits:
-        payload = encode_entries(map(store, commit))
+        payload, _ = store(commit)
         before = blocks[-1].hash if blocks else GENESIS
         blocks.append(seal(commit[0].seq, commit[-1].seq, payload, before))
     return blocks

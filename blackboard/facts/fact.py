@@ -27,6 +27,7 @@ class Fact(
     tag=True,
     tag_field="kind",
     forbid_unknown_fields=True,
+    gc=False,
 ):
     """What an agent states on the blackboard. Never changed: a correction is a new fact."""
 

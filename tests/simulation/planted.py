@@ -159,14 +159,14 @@ def _acknowledged_before_journaled() -> AbstractContextManager[None]:
     """Acknowledge from the board's memory, whether the journal has failed or not."""
     write = Board._write
 
-    def hopeful(self: Any, fresh: dict[str, Entry], turns: Any) -> None:
+    def hopeful(self: Any, entries: list[Entry], turns: Any) -> None:
         try:
-            write(self, fresh, turns)
+            write(self, entries, turns)
         except OSError:
-            if fresh:
-                stored = [store(entry) for entry in fresh.values()]
-                first, last = stored[0].entry.seq, stored[-1].entry.seq
-                self._apply(seal(first, last, b"\x90", self._hash), stored)
+            if entries:
+                payload, stored = store(entries)
+                first, last = entries[0].seq, entries[-1].seq
+                self._apply(seal(first, last, payload, self._memory.hash), stored)
 
     return replaced((Board, "_write", hopeful))
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from blackboard.entry import encode_entries, store
+from blackboard.entry import store
 from blackboard.errors import JournalCorrupt
 from blackboard.journal import GENESIS, Durability, seal
 from runtime.journals.diskcache import BytesDisk, DiskcacheJournal
@@ -18,7 +18,7 @@ Change = Callable[[sqlite3.Connection], object]
 def journal_with(folder: Path, seqs: int = 2) -> DiskcacheJournal:
     """Return a journal of one block with some entries."""
     entries = [an_entry(a_quote(), seq=seq) for seq in range(1, seqs + 1)]
-    payload = encode_entries(map(store, entries))
+    payload, _ = store(entries)
     journal = DiskcacheJournal(folder)
     journal.append(seal(1, seqs, payload, GENESIS), {"epochs": b"1"}, Durability.SAFE)
     return journal
