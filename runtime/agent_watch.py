@@ -97,7 +97,7 @@ class AgentWatch:
         self._tell = tell
         self._is_virtual = is_virtual
         self.board_waits = ""
-        """Why the board waits for its journal, empty while it does not: nobody is stuck then."""
+        """Why the board is away, empty while it answers: nobody is stuck then."""
 
     async def look(self, view: AgentView) -> None:
         """Look at one agent and say what has changed."""

@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 import ray
 import structlog
-from ray.exceptions import ActorDiedError, RayActorError, RayError
+from ray.exceptions import RayActorError, RayError
 
 from blackboard.access import DRIVER
 from blackboard.entry import Draft, Post
@@ -30,6 +30,7 @@ from runtime.board_actor import Blackboard
 from runtime.board_client import BOARD_NAME, BoardClient
 from runtime.board_plan import BoardPlan
 from runtime.board_settings import board_limits
+from runtime.board_watch import BoardWatch, cause_of
 from runtime.clock import process_s
 from runtime.council import ORDER, agent_order, declarations, declarations_of
 from runtime.ground import CommonGround, ground_of
@@ -37,7 +38,6 @@ from runtime.journals.place import read_place
 from runtime.placement import BOARD, Placement
 from runtime.preparation import note_change
 from runtime.ray_session import RaySession, start_ray
-from runtime.restart_budget import RestartBudget
 from runtime.run_plan import RunPlan
 from runtime.self_check import once_running, require_safe
 from runtime.switching import CONCERNED, switched
@@ -50,8 +50,6 @@ _READY_TIMEOUT_S = 90.0
 _NAME_FREE_WITHIN_S = 10.0
 """Longest time for Ray to give the name of an ended actor free; it takes some 20 ms."""
 _NAME_PAUSE_S = 0.05
-BOARD_MISSES_MAX = 30
-"""Health checks in a row that the board may miss before its process is ended as frozen."""
 
 
 class Cluster:
@@ -76,13 +74,9 @@ class Cluster:
             self.settings.cluster, self._tell_health, is_virtual=plan.is_virtual
         )
         self._changing = asyncio.Lock()
-        self.board_pid = 0
-        self.board_node = ""
         self.has_ended = False
         """Whether every agent has been told that the market's time is over."""
-        self._board_handle: Any = None
-        self._board_restarts = RestartBudget(self.settings.cluster, "the board")
-        self._board_misses = 0
+        self._board_watch = BoardWatch(self.settings.cluster)
         self._epoch = 0
         self._health_posts = 0
 
@@ -106,8 +100,18 @@ class Cluster:
             view = off(name, mode.value)
             is_on = mode is not Mode.DISABLED
             self.agents[name] = view.anew(mode.value, self._spawn(name)) if is_on else view
-        await self._ready([self._board_handle, *self.handles])
+        await self._ready([self._board_watch.handle, *self.handles])
         self._epoch = (await self.board.join(DRIVER)).epoch
+
+    @property
+    def board_pid(self) -> int:
+        """Process of the board, 0 before it was heard of."""
+        return self._board_watch.pid
+
+    @property
+    def board_node(self) -> str:
+        """Id of the node of Ray on which the board runs."""
+        return self._board_watch.node
 
     @property
     def handles(self) -> list[Any]:
@@ -184,7 +188,8 @@ class Cluster:
     async def _watch(self) -> None:
         if self._terminal_watch is not None:
             await asyncio.to_thread(self._terminal_watch.look)
-        await self._watch_board()
+        await self._board_watch.look()
+        self._watch_of_agents.board_waits = self._board_watch.away
         await asyncio.gather(*map(self._watch_of_agents.look, self.agents.values()))
         if self.plan.is_virtual and all(view.has_ended for view in self.agents.values()):
             self.has_ended = True  # also where the board died with the news
@@ -206,6 +211,8 @@ class Cluster:
         )
 
     async def _tell_health(self, fact: AgentHealth) -> None:
+        if away := self._board_watch.away:  # a post would hold the watch up until its deadline
+            raise BoardUnavailable(away)
         self._health_posts += 1
         ordinal = f"{self._epoch}.{self._health_posts}"
         await self.post(Draft(fact=fact, ts_event_ns=self.plan.clock.now_ns(), ordinal=ordinal))
@@ -220,10 +227,11 @@ class Cluster:
                     asyncio.gather(*(h.stop.remote() for h in handles), return_exceptions=True),
                     budget_s / 4,
                 )
-        if self._board_handle is not None:
+        if (board := self._board_watch.handle) is not None:
             with suppress(RayError, QuorumError, OSError):
-                await asyncio.wait_for(self._board_handle.rest.remote(), budget_s / 4)
-        for handle in [*handles, *([self._board_handle] if self._board_handle else [])]:
+                await asyncio.wait_for(board.rest.remote(), budget_s / 4)
+            handles = [*handles, board]
+        for handle in handles:
             with suppress(RayActorError, ValueError):
                 ray.kill(handle, no_restart=True)
         await asyncio.to_thread(self.terminal.stop)
@@ -261,7 +269,7 @@ class Cluster:
         # One call waits for each agent, so the default of 1,000 concurrent calls is plenty.
         options = self._placement.options(BOARD)
         try:
-            self._board_handle = actor.options(name=BOARD_NAME, **options).remote(
+            self._board_watch.handle = actor.options(name=BOARD_NAME, **options).remote(
                 msgspec.msgpack.encode(board_plan)
             )
         except ValueError as error:
@@ -296,45 +304,10 @@ class Cluster:
         try:
             await asyncio.wait_for(asyncio.gather(*waiting), _READY_TIMEOUT_S)
         except RayActorError as error:
-            raise UnrecoverableError(f"an actor could not start: {_cause(error)}") from error
-
-    async def _watch_board(self) -> None:
-        # Ray restarts it; a board that cannot read its journal dies in its constructor, for good.
-        try:
-            report = await asyncio.wait_for(
-                self._board_handle.health.remote(), self.settings.cluster.health_timeout_s
-            )
-        except ActorDiedError as error:
-            raise UnrecoverableError(f"the board is dead: {_cause(error)}") from error
-        except RayActorError:
-            return  # Ray restarts it
-        except TimeoutError:
-            self._count_board_miss()
-            return
-        self._board_misses = 0
-        if (away := report["away"]) != self._watch_of_agents.board_waits:
-            self._watch_of_agents.board_waits = away
-            _log.warning("journal_away" if away else "journal_back", reason=away)
-        if self.board_pid and report["pid"] != self.board_pid:
-            self._board_restarts.spend()
-        self.board_pid, self.board_node = report["pid"], report["node"]
-
-    def _count_board_miss(self) -> None:
-        # A board that rebuilds itself from a long journal does not answer either: a wide bound.
-        self._board_misses += 1
-        if self._board_misses >= BOARD_MISSES_MAX:
-            self._board_misses = 0
-            with suppress(RayActorError):
-                ray.kill(self._board_handle, no_restart=False)
+            raise UnrecoverableError(f"an actor could not start: {cause_of(error)}") from error
 
 
 def _examine(session: RaySession) -> None:
     """Check what only a running Ray shows, before an agent lives; ConfigError stops the start."""
     for found in require_safe(once_running(session, declared=())):
         _log.info("self_checked", **msgspec.structs.asdict(found))
-
-
-def _cause(error: RayActorError) -> str:
-    text = str(error)
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[-1] if lines else type(error).__name__

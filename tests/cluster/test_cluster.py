@@ -203,16 +203,17 @@ def test_a_live_system_trades_obeys_stops_and_goes_on(tmp_path: Path) -> None:
     }
 
 
-def test_a_frozen_agent_is_replaced(tmp_path: Path) -> None:
-    """An agent whose process hangs is ended by the watch, comes back, and is told of as a fact."""
+@pytest.mark.parametrize("name", ["lstm_vol", pytest.param("board", marks=pytest.mark.slow)])
+def test_what_is_frozen_is_replaced(tmp_path: Path, name: str) -> None:
+    """A process that hangs is ended by the watch and comes back; all are well and it is told."""
     with driver(tmp_path, *ARGUMENTS, "--speed", "600"):
-        told = until(tmp_path, lambda told: pid_of(told, "lstm_vol") > 0)
-        os.kill(pid_of(told, "lstm_vol"), signal.SIGSTOP)
+        told = until(tmp_path, lambda told: pid_of(told, name) > 0)
+        os.kill(pid_of(told, name), signal.SIGSTOP)
         until(
             tmp_path,
             lambda now: (
-                pid_of(now, "lstm_vol") not in {0, pid_of(told, "lstm_vol")}
-                and any(a["name"] == "lstm_vol" and a["health"] == "healthy" for a in now["agents"])
+                pid_of(now, name) not in {0, pid_of(told, name)}
+                and all(agent["health"] == "healthy" for agent in now["agents"])
             ),
         )
         wait_for_kind(tmp_path, "AgentHealth")

@@ -174,7 +174,7 @@ def hang(server: RedisProcess, home: Path) -> None:
     (log,) = home.glob("books/*/logs/driver.jsonl")
     server.send(signal.SIGSTOP)
     try:
-        wait_for(lambda: "journal_away" in log.read_text(), "a word of the journal's server")
+        wait_for(lambda: "board_away" in log.read_text(), "a word of the journal's server")
     finally:
         server.send(signal.SIGCONT)
 
