@@ -33,6 +33,7 @@ from runtime.clock import process_s, start_clock
 
 AUTHOR: Final = "data"
 BATCH: Final = 100
+SYMBOLS: Final = 28
 UNDER_WAY: Final = 4
 PAYLOAD: Final = b"x" * 200
 POLL_S: Final = 5.0
@@ -84,7 +85,7 @@ class RawEnd:
 
 
 class BoardEnd:
-    """Posts quotes to the board, or reads them."""
+    """Posts quotes of many symbols to the board, or reads them."""
 
     def __init__(self) -> None:
         self.client = BoardClient(DEADLINE_S)
@@ -95,10 +96,10 @@ class BoardEnd:
         self.epoch = (await self.client.join(AUTHOR)).epoch
 
     async def post(self, first: int, count: int) -> None:
-        """Post quotes of one instant each."""
+        """Post quotes; those of all symbols at one instant follow each other."""
         drafts = tuple(
-            Draft(fact=_quote(number), ts_event_ns=number)
-            for number in range(first + 1, first + count + 1)
+            Draft(fact=_quote(number), ts_event_ns=number // SYMBOLS)
+            for number in range(first, first + count)
         )
         now_ns = first + count
         await self.client.post(
@@ -223,7 +224,12 @@ def _fan_out(poster: Any, readers: list[Any], count: int) -> dict[str, Any]:
 
 def _quote(number: int) -> Quote:
     return Quote(
-        scope="EURUSD", bid=1.1, ask=1.1001, account_per_quote=1.0, source="bench", tick_ns=number
+        scope=f"PAIR{number % SYMBOLS:02d}",
+        bid=1.1,
+        ask=1.1001,
+        account_per_quote=1.0,
+        source="bench",
+        tick_ns=number,
     )
 
 

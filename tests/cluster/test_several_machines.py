@@ -22,6 +22,7 @@ import pytest
 from blackboard.facts import Decision, Fill, kind_of
 from runtime.proof.lineage import entries_of
 from runtime.ray_session import free_port
+from tests.bar_writers import some_bars, write_parquet
 from tests.cluster.test_chaos import EAGER, check_orders, wait_for
 from tests.cluster.test_cluster import (
     ROOT,
@@ -33,6 +34,7 @@ from tests.cluster.test_cluster import (
     until,
     wait_for_kind,
 )
+from tests.command_line import MONDAY_NS
 from tests.redis_server import RedisProcess, needs_redis
 
 pytestmark = [
@@ -196,6 +198,29 @@ def test_seeds_run_on_the_machines_as_they_run_here(machines: Machines, tmp_path
     assert there.returncode == here.returncode == 0, there.stderr + here.stderr
     hashes = [json.loads(told.stdout.splitlines()[-1])["journal_hash"] for told in (there, here)]
     assert hashes[0] == hashes[1]
+
+
+def test_a_search_on_the_machines_finds_what_one_here_finds(
+    machines: Machines, tmp_path: Path
+) -> None:
+    """A walk-forward search comes to the same windows, values and verdict wherever it was run."""
+    write_parquet(tmp_path / "bars/EURUSD_H1.parquet", some_bars(MONDAY_NS, 2200, minutes=60))
+    days = {"in_days": 30, "out_days": 20, "step_days": 20, "trades_min": 2}
+    words = ["walkforward", "--history", str(tmp_path / "bars"), "--symbols", "EURUSD", "--json"]
+    words += [f"--set=agents.learner.walkforward.{name}={value}" for name, value in days.items()]
+    words += ["--set", "timeframe=H1", "--jobs"]
+    reports = []
+    for place, told in {"here": ("1",), "there": ("3", "--address", machines.address)}.items():
+        home = tmp_path / place
+        home.mkdir()
+        done = command(home, *words, *told, **machines.variables)
+        assert done.returncode == 0, done.stderr
+        report = json.loads(done.stdout.splitlines()[-1])
+        assert report.pop("jobs") == int(told[0])
+        del report["version"]  # it stands for the settings too, and the address is one
+        reports.append({key: value for key, value in report.items() if not key.endswith("_s")})
+    assert len(reports[0]["windows"]) >= 2
+    assert reports[0] == reports[1]
 
 
 def test_a_machine_dies_with_the_board_and_trading_goes_on(
