@@ -93,6 +93,12 @@ class LearnedVoter:
         """Whether it is known who answers at a close."""
         return all(served.is_ready(close_ns) for served in self._served.values())
 
+    def serves(self, close_ns: int) -> bool:
+        """Whether it is known who answers at a close, and a model does."""
+        return self.is_ready(close_ns) and any(
+            served.at(close_ns).model is not None for served in self._served.values()
+        )
+
     def opinion(self, symbol: str, rules: WeekRules, close_ns: int) -> Learned:
         """Return what the models say of a close, an abstention with its reason included."""
         row = rules.row_of(close_ns)
@@ -140,13 +146,11 @@ class LearnedVoter:
         rules : mapping of str to WeekRules
             Of every symbol, carried to the close.
         close_ns : int
-            The close, at which it is known who answers.
+            The close, at which a model serves.
         causes : tuple of int
             Seqs of what the windows stand on.
         """
         serving = {family: served.at(close_ns) for family, served in self._served.items()}
-        if not any(one.model for one in serving.values()):
-            return []
         features = np.concatenate([self._signals(symbol, each) for symbol, each in rules.items()])
         return [
             draft

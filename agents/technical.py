@@ -129,7 +129,7 @@ class TechnicalAgent(Agent):
                 outbox.drafts += self._path_drafts(self._paths, waiting)
         windows = self._windows.by_symbol
         close_ns = self._shift.due_ns(windows.values())
-        if close_ns and self._learned.is_ready(close_ns):
+        if close_ns and self._learned.serves(close_ns):
             rules_of = {symbol: self._serve(window) for symbol, window in windows.items()}
             causes = tuple(window.bar_seq for window in windows.values())
             outbox.drafts += self._learned.shifts(rules_of, close_ns, causes)

@@ -66,6 +66,7 @@ class Window:
             name: np.empty(max(capacity, 1), dtype=BAR_DTYPE[name])
             for name in BAR_DTYPE.names or ()
         }
+        self._views: dict[str, NDArray[Any]] = {}
         if bars is not None:
             self.extend(bars)
 
@@ -112,6 +113,7 @@ class Window:
         for name, column in self._columns.items():
             column[self._length : end] = bars[name]
         self._length = end
+        self._views.clear()
 
     def bars(self, from_row: int = 0) -> BarArray:
         """Return a copy of the bars from a row on."""
@@ -126,8 +128,10 @@ class Window:
         return row if row < self._length and self.close_ns[row] == close_ns else -1
 
     def _view(self, name: str) -> NDArray[Any]:
-        view = self._columns[name][: self._length]
-        view.flags.writeable = False
+        view = self._views.get(name)
+        if view is None:
+            view = self._views[name] = self._columns[name][: self._length]
+            view.flags.writeable = False
         return view
 
     def _reserve(self, length: int) -> None:

@@ -137,15 +137,18 @@ class IndicatorWindow:
         self._warm_up = warm_up_bars(periods)
         self._state = np.zeros(STATE_SIZE)
         self._table = np.empty((len(IndicatorColumns._fields), max(2 * len(history), 512)))
+        self._columns: IndicatorColumns | None = None
         self._carry_from(0)
         self._table[:, : len(history)] = indicator_columns(self.window, periods)
 
     @property
     def columns(self) -> IndicatorColumns:
         """Read-only views of all columns."""
-        rows = self._table[:, : len(self.window)]
-        rows.flags.writeable = False
-        return IndicatorColumns(*rows)
+        if self._columns is None:
+            rows = self._table[:, : len(self.window)]
+            rows.flags.writeable = False
+            self._columns = IndicatorColumns(*rows)
+        return self._columns
 
     @property
     def table(self) -> FloatArray:
@@ -163,6 +166,7 @@ class IndicatorWindow:
         self._carry_from(start)
 
     def _carry_from(self, start: int) -> None:
+        self._columns = None
         _carry(self.window, start, self._warm_up, self._periods, self._state, self._table)
 
 

@@ -22,7 +22,7 @@ import numpy as np
 from numba import njit
 
 from models.market.bars import FloatArray, IntArray, bin_opens_ns
-from models.market.sessions import DAY_NS
+from models.market.sessions import DAY_NS, trading_day_start_ns
 
 DAY_SPAN_NS: Final = DAY_NS
 """The shorter record."""
@@ -56,35 +56,63 @@ class ComponentRecord(NamedTuple):
 
 
 @njit(cache=True)
-def _record(
-    values: FloatArray, labels: FloatArray, ends: IntArray, first: int, last: int
-) -> tuple[float, float]:
-    # Edge and independent outcomes of one component over rows first..last − 1. Sums start at
-    # `first`, so that they do not depend on what the arrays hold before it.
-    if last <= first:
-        return 0.0, 0.0
-    newest = first
-    for row in range(first, last):
-        newest = max(newest, ends[row])
-    alive = np.zeros(newest - first + 2)
-    for row in range(first, last):
-        if values[row] != 0.0 and not np.isnan(labels[row]):
-            alive[row + 1 - first] += 1.0
-            alive[ends[row] + 1 - first] -= 1.0
-    share = np.zeros(len(alive))
+def _judged(values: FloatArray, labels: FloatArray) -> IntArray:
+    # Rows at which something was said and judged.
+    rows = np.empty(len(values), dtype=np.int64)
+    count = 0
+    for row in range(len(values)):
+        rows[count] = row
+        count += int((values[row] != 0.0) & (labels[row] == labels[row]))
+    return rows[:count]
+
+
+@njit(cache=True)
+def _shares(rows: IntArray, ends: IntArray, newest: int) -> FloatArray:
+    # Uniqueness of the labels of these rows.
+    alive = np.zeros(newest + 2)
+    for row in rows:
+        alive[row + 1] += 1.0
+        alive[ends[row] + 1] -= 1.0
+    elapsed = np.zeros(len(alive))
     count = 0.0
     for bar in range(1, len(alive)):
         count += alive[bar]
-        share[bar] = share[bar - 1] + (1.0 / count if count > 0.5 else 0.0)
+        elapsed[bar] = elapsed[bar - 1] + (1.0 / count if count > 0.5 else 0.0)
+    shares = np.empty(len(rows))
+    for number, row in enumerate(rows):
+        shares[number] = (elapsed[ends[row]] - elapsed[row]) / (ends[row] - row)
+    return shares
+
+
+@njit(cache=True)
+def _record(
+    values: FloatArray, labels: FloatArray, rows: IntArray, shares: FloatArray
+) -> tuple[float, float]:
     gain, said, outcomes = 0.0, 0.0, 0.0
-    for row in range(first, last):
-        if values[row] != 0.0 and not np.isnan(labels[row]):
-            life = ends[row] - row
-            unique = (share[ends[row] - first] - share[row - first]) / life
-            gain += unique * values[row] * (2.0 * labels[row] - 1.0)
-            said += unique * abs(values[row])
-            outcomes += unique
+    for number, row in enumerate(rows):
+        gain += shares[number] * values[row] * (2.0 * labels[row] - 1.0)
+        said += shares[number] * abs(values[row])
+        outcomes += shares[number]
     return (gain / said if said > 0.0 else 0.0), outcomes
+
+
+@njit(cache=True)
+def _records(said: FloatArray, places: IntArray, labels: FloatArray, ends: IntArray) -> FloatArray:
+    # Edge and independent outcomes of each component. Sums start at the first row that is given,
+    # so that they do not depend on what the window holds before it.
+    records = np.zeros((len(places), 2))
+    if not len(labels):
+        return records
+    newest = ends.max()
+    all_rows = _judged(np.ones(len(labels)), labels)
+    all_shares = _shares(all_rows, ends, newest)
+    for number, place in enumerate(places):
+        rows = _judged(said[place], labels)
+        # Most components speak at every row, and then share alike.
+        is_whole = len(rows) == len(all_rows)
+        shares = all_shares if is_whole else _shares(rows, ends, newest)
+        records[number] = _record(said[place], labels, rows, shares)
+    return records
 
 
 @njit(cache=True)
@@ -99,24 +127,33 @@ def component_weight(
     return max(weight_min, PRIOR_WEIGHT + (moved if edge > 0.0 else -moved))
 
 
-def component_record(
-    values: FloatArray,
+def first_judged(close_ns: IntArray, night: int, horizon_bars: int, span_ns: int) -> int:
+    """Return the first row whose label counts at a night: see `component_records`."""
+    oldest = int(np.searchsorted(close_ns, close_ns[night] - span_ns, side="right"))
+    return max(oldest - horizon_bars, 0)
+
+
+def component_records(
+    said: FloatArray,
+    places: IntArray,
     labels: FloatArray,
     ends: IntArray,
     close_ns: IntArray,
     night: int,
     horizon_bars: int,
     span_ns: int,
-) -> ComponentRecord:
-    """Return the record of one component at a night, over the labels settled within a span.
+) -> list[ComponentRecord]:
+    """Return the records of components at a night, over the labels settled within a span.
 
     Uses rows ≤ `night` only: a label counts where its horizon ends after `span_ns` before the
     night's close, and not after it.
 
     Parameters
     ----------
-    values : ndarray of shape (n_rows,)
+    said : ndarray of shape (n_readings, n_rows)
         Readings in −1..1; 0 where nothing was said.
+    places : ndarray of shape (n_components,)
+        Which of the readings are judged.
     labels, ends : ndarray of shape (n_rows,)
         See `calibration.first_barrier`; a row without a label is NaN.
     close_ns : ndarray of shape (n_rows,)
@@ -128,14 +165,16 @@ def component_record(
     span_ns : int
         Length of the span that ends with the night.
     """
-    oldest = int(np.searchsorted(close_ns, close_ns[night] - span_ns, side="right"))
-    first = max(oldest - horizon_bars, 0)
-    return ComponentRecord(*_record(values, labels, ends, first, night - horizon_bars + 1))
+    first = first_judged(close_ns, night, horizon_bars, span_ns)
+    rows = slice(first, max(night - horizon_bars + 1, first))
+    records = _records(said[:, rows], places, labels[rows], ends[rows] - first)
+    return [ComponentRecord(edge, outcomes) for edge, outcomes in records.tolist()]
 
 
 def nights(close_ns: IntArray) -> IntArray:
     """Return the rows that are the first of their trading day; row 0 begins none."""
-    if len(close_ns) < 2:
+    first_ns, last_ns = (close_ns[0], close_ns[-1]) if len(close_ns) else (0, 0)
+    if trading_day_start_ns(int(first_ns) - 1) == trading_day_start_ns(int(last_ns) - 1):
         return np.empty(0, dtype=np.int64)
     days_ns = bin_opens_ns(close_ns - 1, DAY_NS)
     rows: IntArray = np.flatnonzero(np.diff(days_ns)) + 1

@@ -104,6 +104,8 @@ class WeekRules:
     def follow(self, window: Window) -> None:
         """Append the bars of a longer window of the same symbol that are not here yet."""
         newest_ns = self._rules.window.newest_ns
+        if window.newest_ns <= newest_ns:
+            return
         first_row = int(np.searchsorted(window.close_ns, newest_ns, side="right"))
         self._rules.extend(window.bars(first_row))
 

@@ -41,7 +41,6 @@ import numpy as np
 from models.market.bars import (
     BarArray,
     FloatArray,
-    IntArray,
     Window,
     last_closed_rows,
     resample,
@@ -55,8 +54,9 @@ from models.opinion.components import (
     PRIOR_WEIGHT,
     ComponentRecord,
     RecordTerms,
-    component_record,
+    component_records,
     component_weight,
+    first_judged,
     nights,
 )
 from models.opinion.readings import (
@@ -169,6 +169,10 @@ class RuleWindow:
             for frame in self._frames
             for reading in READINGS[family]
         ]
+        self._places = np.array(
+            [start + place for family in Family for start, place, _ in self._of_family(family)]
+        )
+        """Row of each component among all that is said."""
         self._nights: list[int] = []
         self._scored: list[tuple[ComponentScore, ...]] = []
         self._weights: list[list[float]] = [[PRIOR_WEIGHT] * len(self._components)]
@@ -289,57 +293,35 @@ class RuleWindow:
             said = self._said[start : start + ROW_SIZE, first:count]
             read_rows(window.close, frame.indicators.table, rows, said)
 
-    def _values(self, count: int) -> list[FloatArray]:
-        # What each component said in the first rows, in the order of the components.
-        return [
-            self._said[number * ROW_SIZE + first + i, :count]
-            for first, names in ((0, TREND_NAMES), (len(TREND_NAMES), REVERSION_NAMES))
-            for number in range(len(self._frames))
-            for i in range(len(names))
-        ]
-
     def _score_nights(self, rows: list[int]) -> None:
         if not rows:
             return
         terms, window = self._terms, self.window
-        span = slice(0, rows[-1] + 1)
-        values = self._values(span.stop)
+        # What lies before the longest record of the first night no record looks at.
+        start = first_judged(window.close_ns, rows[0], terms.horizon_bars, MONTH_SPAN_NS)
+        span = slice(start, rows[-1] + 1)
+        said = self._said[:, span]
         labels, ends = first_barrier(
             window.high[span],
             window.low[span],
             window.close[span],
-            np.arange(span.stop),
+            np.arange(said.shape[1]),
             terms.barrier_atr * self.columns.atr[span],
             terms.horizon_bars,
         )
         for row in rows:
+            judged = (labels, ends, window.close_ns[span], row - start, terms.horizon_bars)
+            days = component_records(said, self._places, *judged, DAY_SPAN_NS)
+            months = component_records(said, self._places, *judged, MONTH_SPAN_NS)
             scored = tuple(
-                _component_score(
-                    component,
-                    value,
-                    labels,
-                    ends,
-                    window.close_ns,
-                    row,
-                    terms,
+                ComponentScore(
+                    *component,
+                    day,
+                    month,
+                    component_weight(*month, terms.shrink_outcomes, terms.weight_min),
                 )
-                for component, value in zip(self._components, values, strict=True)
+                for component, day, month in zip(self._components, days, months, strict=True)
             )
             self._nights.append(row)
             self._scored.append(scored)
             self._weights.append([score.weight for score in scored])
-
-
-def _component_score(
-    component: tuple[Family, str, str],
-    values: FloatArray,
-    labels: FloatArray,
-    ends: IntArray,
-    close_ns: IntArray,
-    night: int,
-    terms: RecordTerms,
-) -> ComponentScore:
-    judged = (values, labels, ends, close_ns, night, terms.horizon_bars)
-    month = component_record(*judged, MONTH_SPAN_NS)
-    weight = component_weight(*month, terms.shrink_outcomes, terms.weight_min)
-    return ComponentScore(*component, component_record(*judged, DAY_SPAN_NS), month, weight)

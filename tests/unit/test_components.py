@@ -10,8 +10,9 @@ from models.market.sessions import HOUR_NS
 from models.opinion.calibration import first_barrier
 from models.opinion.components import (
     DAY_SPAN_NS,
+    ComponentRecord,
     RecordTerms,
-    component_record,
+    component_records,
     component_weight,
     nights,
 )
@@ -27,13 +28,28 @@ def closes(count: int) -> np.ndarray:
     return SUNDAY_OPEN_NS + HOUR_NS * np.arange(1, count + 1)
 
 
+def record_of(
+    values: np.ndarray,
+    labels: np.ndarray,
+    ends: np.ndarray,
+    close_ns: np.ndarray,
+    night: int,
+    horizon_bars: int,
+    span_ns: int,
+) -> ComponentRecord:
+    """Return the record of one component."""
+    judged = (labels, ends, close_ns, night, horizon_bars, span_ns)
+    (record,) = component_records(values[np.newaxis], np.array([0]), *judged)
+    return record
+
+
 def test_edge_and_outcomes_by_hand() -> None:
     """Two readings that share a bar, one that was silent, one alone and wrong."""
     values = np.array([1.0, 0.5, 0.0, -1.0, 1.0, 1.0])
     labels = np.array([1.0, 1.0, 0.0, 1.0, np.nan, np.nan])
     ends = np.array([2, 3, 4, 5, 4, 5])
 
-    record = component_record(values, labels, ends, closes(6), 5, 2, 100 * HOUR_NS)
+    record = record_of(values, labels, ends, closes(6), 5, 2, 100 * HOUR_NS)
 
     # alive: bar 1 one, bar 2 two (rows 0 and 1), bar 3 one, bars 4 and 5 one (row 3)
     # uniqueness: row 0 (1 + 1/2) / 2 = 0.75, row 1 (1/2 + 1) / 2 = 0.75, row 3 (1 + 1) / 2 = 1
@@ -50,9 +66,27 @@ def test_a_record_holds_what_was_settled_within_its_span() -> None:
     def outcomes(row: int) -> float:
         alone = values.copy()
         alone[row] = 1.0
-        return component_record(alone, labels, ends, closes(10), 9, 2, 3 * HOUR_NS).outcomes
+        return record_of(alone, labels, ends, closes(10), 9, 2, 3 * HOUR_NS).outcomes
 
     assert [outcomes(row) for row in range(10)] == [0, 0, 0, 0, 0, 1, 1, 1, 0, 0]
+
+
+def test_components_are_judged_together_as_each_alone() -> None:
+    """One that always speaks, one that is silent at times and one that never speaks."""
+    generator = np.random.default_rng(5)
+    said = generator.uniform(-1.0, 1.0, (3, 80))
+    said[1, generator.random(80) < 0.5] = 0.0
+    said[2] = 0.0
+    labels = generator.integers(0, 2, 80).astype(np.float64)
+    labels[[3, 40]] = np.nan
+    ends = np.minimum(np.arange(80) + generator.integers(1, 9, 80), 79)
+    ends[[3, 40]] = 3, 40
+    judged = (labels, ends, closes(80), 79, 8, 50 * HOUR_NS)
+
+    together = component_records(said, np.array([2, 0, 1]), *judged)
+
+    assert together == [record_of(said[place], *judged) for place in (2, 0, 1)]
+    assert [record.outcomes > 0.0 for record in together] == [False, True, True]
 
 
 @pytest.mark.parametrize(
@@ -134,8 +168,6 @@ def test_a_night_knows_settled_labels_only() -> None:
         window.high, window.low, window.close, np.arange(night + 1), 1.5 * columns.atr, 32
     )
     values = np.nan_to_num(columns.supertrend_direction)
-    assert (
-        component_record(values, labels, ends, window.close_ns, night, 32, DAY_SPAN_NS) == score.day
-    )
+    assert record_of(values, labels, ends, window.close_ns, night, 32, DAY_SPAN_NS) == score.day
     assert math.isfinite(score.month.edge)
     assert len(short.component_scores(night)) == sum(map(len, READINGS.values())) * 2
