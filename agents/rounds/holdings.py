@@ -58,6 +58,13 @@ class Wish:
             return 0
         return self.outcome.fact.order_ticket if self.intent.fact.rests else 0
 
+    @property
+    def is_over(self) -> bool:
+        """Whether it can neither rest, nor open a position, nor be repeated any more."""
+        if self.outcome is None:
+            return self.is_refused
+        return self.outcome.fact.outcome.is_settled and not self.outcome.fact.may_retry
+
     def is_leaving(self, now_ns: int) -> bool:
         """Whether a cancel may still be carried out."""
         return _may_happen(self.cancel, self.cancel_outcome, now_ns)
@@ -152,6 +159,8 @@ class Holdings:
 
     def __init__(self) -> None:
         self.wishes: dict[str, Wish] = {}
+        self._undone: list[Wish] = []
+        """Those that are not over, in the order of asking: they are looked at at every step."""
         self._holdings: dict[int, Holding] = {}
         self._open: list[Holding] = []
         """The open ones, by symbol and ticket."""
@@ -163,6 +172,7 @@ class Holdings:
                 self._wish(known(intent, entry))
             case RiskRefused(intent_id=intent_id) if intent_id in self.wishes:
                 self.wishes[intent_id].is_refused = True
+                self._look_for_undone()
             case OrderOutcome() as outcome:
                 self._settle(known(outcome, entry), entry.now_ns)
             case PositionChanged() as position:
@@ -196,11 +206,11 @@ class Holdings:
 
     def resting(self) -> list[Wish]:
         """Return the entries that rest at the broker, in the order of asking."""
-        return [wish for wish in self.wishes.values() if wish.order_ticket]
+        return [wish for wish in self._undone if wish.order_ticket]
 
     def repeatable(self, now_ns: int) -> list[Wish]:
         """Return the wishes whose rejection allows a further attempt, in the order of asking."""
-        return [wish for wish in self.wishes.values() if wish.may_be_repeated(now_ns)]
+        return [wish for wish in self._undone if wish.may_be_repeated(now_ns)]
 
     def blocker(self, symbol: str, side: Side, now_ns: int) -> tuple[str, int]:
         """Return what forbids an entry, with its seq; empty text and 0 if nothing does.
@@ -210,7 +220,7 @@ class Holdings:
         """
         for holding in self.own(symbol):
             return f"own {holding.position.fact.side} position", holding.position.seq
-        for wish in self.wishes.values():
+        for wish in self._undone:
             if wish.intent.fact.scope == symbol and wish.is_in_flight(now_ns):
                 return "entry in flight", wish.intent.seq
         for holding in self.external(symbol):
@@ -222,12 +232,17 @@ class Holdings:
         self.wishes[intent.fact.intent_id] = Wish(intent)
         if len(self.wishes) > INTENTS_MAX:
             del self.wishes[next(iter(self.wishes))]
+        self._look_for_undone()
+
+    def _look_for_undone(self) -> None:
+        self._undone = [wish for wish in self.wishes.values() if not wish.is_over]
 
     def _settle(self, outcome: Known[OrderOutcome], now_ns: int) -> None:
         intent_id = outcome.fact.intent_id
         if outcome.fact.purpose is Purpose.ENTRY and intent_id in self.wishes:
             wish = self.wishes[intent_id]
             wish.outcome, wish.outcome_ns = outcome, now_ns
+            self._look_for_undone()
         if outcome.fact.purpose is Purpose.CANCEL:
             self._answer_cancel(outcome.fact, now_ns)
         for holding in self._holdings.values():
