@@ -8,19 +8,26 @@ import os
 import signal
 import subprocess
 import sys
+from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final, NamedTuple
 
+import msgspec
 import numpy as np
+from rich.console import Console
 
 from benchmarks.hops import rounds_of
 from benchmarks.sections import Section, table
 from benchmarks.soak_watch import Watch
 from models.market.sessions import DAY_NS
 from runtime.clock import process_s, sleep_s
+from runtime.commands.progress import Advance, progress
+from runtime.proof.audit import AuditReport
 from runtime.status import Status, read_status
+from runtime.terminals import constants as mt5
+from runtime.terminals.simulated.sqlite_ledger import SqliteLedger
 
 TITLE: Final = "Months on a real cluster"
 MINUTES: Final = float(os.environ.get("SOAK_MINUTES", "120"))
@@ -35,6 +42,8 @@ STRIKES_FRAC: Final = 0.5
 SETTLE_FRAC: Final = 0.1
 """Share of the time after the last strike that does not count for memory."""
 WEEK_NS: Final = 7 * DAY_NS
+OWN_MAGIC_MIN: Final = 1 << 32
+"""An order's own number is beyond what the broker gives to what it does by itself."""
 ROOT: Final = Path(__file__).resolve().parents[1]
 SETTINGS: Final = (
     "cluster.dashboard=false",
@@ -53,13 +62,26 @@ class Strike(NamedTuple):
     blow: str
 
 
+class Ended(NamedTuple):
+    """What a run left behind."""
+
+    status: Status
+    audit: AuditReport
+    doubled: int
+    """Orders beyond the first under one magic number at the broker."""
+    rounds: list[dict[str, float]]
+    """Of the calm half."""
+    journal_mb: float
+
+
 def run() -> Section:
     """Run, strike, watch, audit."""
     with TemporaryDirectory() as folder:
         home = Path(folder)
         watch, strikes = Watch(), list[Strike]()
         process = subprocess.Popen(_command(home), cwd=ROOT, stdout=subprocess.DEVNULL)
-        calm_ns = _attend(process, home, watch, strikes)
+        with progress(Console(), "minutes of soak", MINUTES, is_quiet=False) as advance:
+            calm_ns = _attend(process, home, watch, strikes, advance)
         book = home / "books" / "embedded"
         status = read_status(book / "cluster.json")
         if process.returncode or status is None:
@@ -72,9 +94,16 @@ def run() -> Section:
             text=True,
             check=False,
         )
-        rounds = rounds_of(book / "journal", SPEED, calm_ns)
-        journal_mb = sum(path.stat().st_size for path in (book / "journal").iterdir()) / 2**20
-    return _section(status, watch, strikes, calm_ns, rounds, journal_mb, audit.returncode == 0)
+        if not audit.stdout:
+            raise RuntimeError(f"the audit must come to an end: {audit.stderr[-2000:]}")
+        ended = Ended(
+            status=status,
+            audit=msgspec.json.decode(audit.stdout, type=AuditReport),
+            doubled=_doubled_orders(book),
+            rounds=rounds_of(book / "journal", SPEED, calm_ns),
+            journal_mb=sum(path.stat().st_size for path in (book / "journal").iterdir()) / 2**20,
+        )
+    return _section(ended, watch, strikes, calm_ns)
 
 
 def _command(home: Path) -> list[str]:
@@ -84,7 +113,11 @@ def _command(home: Path) -> list[str]:
 
 
 def _attend(
-    process: subprocess.Popen[bytes], home: Path, watch: Watch, strikes: list[Strike]
+    process: subprocess.Popen[bytes],
+    home: Path,
+    watch: Watch,
+    strikes: list[Strike],
+    advance: Advance,
 ) -> int:
     """Look and strike until the run is over; return the market time from which it was left calm."""
     path = home / "books" / "embedded" / "cluster.json"
@@ -93,6 +126,8 @@ def _attend(
     calm_ns = 0
     while process.poll() is None:
         sleep_s(LOOK_EVERY_S)
+        minutes = round((process_s() - started_s) / 60.0, 1)
+        advance(min(minutes, MINUTES), f"{len(strikes)} strikes")
         status = read_status(path)
         if status is None or not all(agent.pid for agent in status.agents):
             continue
@@ -116,15 +151,19 @@ def _strike(status: Status, random: np.random.Generator) -> Strike:
     return Strike(victim, "killed" if blow is signal.SIGKILL else "frozen")
 
 
-def _section(
-    status: Status,
-    watch: Watch,
-    strikes: list[Strike],
-    calm_ns: int,
-    rounds: list[dict[str, float]],
-    journal_mb: float,
-    is_sound: bool,
-) -> Section:
+def _doubled_orders(book: Path) -> int:
+    ledger = SqliteLedger(book / "broker" / "ledger.sqlite")
+    try:
+        orders = ledger.orders_between(0, 2**62)
+    finally:
+        ledger.close()
+    sent = [one.magic for one in orders if one.reason == mt5.ORDER_REASON_EXPERT]
+    own = Counter(magic for magic in sent if magic >= OWN_MAGIC_MIN)
+    return sum(own.values()) - len(own)
+
+
+def _section(ended: Ended, watch: Watch, strikes: list[Strike], calm_ns: int) -> Section:
+    status, audit, rounds = ended.status, ended.audit, ended.rounds
     first_ns = min(sample.now_ns for sample in watch.samples["driver"])
     weeks = (status.now_ns - first_ns) / WEEK_NS
     growth = watch.growth(calm_ns, WEEK_NS)
@@ -138,12 +177,25 @@ def _section(
         text=(
             f"{weeks:.1f} market weeks in {MINUTES:g} minutes on Ray; {killed} processes killed, "
             f"{len(strikes) - killed} frozen in the first half. `audit` found "
-            f"{'nothing' if is_sound else 'a broken promise'}. {status.head:,} entries, "
-            f"{journal_mb / weeks:.0f} MB of journal a week. In the calm half memory {memory}, and "
+            f"{'nothing' if audit.holds else 'a broken promise'}; {ended.doubled} orders were sent "
+            f"twice. {status.head:,} entries, {ended.journal_mb / weeks:.0f} MB of journal a week. "
+            f"In the calm half memory {memory}, and "
             f"decisions came {_delay(rounds[:half])} after the close was told, later "
             f"{_delay(rounds[half:])}."
         ),
         tables=(
+            table(
+                ("struck", "killed", "frozen"),
+                [
+                    [victim, *(str(told[Strike(victim, blow)]) for blow in ("killed", "frozen"))]
+                    for told in [Counter(strikes)]
+                    for victim in sorted({strike.victim for strike in strikes})
+                ],
+            ),
+            table(
+                ("audit", "looked at", "broken"),
+                [[each.name, f"{each.checked:,}", str(each.found)] for each in audit.checks],
+            ),
             table(
                 ("process", "MB first", "MB last", "MB a market week", "±", "files"),
                 [
