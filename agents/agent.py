@@ -12,15 +12,20 @@ then wants the same as the one that died.
 """
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import ClassVar, Final
 
 import msgspec
 
 from agents.requests import Reply, Request
-from blackboard.access import Declaration, declare
+from blackboard.access import Declaration, Recent, declare
 from blackboard.entry import Draft, Entry
 from blackboard.facts import Fact
 from config.settings import Settings
+from models.market.sessions import DAY_NS
+
+FORTNIGHT: Final = Recent(14 * DAY_NS)
+"""Enough where the current trading week is asked about, whatever holidays stand before it."""
 
 
 class Inbox(msgspec.Struct, frozen=True):
@@ -46,6 +51,9 @@ class Agent(ABC):
     """One word: config key, Ray actor name, log field, author on the board."""
     posts: ClassVar[tuple[type[Fact], ...]]
     reads: ClassVar[tuple[type[Fact], ...]]
+    recent: ClassVar[Mapping[type[Fact], Recent]] = {}
+    """Kinds, its own included, of which it need not see all when it starts; all others count from
+    the beginning of the book, so they must be rare. What it answers may not depend on the rest."""
     is_of_the_round: ClassVar[bool] = True
     """Whether a decision round may wait for it; who is not reads what has gathered a while."""
 
@@ -55,7 +63,7 @@ class Agent(ABC):
     @classmethod
     def declaration(cls) -> Declaration:
         """Return what the agent may post and read; its own entries come back to it anyway."""
-        return declare(cls.posts, cls.reads)
+        return declare(cls.posts, cls.reads, cls.recent)
 
     def step(self, now_ns: int, inbox: Inbox) -> Outbox:
         """Fold the inbox into the state and return what should follow from it.

@@ -9,16 +9,12 @@ on, the newest `BarHistory` whether the week's window is named. A reading that w
 repeated and yields the same facts.
 """
 
-from collections import deque
-from typing import Final
+from typing import ClassVar, Final
 
-import numpy as np
-
-from agents.agent import Agent, Outbox
+from agents.agent import FORTNIGHT, Agent, Outbox
 from agents.bars.delivery import (
     SOURCE_UNKNOWN,
     WEEKEND,
-    BarRow,
     CloseReading,
     Delivery,
     FeedReading,
@@ -27,9 +23,9 @@ from agents.bars.delivery import (
     changed_specs,
     judge_delivery,
     limits_of,
-    row_of,
     told_by,
 )
+from agents.bars.known import KNOWN_NS, KnownBars
 from agents.bars.quotes import QuoteTracks, Requote, Requotes, Want
 from agents.bars.second_source import CloseOfSymbol, SecondSource, asked_of, standing_of
 from agents.requests import (
@@ -45,11 +41,11 @@ from agents.requests import (
     Wake,
 )
 from agents.retries import quote_ordinal
+from blackboard.access import Recent
 from blackboard.entry import Draft, Entry
 from blackboard.facts import Bar, BarHistory, FeedStatus, OrderOutcome, Quote, SymbolSpec
 from blackboard.facts.market import FeedState
 from config.settings import Settings
-from models.market.bars import BAR_DTYPE, BarArray
 from models.market.grid import last_bar_close_ns
 from models.market.sessions import (
     SECOND_NS,
@@ -60,7 +56,6 @@ from models.market.sessions import (
     week_open_ns,
     weeks_before_ns,
 )
-from models.market.validation import CONTEXT_BARS
 
 FACTS_BESIDE_BARS: Final = 4
 """Facts of one symbol in a post besides bars: history, quote, feed status and one to spare."""
@@ -72,6 +67,10 @@ class DataAgent(Agent):
     name = "data"
     posts = (SymbolSpec, Quote, Bar, BarHistory, FeedStatus)
     reads = (SymbolSpec, Quote, Bar, BarHistory, FeedStatus, OrderOutcome)
+    recent: ClassVar = {
+        **dict.fromkeys(reads, FORTNIGHT),
+        Bar: Recent(KNOWN_NS + FORTNIGHT.span_ns),
+    }
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
@@ -81,7 +80,7 @@ class DataAgent(Agent):
         self._specs: dict[str, SymbolSpec] = {}
         self._specs_ns: dict[str, int] = {}
         self._feeds: dict[str, FeedStatus] = {}
-        self._bars: dict[str, deque[BarRow]] = {}
+        self._bars = KnownBars()
         self._named_ns: dict[str, int] = {}
         self._history_end_ns: dict[str, int] = {}
         self._posted_ns = 0
@@ -108,8 +107,7 @@ class DataAgent(Agent):
                 self._named_ns[history.scope] = entry.ts_event_ns
                 self._history_end_ns[history.scope] = history.last_close_ns
             case Bar() as bar:
-                rows = self._bars.setdefault(bar.scope, deque(maxlen=CONTEXT_BARS))
-                rows.append(row_of(bar, entry.ts_event_ns))
+                self._bars.see(bar, entry.ts_event_ns)
                 self._posted_ns = max(self._posted_ns, entry.ts_event_ns)
             case Quote() as quote:
                 self._tracks.see(quote, entry.ts_event_ns)
@@ -182,7 +180,7 @@ class DataAgent(Agent):
         return drafts
 
     def _refusal(self, symbol: str, reasons: dict[str, str]) -> FeedReading:
-        newest_ns = self._newest_ns(symbol)
+        newest_ns = self._bars.newest_ns(symbol)
         return FeedReading(FeedState.STALE, reasons[symbol], SOURCE_UNKNOWN, newest_ns, 0)
 
     def _tradable(self) -> tuple[str, ...]:
@@ -262,7 +260,7 @@ class DataAgent(Agent):
 
     def _from_ns(self, symbol: str, close_ns: int) -> int:
         """Return the close from which bars are posted one by one; what lies before is history."""
-        newest_ns = self._newest_ns(symbol)
+        newest_ns = self._bars.newest_ns(symbol)
         if newest_ns == 0:
             return close_ns - self._length_ns
         symbols = len(self.settings.symbols)
@@ -273,7 +271,7 @@ class DataAgent(Agent):
     def _needs_history(self, symbol: str, close_ns: int) -> bool:
         """Whether the window starts over: in a new week, or beyond a hole that no bar will fill."""
         is_named = self._named_ns.get(symbol, 0) > week_open_ns(close_ns - 1)
-        return not is_named or self._from_ns(symbol, close_ns) > self._newest_ns(symbol) > 0
+        return not is_named or self._from_ns(symbol, close_ns) > self._bars.newest_ns(symbol) > 0
 
     def _waits(self, reading: CloseReading, now_ns: int, outbox: Outbox) -> bool:
         """Ask again for a while when a close has no bar of any symbol: it may come late.
@@ -318,10 +316,7 @@ class DataAgent(Agent):
         symbol, heard_ns = want.symbol, self._requotes.heard_ns or now_ns
         point = self._specs[symbol].point if symbol in self._tradable() else 0.0
         track = self._tracks.of(symbol, heard_ns)
-        return Requote(want, point, self._known_bars(symbol), track, heard_ns)
-
-    def _known_bars(self, symbol: str) -> BarArray:
-        return np.array(list(self._bars.get(symbol, ())), dtype=BAR_DTYPE)
+        return Requote(want, point, self._bars.of(symbol, heard_ns), track, heard_ns)
 
     # What a close leads to.
 
@@ -368,17 +363,13 @@ class DataAgent(Agent):
             symbol=symbol,
             close_ns=reading.close_ns,
             point=self._specs[symbol].point,
-            known=self._known_bars(symbol),
-            complete_to_ns=max(self._newest_ns(symbol), self._history_end_ns.get(symbol, 0)),
+            known=self._bars.of(symbol, reading.close_ns),
+            complete_to_ns=max(self._bars.newest_ns(symbol), self._history_end_ns.get(symbol, 0)),
             history=None if history is None else reading.bars_read[history],
             bars=reading.bars_read[reading.bars[symbol]],
             quotes=answer,
             track=self._tracks.of(symbol, reading.close_ns),
         )
-
-    def _newest_ns(self, symbol: str) -> int:
-        rows = self._bars.get(symbol)
-        return rows[-1][0] if rows else 0
 
     def _feed_drafts(self, symbol: str, feed: FeedReading, ts_event_ns: int) -> list[Draft]:
         """Return the state of a feed as a draft if it differs from the one on the board."""
@@ -394,6 +385,10 @@ class DataAgent(Agent):
             return
         for symbol in self._tradable():
             feed = FeedReading(
-                FeedState.CLOSED, WEEKEND, SOURCE_UNKNOWN, self._newest_ns(symbol), rejected_bars=0
+                FeedState.CLOSED,
+                WEEKEND,
+                SOURCE_UNKNOWN,
+                self._bars.newest_ns(symbol),
+                rejected_bars=0,
             )
             outbox.drafts += self._feed_drafts(symbol, feed, week_close_ns(now_ns))

@@ -9,9 +9,9 @@ ticket, positions by ticket, closed trades by ticket; the account; the reconcili
 refused or about to be sent, exits first, then cancels, amendments, and entries last.
 """
 
-from typing import Final
+from typing import ClassVar, Final
 
-from agents.agent import Agent, Outbox
+from agents.agent import FORTNIGHT, Agent, Outbox
 from agents.orders.account import Account
 from agents.orders.clearance import Clearance
 from agents.orders.comparison import compare
@@ -30,6 +30,7 @@ from agents.orders.submission import (
     submitting,
 )
 from agents.requests import AwaitBroker, BrokerRead, ReadBroker, Reply, SendAnswered, Wake
+from blackboard.access import Recent
 from blackboard.entry import Draft, Entry
 from blackboard.facts import (
     ACCOUNT,
@@ -86,6 +87,11 @@ class ExecutionAgent(Agent):
         OperatorCommand,
         AgentHealth,
     )
+    recent: ClassVar = {
+        **dict.fromkeys((Quote, AgentHealth), FORTNIGHT),
+        # The first one names the account, and says since when the book is kept.
+        AccountSnapshot: Recent(FORTNIGHT.span_ns, with_first=True),
+    }
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)

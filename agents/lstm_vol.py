@@ -7,9 +7,9 @@ direction: its forecast holds back reversals in a storm and scales stops.
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Final, NamedTuple
+from typing import ClassVar, Final, NamedTuple
 
-from agents.agent import Agent, Outbox
+from agents.agent import FORTNIGHT, Agent, Outbox
 from agents.bars.history import SymbolWindow, Windows
 from agents.challenger import Challenger
 from agents.feature_shift import DailyShift, shift_draft
@@ -53,6 +53,7 @@ class LSTMVolAgent(Agent):
     name = "lstm_vol"
     posts = (VolatilityForecast, FeatureShift, ModelFailed)
     reads = (Bar, BarHistory, CandidateTrained, GateReport, ModelPromoted, ModelRolledBack)
+    recent: ClassVar = dict.fromkeys((Bar, BarHistory, VolatilityForecast, FeatureShift), FORTNIGHT)
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)

@@ -7,7 +7,9 @@ Decision leans, and what it is expected to earn stands in that Decision. Both ar
 before the close, so a rebuilt agent finds the same.
 """
 
-from agents.agent import Agent, Outbox
+from typing import ClassVar
+
+from agents.agent import FORTNIGHT, Agent, Outbox
 from agents.bars.history import SymbolWindow, Windows
 from agents.known import InForce, Known, known
 from agents.requests import Reply
@@ -26,6 +28,7 @@ class PortfolioAgent(Agent):
     name = "portfolio"
     posts = (PortfolioBudget,)
     reads = (Bar, BarHistory, Decision, PositionChanged)
+    recent: ClassVar = dict.fromkeys((Bar, BarHistory, Decision, PortfolioBudget), FORTNIGHT)
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)

@@ -6,8 +6,9 @@ reserved. Every rule stands in `agents/limits/rules.py`; there is no mode in whi
 """
 
 from math import isfinite
+from typing import ClassVar
 
-from agents.agent import Agent, Outbox
+from agents.agent import FORTNIGHT, Agent, Outbox
 from agents.limits.account import day_of, entries_of_hour
 from agents.limits.candidate import Candidate, Entries, views_of
 from agents.limits.reasons import Reason
@@ -16,6 +17,7 @@ from agents.limits.reservations import Commitment, holdings
 from agents.limits.rules import first_refusal
 from agents.limits.view import Seen
 from agents.requests import Wake
+from blackboard.access import Recent
 from blackboard.entry import Draft, Entry
 from blackboard.facts import (
     ACCOUNT,
@@ -49,6 +51,7 @@ from blackboard.facts import (
 from blackboard.facts.permission import CurrencyExposure, RiskFactor
 from config.settings import Settings
 from models.decision.exposure import FRAC_MAX, currency_notionals, share_of_equity
+from models.market.spreads import SPREAD_AGE_NS_MAX
 
 
 class RiskAgent(Agent):
@@ -85,6 +88,13 @@ class RiskAgent(Agent):
         AgentHealth,
         ParametersChanged,
     )
+    recent: ClassVar = {
+        Quote: Recent(SPREAD_AGE_NS_MAX + FORTNIGHT.span_ns),
+        # The first one says how the account keeps positions, from the first position on.
+        AccountSnapshot: Recent(FORTNIGHT.span_ns, with_first=True),
+        **dict.fromkeys((FeedStatus, CalendarCoverage, SentimentScore), FORTNIGHT),
+        **dict.fromkeys((PortfolioBudget, Reconciled, AgentHealth, Exposure), FORTNIGHT),
+    }
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)

@@ -12,9 +12,9 @@ import math
 from collections import deque
 from collections.abc import Iterable
 from itertools import pairwise
-from typing import Final
+from typing import ClassVar, Final
 
-from agents.agent import Agent, Outbox
+from agents.agent import FORTNIGHT, Agent, Outbox
 from agents.news.aftermath import Aftermath
 from agents.news.bulletin import GLOBAL, NewsReading, bulletin
 from agents.news.releases import Releases
@@ -30,6 +30,7 @@ from agents.requests import (
     Unanswered,
     Wake,
 )
+from blackboard.access import Recent
 from blackboard.entry import Draft, Entry
 from blackboard.facts import (
     FOREVER_NS,
@@ -49,7 +50,8 @@ from blackboard.facts.news import Coverage, Impact
 from blackboard.facts.opinion import PROBABILITY_MAX, PROBABILITY_MIN, Evidence
 from config.settings import Settings
 from models.market.grid import last_bar_close_ns
-from models.market.sessions import HOUR_NS, MINUTE_NS, next_bar_close_ns
+from models.market.sessions import DAY_NS, HOUR_NS, MINUTE_NS, next_bar_close_ns
+from models.market.spreads import SPREAD_AGE_NS_MAX
 from models.opinion.sentiment import SCORER
 
 VOTER: Final = "sentiment"
@@ -59,6 +61,8 @@ SLACK_BARS: Final = 2
 """Bars beyond its next reading for which a calendar is relied on."""
 RANGE_BARS: Final = 15
 """True ranges behind the barrier distance."""
+RANGE_NS: Final = 28 * DAY_NS
+"""Time that these ranges may take; what is older says nothing of today's."""
 RANGE_FALLBACK_FRAC: Final = 0.001
 """Barrier distance as a share of the price while there are fewer bars."""
 
@@ -69,21 +73,21 @@ class _SymbolBars:
     def __init__(self) -> None:
         self.close_ns = 0
         self.seq = 0
-        self._rows: deque[tuple[float, float, float]] = deque(maxlen=RANGE_BARS + 1)
+        self._rows: deque[tuple[int, float, float, float]] = deque(maxlen=RANGE_BARS + 1)
 
     def see(self, entry: Entry, bar: Bar) -> None:
         self.close_ns, self.seq = entry.ts_event_ns, entry.seq
-        self._rows.append((bar.high, bar.low, bar.close))
+        self._rows.append((entry.ts_event_ns, bar.high, bar.low, bar.close))
 
     @property
     def price(self) -> float:
-        return self._rows[-1][2]
+        return self._rows[-1][3]
 
     def barrier_distance(self, barrier_atr: float) -> float:
         """Return a multiple of the mean true range, or a share of the price without one."""
-        rows = list(self._rows)
+        rows = [row for row in self._rows if row[0] > self.close_ns - RANGE_NS]
         total = 0.0
-        for (_, _, before), (high, low, _) in pairwise(rows):
+        for (*_, before), (_, high, low, _) in pairwise(rows):
             total += max(high, before) - min(low, before)
         if len(rows) <= RANGE_BARS or total <= 0.0:
             return self.price * RANGE_FALLBACK_FRAC
@@ -104,6 +108,13 @@ class SentimentAgent(Agent):
         Vote,
     )
     reads = (Bar, SymbolSpec, Quote, VolatilityForecast, *posts)
+    recent: ClassVar = {
+        Bar: Recent(RANGE_NS + FORTNIGHT.span_ns),
+        Quote: Recent(SPREAD_AGE_NS_MAX + FORTNIGHT.span_ns),
+        **dict.fromkeys(
+            (VolatilityForecast, TextsRead, CalendarCoverage, SentimentScore, Vote), FORTNIGHT
+        ),
+    }
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)

@@ -7,9 +7,9 @@ were worth, and votes at every close of the week, an abstention included.
 from collections import deque
 from collections.abc import Iterator
 from itertools import takewhile
-from typing import Final, NamedTuple
+from typing import ClassVar, Final, NamedTuple
 
-from agents.agent import Agent, Outbox
+from agents.agent import FORTNIGHT, Agent, Outbox
 from agents.bars.history import SymbolWindow, Windows
 from agents.bars.strength import VOTER, CurrencyVoter
 from agents.feature_shift import DailyShift
@@ -67,6 +67,9 @@ class TechnicalAgent(Agent):
     name = "technical"
     posts = (Vote, TrailingStop, ComponentScores, FeatureShift, ModelFailed)
     reads = (Bar, BarHistory, GateReport, ModelPromoted, ModelRolledBack)
+    recent: ClassVar = dict.fromkeys(
+        (Bar, BarHistory, Vote, TrailingStop, ComponentScores, FeatureShift), FORTNIGHT
+    )
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)

@@ -23,9 +23,10 @@ import psutil
 import ray
 
 from blackboard.access import declare
-from blackboard.board import BoardLimits, Filter
+from blackboard.board import BoardLimits
 from blackboard.entry import Draft, Post
 from blackboard.facts import Quote
+from blackboard.reading import Filter
 from runtime.board_actor import Blackboard
 from runtime.board_client import BoardClient
 from runtime.board_plan import BoardPlan

@@ -15,16 +15,43 @@ DRIVER = "driver"
 """Author of what does not come from an agent: health, and the operator's commands."""
 
 
+class Recent(msgspec.Struct, frozen=True):
+    """How much of a kind an author needs to be rebuilt as if it had seen all of it.
+
+    That is the newest entry of each scope, and all of a span.
+    """
+
+    span_ns: int
+    """Market time before the author's last turn."""
+    with_first: bool = False
+    """Whether the very first entry of the kind counts too."""
+
+
 class Declaration(msgspec.Struct, frozen=True):
     """Kinds that one author posts and reads."""
 
     posts: frozenset[str]
     reads: frozenset[str]
+    recent: dict[str, Recent] = {}
+    """Kinds of which not all has to be seen at a start; without one, everything is read."""
+
+    @property
+    def seen(self) -> frozenset[str]:
+        """Kinds that the author gets: what it reads, and its own."""
+        return self.posts | self.reads
 
 
-def declare(posts: Iterable[type[Fact]], reads: Iterable[type[Fact]]) -> Declaration:
+def declare(
+    posts: Iterable[type[Fact]],
+    reads: Iterable[type[Fact]],
+    recent: Mapping[type[Fact], Recent] | None = None,
+) -> Declaration:
     """Turn the declared classes into kinds."""
-    return Declaration(frozenset(map(kind_of, posts)), frozenset(map(kind_of, reads)))
+    return Declaration(
+        frozenset(map(kind_of, posts)),
+        frozenset(map(kind_of, reads)),
+        {kind_of(kind): span for kind, span in (recent or {}).items()},
+    )
 
 
 class Access:

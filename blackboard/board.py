@@ -30,18 +30,20 @@ from blackboard.journal import (
     UNDECODABLE,
     Block,
     Durability,
-    EventTime,
     Journal,
+    Label,
     seal,
     verify,
 )
-from blackboard.memory import Memory, stored_of, times_of
+from blackboard.memory import Memory, labels_of, stored_of
+from blackboard.past import chosen, past_of
+from blackboard.reading import Filter, Joined
 from blackboard.snapshot import standing_snapshot
 from blackboard.synced import SYNCED_KINDS
 
 T = TypeVar("T")
-_TIMES_PER_APPEND: Final = 10_000
-"""Event times that a start holds back until something else is to be stored."""
+_LABELS_PER_APPEND: Final = 10_000
+"""Labels that a start holds back until something else is to be stored."""
 
 
 class BoardLimits(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,35 +60,6 @@ class BoardLimits(msgspec.Struct, frozen=True, kw_only=True):
     """Entries after which a snapshot is stored; a start reads at most about so many."""
 
 
-class Filter(msgspec.Struct, frozen=True, kw_only=True):
-    """Which entries a reader wants; the cursor passes over the others."""
-
-    kinds: frozenset[str] | None = None
-    scopes: frozenset[str] | None = None
-    author: str = ""
-    """An author whose own entries pass whatever their kind."""
-
-    def passes(self, entry: Entry) -> bool:
-        """Whether the entry is wanted."""
-        if entry.author == self.author:
-            return True
-        fact = entry.fact
-        return (self.kinds is None or type(fact).__name__ in self.kinds) and (
-            self.scopes is None or fact.scope in self.scopes
-        )
-
-
-class Joined(msgspec.Struct, frozen=True, kw_only=True):
-    """What a new instance of an author is told."""
-
-    epoch: int
-    """Fences every older instance of the same author."""
-    read_to: int
-    """Last seq that its predecessor had seen when its last post was committed."""
-    now_ns: int
-    """Market time of that commit, 0 if there was none."""
-
-
 class _Turn(msgspec.Struct, frozen=True):
     """How far an author had come at its last commit."""
 
@@ -101,7 +74,7 @@ class _Commit(NamedTuple):
     stored: list[Stored]
     turns: dict[str, _Turn]
     states: dict[str, bytes]
-    times: list[EventTime]
+    labels: list[Label]
     durability: Durability
 
 
@@ -131,7 +104,7 @@ class Board:
         """For orders, and for epochs: the terminal remembers the highest, whatever we forget."""
         self._memory = Memory(journal, self.limits.tail_entries_max)
         self._snapshot_head = 0
-        self._unindexed: list[EventTime] = []
+        self._unindexed: list[Label] = []
         """Of the blocks after the snapshot: an earlier version or a backup may lack them."""
         self._unsure: _Commit | None = None
         """What the journal may or may not hold: its server has not answered."""
@@ -167,13 +140,18 @@ class Board:
 
     def join(self, author: str) -> Joined:
         """Admit a new instance of an author; older ones can no longer post."""
-        self.access.require_author(author)
+        declared = self.access.require_author(author)
         self._settle()
         epochs = {**self._epochs, author: self._epochs.get(author, 0) + 1}
         self._journal.append(None, {"epochs": msgspec.msgpack.encode(epochs)}, self._synced)
         self._epochs = epochs
         turn = self._turns.get(author, _Turn(0, 0))
-        return Joined(epoch=epochs[author], read_to=turn.read_to, now_ns=turn.now_ns)
+        return Joined(
+            epoch=epochs[author],
+            read_to=turn.read_to,
+            now_ns=turn.now_ns,
+            past=past_of(self._journal, self._memory, declared.recent, turn.now_ns),
+        )
 
     def epoch(self, author: str) -> int:
         """Return the epoch of the youngest instance of an author, 0 if none has joined."""
@@ -236,7 +214,11 @@ class Board:
             raise PostRefused(f"cursor must be at most {head}, was {after}: rebuild")
         if after == head:
             return head, []
-        stored = self._memory.after(after)
+        if wanted is None or wanted.past is None:
+            stored = self._memory.after(after)
+        else:
+            declared = self.access.require_author(wanted.author)
+            stored = chosen(self._journal, self._memory, after, wanted.past, declared.seen)
         if wanted is not None:
             passes = wanted.passes
             stored = (item for item in stored if passes(item.entry))
@@ -340,15 +322,15 @@ class Board:
         must_last = not SYNCED_KINDS.isdisjoint([entry.kind for entry in entries])
         durability = self._synced if must_last else self._durability
         states = {"turns": msgspec.msgpack.encode(turns)}
-        times: list[EventTime] = []
+        labels: list[Label] = []
         if entries:
             first_seq = self.head + 1
             payload, stored = store(entries)
             block = seal(first_seq, self.head + len(stored), payload, self._memory.hash)
-            times = times_of(first_seq, stored)
+            labels = labels_of(first_seq, stored)
             if self.head - self._snapshot_head >= self.limits.snapshot_entries:
                 states[SNAPSHOT_STATE] = self._memory.snapshot(self._admission.said)
-        self._carry_out(_Commit(block, stored, turns, states, times, durability))
+        self._carry_out(_Commit(block, stored, turns, states, labels, durability))
 
     def _settle(self) -> None:
         """Bring what may or may not be in the journal there, before anything follows it."""
@@ -359,7 +341,7 @@ class Board:
 
     def _carry_out(self, commit: _Commit) -> None:
         try:
-            self._journal.append(commit.block, commit.states, commit.durability, commit.times)
+            self._journal.append(commit.block, commit.states, commit.durability, commit.labels)
         except JournalUnavailable:
             self._unsure = commit
             raise
@@ -383,8 +365,8 @@ class Board:
             verify(block, self.head + 1, self._memory.hash)
             stored = stored_of(block)
             self._apply(block, stored)
-            self._unindexed += times_of(block.first_seq, stored)
-            if len(self._unindexed) >= _TIMES_PER_APPEND:
+            self._unindexed += labels_of(block.first_seq, stored)
+            if len(self._unindexed) >= _LABELS_PER_APPEND:
                 self._index()
 
     def _index(self) -> None:

@@ -3,13 +3,13 @@
 A journal is a chain of blocks. A block is what one commit of the board stored: an encoded array of
 entries with consecutive seqs, and a hash over the block before it and its own payload. Beside the
 blocks a journal keeps a few named states (epochs, clock), written in the same transaction, and by
-which event times each block can be found.
+which event times and kinds each block can be found.
 """
 
 import hashlib
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from enum import IntEnum
 from itertools import islice
 from typing import Final, Protocol
@@ -24,11 +24,11 @@ UNDECODABLE = (msgspec.DecodeError, UnicodeDecodeError)
 """What decoding of changed bytes can raise: a text that is no UTF-8 has an error of its own."""
 
 SNAPSHOT_STATE: Final = "snapshot"
-"""State from which a board starts. It promises that every block up to its own is found by its event
-times, so whoever writes a journal anew leaves it out."""
+"""State from which a board starts. It promises that every block up to its own is found by its
+labels, so whoever writes a journal anew leaves it out."""
 
-EventTime = tuple[int, int]
-"""An event time, and the first seq of a block that has an entry of it."""
+Label = tuple[int | str, int]
+"""An event time or a kind, and the first seq of a block that has an entry of it."""
 
 
 class Durability(IntEnum):
@@ -112,17 +112,20 @@ class Journal(Protocol):
         block: Block | None,
         states: Mapping[str, bytes],
         durability: Durability,
-        times: Collection[EventTime] = (),
+        labels: Collection[Label] = (),
     ) -> None:
-        """Store a block, if there is one, named states and event times in one transaction."""
+        """Store a block, if there is one, named states and labels in one transaction."""
 
     def blocks(self, after_seq: int = 0) -> Iterator[Block]:
         """Yield the blocks that hold a seq greater than `after_seq`, in order."""
 
-    def blocks_of(self, event_ns: int) -> Iterator[Block]:
-        """Yield the blocks that were stored under an event time and are still there, in order.
+    def block(self, first_seq: int) -> Block | None:
+        """Return the block that begins with a seq, None if none does."""
 
-        Each may turn out to hold no such entry, where a repair has cut the one that did.
+    def places(self, label: int | str, from_seq: int = 0) -> Iterator[int]:
+        """Yield the first seqs, from one on, of the blocks stored under a label, in order.
+
+        There may be no such block any more, or one without such an entry, where a repair has cut.
         """
 
     def state(self, name: str) -> bytes | None:
@@ -132,39 +135,47 @@ class Journal(Protocol):
         """Release what is held; everything acknowledged stays."""
 
 
+def block_at(blocks: Sequence[Block], first_seq: int) -> Block | None:
+    """Return the block that begins with a seq, of blocks in order."""
+    place = bisect_left(blocks, first_seq, key=lambda block: block.first_seq)
+    found = blocks[place] if place < len(blocks) else None
+    return found if found is not None and found.first_seq == first_seq else None
+
+
 class MemoryJournal:
     """The journal of tests and of runs that need no memory."""
 
     def __init__(self) -> None:
         self._blocks: list[Block] = []
         self._states: dict[str, bytes] = {}
-        self._times: defaultdict[int, set[int]] = defaultdict(set)
+        self._places: defaultdict[int | str, dict[int, None]] = defaultdict(dict)
 
     def append(
         self,
         block: Block | None,
         states: Mapping[str, bytes],
         durability: Durability,
-        times: Collection[EventTime] = (),
+        labels: Collection[Label] = (),
     ) -> None:
-        """Store a block, the named states and the event times."""
+        """Store a block, the named states and the labels."""
         del durability  # memory has only one kind
         if block is not None:
             self._blocks.append(block)
         self._states.update(states)
-        for event_ns, first_seq in times:
-            self._times[event_ns].add(first_seq)
+        for label, first_seq in labels:
+            self._places[label][first_seq] = None
 
     def blocks(self, after_seq: int = 0) -> Iterator[Block]:
         """Yield the blocks that hold a seq greater than `after_seq`, in order."""
         return (block for block in self._blocks if block.last_seq > after_seq)
 
-    def blocks_of(self, event_ns: int) -> Iterator[Block]:
-        """Yield the blocks that were stored under an event time and are still there, in order."""
-        for first_seq in sorted(self._times.get(event_ns, ())):
-            place = bisect_left(self._blocks, first_seq, key=lambda block: block.first_seq)
-            if place < len(self._blocks) and self._blocks[place].first_seq == first_seq:
-                yield self._blocks[place]
+    def block(self, first_seq: int) -> Block | None:
+        """Return the block that begins with a seq, None if none does."""
+        return block_at(self._blocks, first_seq)
+
+    def places(self, label: int | str, from_seq: int = 0) -> Iterator[int]:
+        """Yield the first seqs, from one on, of the blocks stored under a label, in order."""
+        return iter(sorted(seq for seq in self._places.get(label, ()) if seq >= from_seq))
 
     def state(self, name: str) -> bytes | None:
         """Return a named state, None if it was never stored."""

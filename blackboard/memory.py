@@ -7,7 +7,7 @@ without being among them, and an older one is looked for in the journal, exactly
 
 import re
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Final
 
@@ -15,8 +15,8 @@ from blackboard.admission import Said
 from blackboard.entry import Entry, Stored, decode_stored
 from blackboard.errors import JournalCorrupt
 from blackboard.facts import kind_of
-from blackboard.journal import GENESIS, UNDECODABLE, Block, EventTime, Journal, verify_content
-from blackboard.snapshot import Snapshot, seal_snapshot
+from blackboard.journal import GENESIS, UNDECODABLE, Block, Journal, Label, verify_content
+from blackboard.snapshot import LABELS, Snapshot, seal_snapshot
 
 _TIME: Final = re.compile(r"-?[0-9]{1,18}|[0-9]{19}")
 """How an event time reads; one before 1938 is none that a cause can name by its slot."""
@@ -67,6 +67,7 @@ class Memory:
             newest_ns=self._newest_ns,
             latest=list(self.latest.values()),
             said=said,
+            labels=LABELS,
         )
         return seal_snapshot(snapshot)
 
@@ -111,7 +112,7 @@ class Memory:
         return (
             item
             for block in self._journal.blocks(seq)
-            for item in _verified(block)
+            for item in verified(block)
             if item.entry.seq > seq
         )
 
@@ -120,8 +121,9 @@ class Memory:
         if self._looked_at is None or self._looked_at[0] != event_ns:
             found = {
                 item.entry.key: item.entry.seq
-                for block in self._journal.blocks_of(event_ns)
-                for item in _verified(block)
+                for block in map(self._journal.block, self._journal.places(event_ns))
+                if block is not None
+                for item in verified(block)
                 if item.entry.ts_event_ns == event_ns
             }
             self._looked_at = event_ns, found
@@ -137,14 +139,15 @@ def stored_of(block: Block) -> list[Stored]:
         raise JournalCorrupt(f"{where} cannot be decoded: {error}") from error
 
 
-def times_of(first_seq: int, stored: Iterable[Stored]) -> list[EventTime]:
-    """Return under which event times a block with these entries is to be found."""
-    return [
-        (each, first_seq) for each in dict.fromkeys([item.entry.ts_event_ns for item in stored])
-    ]
+def labels_of(first_seq: int, stored: Sequence[Stored]) -> list[Label]:
+    """Return under which event times and kinds a block with these entries is to be found."""
+    entries = [item.entry for item in stored]
+    labels: dict[int | str, None] = dict.fromkeys([entry.ts_event_ns for entry in entries])
+    labels.update(dict.fromkeys([type(entry.fact).__name__ for entry in entries]))
+    return [(label, first_seq) for label in labels]
 
 
-def _verified(block: Block) -> list[Stored]:
-    # A board that started from a snapshot has not seen this block before.
+def verified(block: Block) -> list[Stored]:
+    """Return the entries of a block that a board which started from a snapshot has not seen."""
     verify_content(block)
     return stored_of(block)

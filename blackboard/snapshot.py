@@ -13,6 +13,8 @@ from blackboard.admission import Said
 from blackboard.entry import Entry
 from blackboard.journal import SNAPSHOT_STATE, UNDECODABLE, Journal, stands
 
+LABELS: Final = 2
+"""Number of the set of labels that every block is stored under: 1 was event times, 2 kinds too."""
 _DIGEST_BYTES: Final = hashlib.sha256().digest_size
 
 
@@ -26,6 +28,8 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     latest: list[Entry]
     """The newest entry of each kind and scope."""
     said: dict[str, Said]
+    labels: int
+    """By what the blocks up to its own are found: `LABELS`, or it counts for nothing."""
 
 
 def seal_snapshot(snapshot: Snapshot) -> bytes:
@@ -49,5 +53,7 @@ def standing_snapshot(journal: Journal) -> Snapshot | None:
     try:
         snapshot = msgspec.msgpack.decode(body, type=Snapshot)
     except UNDECODABLE:  # another version of the program wrote it
+        return None
+    if snapshot.labels != LABELS:
         return None
     return snapshot if stands(journal, snapshot.head, snapshot.hash) else None

@@ -22,7 +22,7 @@ from blackboard.errors import QuorumError
 from config.settings import Settings
 from runtime.actor_metrics import GAUGES_EVERY_S, ActorMetrics
 from runtime.board_client import BoardClient
-from runtime.board_port import read_all
+from runtime.board_port import read_past
 from runtime.clock import ScaledClock, process_s
 from runtime.council import class_name
 from runtime.ground import CommonGround, require_ground
@@ -98,7 +98,7 @@ class AgentActor:
         seat = Seat(agent, world)
         limit = self.settings.board.read_batch_max
         joined = await self.board.join(agent.name)
-        past = await read_all(self.board, wanted_by(agent), limit, up_to=joined.read_to)
+        past = await read_past(self.board, wanted_by(agent), joined, limit, joined.read_to)
         turn: Turn = await asyncio.to_thread(seat.rejoin, joined, past.entries)
         while not self.has_ended:
             self.beat()

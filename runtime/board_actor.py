@@ -20,10 +20,11 @@ import msgspec
 import ray
 
 from blackboard.access import Access
-from blackboard.board import Board, Filter
+from blackboard.board import Board
 from blackboard.entry import Post, encode_entries
 from blackboard.errors import JournalCorrupt, JournalFenced, PostRefused
 from blackboard.journal import Durability
+from blackboard.reading import Filter
 from config.system import LogSection
 from runtime.board_plan import BoardPlan, BoardPulse
 from runtime.board_service import BoardService

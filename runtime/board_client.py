@@ -12,9 +12,9 @@ import msgspec
 import ray
 from ray.exceptions import ActorDiedError, ActorUnavailableError
 
-from blackboard.board import Filter, Joined
 from blackboard.entry import Ack, Post
 from blackboard.errors import BoardUnavailable
+from blackboard.reading import Filter, Joined
 from runtime.board_plan import BoardPulse
 from runtime.board_port import ReadAnswer
 from runtime.clock import process_s

@@ -4,8 +4,8 @@ from typing import Protocol
 
 import msgspec
 
-from blackboard.board import Filter, Joined
 from blackboard.entry import Ack, Entry, Post
+from blackboard.reading import Filter, Joined
 
 
 class ReadAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -13,6 +13,11 @@ class ReadAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
     read_to: int
     entries: list[Entry]
+
+
+def past_wanted(wanted: Filter, joined: Joined) -> Filter:
+    """Return what a reader that has joined wants of the past; every host asks for this."""
+    return msgspec.structs.replace(wanted, past=joined.past)
 
 
 class BoardPort(Protocol):
@@ -42,10 +47,11 @@ class BoardPort(Protocol):
         """
 
 
-async def read_all(
-    board: BoardPort, wanted: Filter, limit: int, up_to: int | None = None
+async def read_past(
+    board: BoardPort, wanted: Filter, joined: Joined, limit: int, up_to: int | None = None
 ) -> ReadAnswer:
-    """Read from the beginning, batch by batch, to the head or to a seq."""
+    """Read what counts of the past, batch by batch, to the head or to a seq."""
+    wanted = past_wanted(wanted, joined)
     cursor, entries = 0, list[Entry]()
     while True:
         answer = await board.read(cursor, wanted, limit)

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from blackboard.board import Board, Filter
+from blackboard.board import Board
 from blackboard.entry import Ack, Post, Stored
 from blackboard.errors import (
     BoardUnavailable,
@@ -17,6 +17,7 @@ from blackboard.errors import (
     JournalUnavailable,
     PostRefused,
 )
+from blackboard.reading import Filter
 from runtime.clock import process_s
 
 Answer = tuple[Ack, ...] | PostRefused | BoardUnavailable

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from blackboard.admission import Pulse
-from blackboard.board import Filter
 from blackboard.entry import Draft, Entry
 from blackboard.errors import BoardUnavailable, ConfigError, UnrecoverableError
 from blackboard.facts import ACCOUNT, OperatorCommand, Summary
 from blackboard.facts.control import Command
+from blackboard.reading import Filter
 from runtime.board_plan import BoardPulse
 from runtime.clock import process_s, wall_ns
 from runtime.council import class_name

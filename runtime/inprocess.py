@@ -8,8 +8,10 @@ from collections.abc import Callable, Mapping
 from enum import Enum
 
 from agents.agent import Agent
-from blackboard.board import Board, Filter
+from blackboard.board import Board
 from blackboard.facts import FOREVER_NS
+from blackboard.reading import Filter
+from runtime.board_port import past_wanted
 from runtime.seat import Seat
 from runtime.supersteps import Release, Supersteps
 from runtime.world import World
@@ -69,7 +71,7 @@ class InProcessHost:
         """Run until the end of the market time, or until `pace` says stop."""
         for name, seat in self._seats.items():
             joined = self.board.join(name)
-            _, stored = self.board.read(0, self._filters[name])
+            _, stored = self.board.read(0, past_wanted(self._filters[name], joined))
             past = [item.entry for item in stored if item.entry.seq <= joined.read_to]
             release = self.supersteps.hand_in(seat.rejoin(joined, past))
             if release is not None:

@@ -6,10 +6,11 @@ from contextlib import suppress
 import msgspec
 
 from blackboard.access import DRIVER, Access
-from blackboard.board import Board, Filter
+from blackboard.board import Board
 from blackboard.entry import Post
 from blackboard.facts.control import Health
 from blackboard.journal import Durability
+from blackboard.reading import Filter
 from config.agent import Mode
 from runtime.board_settings import board_journal, board_limits
 from runtime.clock import process_s, sleep_s, wall_ns

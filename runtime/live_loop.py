@@ -24,12 +24,12 @@ from agents.requests import (
     Woken,
 )
 from agents.training.requests import Train
-from blackboard.board import Filter
 from blackboard.entry import Entry, Post
 from blackboard.errors import BoardUnavailable, QuorumError, StaleEpoch
 from blackboard.facts import OrderOutcome
+from blackboard.reading import Filter
 from config.settings import Settings
-from runtime.board_port import BoardPort, ReadAnswer, read_all
+from runtime.board_port import BoardPort, ReadAnswer, read_past
 from runtime.clock import ScaledClock, process_s
 from runtime.council import load_agent
 from runtime.fault_sites import reach
@@ -136,8 +136,9 @@ class LiveLoop:
     async def run(self) -> None:
         """Rebuild, then follow until cancelled."""
         host, board = self._host, self._host.board
-        self._epoch = (await board.join(self._agent.name)).epoch
-        past = await read_all(board, self._wanted, host.settings.board.read_batch_max)
+        joined = await board.join(self._agent.name)
+        self._epoch = joined.epoch
+        past = await read_past(board, self._wanted, joined, host.settings.board.read_batch_max)
         self._cursor, entries = past.read_to, past.entries
         replies: list[Reply] = []
         now_ns = 0

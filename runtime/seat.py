@@ -15,10 +15,10 @@ from heapq import heappop, heappush
 
 from agents.agent import Agent, Inbox, Outbox
 from agents.requests import AwaitBroker, Reply, Request, Wake
-from blackboard.board import Joined
 from blackboard.entry import Entry
 from blackboard.errors import PostRefused
 from blackboard.facts import FOREVER_NS
+from blackboard.reading import Joined
 from runtime.step import guarded_step
 from runtime.supersteps import Told, Turn
 from runtime.world import Due, World

@@ -13,10 +13,11 @@ from collections.abc import Mapping
 
 import msgspec
 
-from blackboard.board import Board, Filter
+from blackboard.board import Board
 from blackboard.entry import Ack, Draft, Entry, Post, Stored
 from blackboard.errors import PostRefused, StaleEpoch
 from blackboard.facts import FOREVER_NS
+from blackboard.reading import Filter
 
 
 class Turn(msgspec.Struct, frozen=True, kw_only=True):

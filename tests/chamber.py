@@ -10,7 +10,7 @@ from agents.agent import Inbox, Outbox
 from agents.requests import Wake
 from agents.supervisor import SupervisorAgent
 from blackboard.access import Access, Declaration, declare
-from blackboard.board import Board, Filter
+from blackboard.board import Board
 from blackboard.entry import Draft, Entry, Post
 from blackboard.facts import (
     AnyFact,
@@ -23,6 +23,7 @@ from blackboard.facts import (
     Vote,
 )
 from blackboard.journal import MemoryJournal
+from blackboard.reading import Filter
 from config.agents import AgentsSection, SupervisorSection
 from config.settings import Settings
 from config.system import TradingSection

@@ -3,10 +3,11 @@
 from agents.agent import Agent, Inbox
 from agents.requests import Request
 from blackboard.access import Access, declare
-from blackboard.board import Board, Filter
+from blackboard.board import Board
 from blackboard.entry import Draft, Entry, Post
 from blackboard.facts import AnyFact, Fact
 from blackboard.journal import MemoryJournal
+from blackboard.reading import Filter
 from tests.builders import T0_NS
 
 WORLD = "world"

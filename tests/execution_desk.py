@@ -28,12 +28,13 @@ from agents.requests import (
     Woken,
 )
 from blackboard.access import Access, declare
-from blackboard.board import Board, Filter
+from blackboard.board import Board
 from blackboard.entry import Draft, Entry, Post
 from blackboard.facts import AnyFact, Fact
 from blackboard.facts.decision import Side
 from blackboard.facts.execution import Purpose
 from blackboard.journal import MemoryJournal
+from blackboard.reading import Filter
 from config.settings import Settings
 from tests.builders import T0_NS, a_quote, a_spec, a_state
 

@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterable
 from agents.agent import Agent, Inbox
 from agents.requests import Reply, Request, Wake, Woken
 from blackboard.access import Access, Declaration, declare
-from blackboard.board import Board, Filter
+from blackboard.board import Board
 from blackboard.entry import Draft, Entry, Post
 from blackboard.facts import Fact
 from blackboard.journal import MemoryJournal
+from blackboard.reading import Filter
 from config.settings import Settings
 
 STEPS_MAX = 10_000

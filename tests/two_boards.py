@@ -5,19 +5,26 @@ from typing import Any
 
 import numpy as np
 
-from blackboard.access import Access, declare
+from blackboard.access import Access, Recent, declare
 from blackboard.board import Board, BoardLimits
 from blackboard.entry import Draft, Post
 from blackboard.facts import Quote, Summary
 from blackboard.journal import Durability, Journal, MemoryJournal
+from blackboard.past import past_of
+from blackboard.reading import Filter, Past
 from tests.samples import SAMPLES
 
-ACCESS = Access({"data": declare([Quote], []), "supervisor": declare([Summary], [Quote])})
+TICK_NS = 20_000_000_000
+"""Three steps of the walk are a minute of the flood's bound."""
+ACCESS = Access(
+    {
+        "data": declare([Quote], [Summary], {Summary: Recent(3 * TICK_NS, with_first=True)}),
+        "supervisor": declare([Summary], [Quote], {Quote: Recent(9 * TICK_NS)}),
+    }
+)
 AUTHORS = ("data", "supervisor")
 SYMBOLS = ("EURUSD", "A/5", "17")
 ORDINALS = ("", "1", "x/7")
-TICK_NS = 20_000_000_000
-"""Three steps of the walk are a minute of the flood's bound."""
 ENTRIES_PER_MIN_MAX = 20
 ENDLESS = BoardLimits(
     tail_entries_max=2**40,
@@ -91,6 +98,34 @@ class TwoBoards:
         limit = int(self.rng.integers(1, 9))
         assert small.read(after, limit=limit) == great.read(after, limit=limit)
         assert small.read(after) == great.read(after)
+        for author in AUTHORS:
+            wanted = self.counting_for(author)
+            counting = [item for item in great.read(after)[1] if wanted.passes(item.entry)]
+            assert small.read(after, wanted) == (great.head, counting)
+            cursor, batch = small.read(after, wanted, limit)
+            assert batch == counting[: len(batch)]
+            assert cursor == (batch[-1].entry.seq if len(batch) < len(counting) else great.head)
+
+    def counting_for(self, author: str) -> Filter:
+        """Return what an author that starts has to see, taken from all there is."""
+        declared, small = ACCESS.declarations[author], self.small
+        past = past_of(small._journal, small._memory, declared.recent, 0)
+        assert past == self.past_by_hand(declared.recent)
+        return Filter(kinds=declared.reads, author=author, past=past)
+
+    def past_by_hand(self, spans: dict[str, Recent]) -> Past:
+        """Return the same, found by looking at every entry."""
+        entries = [item.entry for item in self.great.read(0)[1]]
+        newest_ns = max((entry.known_at_ns for entry in entries), default=0)
+        since, beside = {}, set()
+        for kind, recent in spans.items():
+            young = [e.seq for e in entries if e.known_at_ns >= newest_ns - recent.span_ns]
+            since[kind] = min(young, default=1)
+            old = {e.fact.scope: e.seq for e in entries if e.kind == kind}
+            beside |= {seq for seq in old.values() if seq < since[kind]}
+            if recent.with_first:
+                beside |= {e.seq for e in [e for e in entries if e.kind == kind][:1]}
+        return Past(since=since, beside=frozenset(beside))
 
     def a_post(self) -> Post:
         """Return a post of some drafts, new, old and said before."""

@@ -44,16 +44,6 @@ WEEKEND: Final = "weekend"
 """Why a feed is closed."""
 
 
-BarRow = tuple[int, float, float, float, float, int, int]
-"""Close, prices, tick volume and spread of a bar on the board, in the order of `BAR_DTYPE`."""
-
-
-def row_of(bar: Bar, close_ns: int) -> BarRow:
-    """Return a bar of the board."""
-    prices = (bar.open, bar.high, bar.low, bar.close)
-    return (close_ns, *prices, bar.tick_volume, bar.spread_points)
-
-
 def told_by(status: FeedStatus) -> tuple[FeedState, str, int]:
     """Return what a status tells; one that tells nothing new is not posted."""
     return status.state, status.reason, status.healthy_closes

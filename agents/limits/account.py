@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from math import inf
 from typing import NamedTuple
 
 from agents.limits.reasons import Reason
@@ -265,7 +266,8 @@ class AccountView:
             del self._snapshots[next(iter(self._snapshots))]
 
     def _take_mark(self, seen: Seen[EquityMark]) -> None:
-        self.snapshot = self._snapshots.pop((seen.ts_ns, seen.ordinal), self.snapshot)
+        known = self._snapshots.pop((seen.ts_ns, seen.ordinal), None)
+        self.snapshot = known or self.snapshot
         if self.mark is None:
             self.raised.pop(Reason.HIGH_WATER_MARK, None)
             self._pass_over(seen)
@@ -274,7 +276,9 @@ class AccountView:
         self.mark = seen
         if self.counters is None:
             return
-        for reading in self.readings(seen.fact, self.counters.fact, self.margin_use_frac):
+        # After a start old readings are gone: whether margin was too high then, nobody asks again.
+        margin_use = inf if known is None else self.margin_use_frac
+        for reading in self.readings(seen.fact, self.counters.fact, margin_use):
             if not reading.is_exceeded:
                 self.raised.pop(reading.limit, None)
         for limit in DRAWDOWN_LIMITS:

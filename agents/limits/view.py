@@ -33,7 +33,12 @@ from blackboard.facts.news import Coverage, Impact
 from config.agent import Mode
 from config.settings import Settings
 from models.market.sessions import HOUR_NS
-from models.market.spreads import SPREADS_PER_SLOT_MAX, spread_slot, usual_spread
+from models.market.spreads import (
+    SPREAD_AGE_NS_MAX,
+    SPREADS_PER_SLOT_MAX,
+    spread_slot,
+    usual_spread,
+)
 
 PENDING_MAX = 8
 """Versions of a fact with an effective time that are kept: the one in force and those to come."""
@@ -85,8 +90,9 @@ class MarketView:
         self.specs: dict[str, Seen[SymbolSpec]] = {}
         self.quotes: dict[str, Seen[Quote]] = {}
         self.feeds: dict[str, Seen[FeedStatus]] = {}
-        self._spreads: dict[tuple[str, int], deque[int]] = {}
-        """Latest spreads in points by symbol and slot of the day, the latest quote's included."""
+        self._spreads: dict[tuple[str, int], deque[tuple[int, int]]] = {}
+        """Latest spreads by symbol and slot of the day, the latest quote's included: times, points.
+        """
 
     def see(self, entry: Entry) -> None:
         """Fold one entry into the view."""
@@ -114,8 +120,10 @@ class MarketView:
 
     def usual_spread_points(self, symbol: str, samples_min: int) -> float:
         """Return the median spread before the latest quote, in its hour; NaN if not known."""
-        slot = spread_slot(self.quotes[symbol].ts_ns)
-        known = self._spreads.get((symbol, slot), ())
+        quoted_ns = self.quotes[symbol].ts_ns
+        oldest_ns = quoted_ns - SPREAD_AGE_NS_MAX
+        kept = self._spreads.get((symbol, spread_slot(quoted_ns)), ())
+        known = [points for ts_ns, points in kept if ts_ns > oldest_ns]
         # The latest quote of a symbol is also the latest of its slot; it does not measure itself.
         earlier = np.array(known, dtype=np.float64)[:-1]
         return float(usual_spread(earlier, samples_min))
@@ -132,7 +140,7 @@ class MarketView:
         kept = self._spreads.setdefault(
             (quote.scope, spread_slot(ts_ns)), deque(maxlen=SPREADS_PER_SLOT_MAX + 1)
         )
-        kept.append(self.spread_points(quote.scope))
+        kept.append((ts_ns, self.spread_points(quote.scope)))
 
 
 class AdviceView:

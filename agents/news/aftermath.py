@@ -7,7 +7,7 @@ entries until the next close. Nothing here ends a blackout, and no text ever sho
 """
 
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from agents.limits.view import MarketView
 from agents.news.bulletin import GLOBAL
@@ -17,7 +17,10 @@ from blackboard.facts import EntryBlackout, SentimentScore, VolatilityForecast
 from blackboard.facts.news import Impact
 from config.agent import Mode
 from config.settings import Settings
-from models.market.sessions import HOUR_NS, MINUTE_NS, SECOND_NS, next_bar_close_ns
+from models.market.sessions import DAY_NS, HOUR_NS, MINUTE_NS, SECOND_NS, next_bar_close_ns
+
+FORECAST_AGE_NS_MAX: Final = 4 * DAY_NS
+"""Age beyond which a forecast says nothing of today's market: a weekend and a holiday."""
 
 
 class _Found(NamedTuple):
@@ -142,7 +145,9 @@ class Aftermath:
             times = self._market.spread_points(symbol) / usual if usual > 0.0 else 0.0
             if times >= self._section.blackout_spread_median_max:  # NaN is no finding
                 return _Found("spread", (quote.seq,))
-        earlier = [each for each in self._storms.get(symbol, []) if each.close_ns < close_ns]
+        oldest_ns = close_ns - FORECAST_AGE_NS_MAX
+        storms = self._storms.get(symbol, [])
+        earlier = [each for each in storms if oldest_ns <= each.close_ns < close_ns]
         if earlier and earlier[-1].is_above:
             return _Found("volatility", (earlier[-1].seq,))
         return None

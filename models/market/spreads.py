@@ -26,6 +26,9 @@ SPREAD_SLOTS: Final = DAY_NS // HOUR_NS
 SPREADS_PER_SLOT_MAX: Final = 120
 """Latest spreads of a slot that count: thirty trading days, at four quotes an hour."""
 
+SPREAD_AGE_NS_MAX: Final = 60 * DAY_NS
+"""Age beyond which a spread says nothing of today's, where quotes are rarer or were missing."""
+
 
 def spread_slot(ts_ns: int) -> int:
     """Return the hour of the trading day that holds an instant, 0 from 17:00 New York."""

@@ -9,7 +9,6 @@ and it refuses every other row. The folder is private to the user.
 import sqlite3
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack
-from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,7 +18,7 @@ from diskcache.core import MODE_RAW, UNKNOWN
 
 from blackboard.entry import Entry, decode_entries
 from blackboard.errors import JournalCorrupt
-from blackboard.journal import UNDECODABLE, Block, Durability, EventTime
+from blackboard.journal import UNDECODABLE, Block, Durability, Label
 from runtime.journals.format import FORMAT, UNNUMBERED, require_format
 from runtime.machine.current import MACHINE
 
@@ -30,6 +29,7 @@ DATABASE: Final = "cache.db"
 """File of the blocks and states in a journal's folder."""
 _BUSY_TIMEOUT_S = 5.0
 _BLOCKS_PER_PAGE = 500
+_PLACES_PER_PAGE = 1000
 _PAGE_GROWTH = 8
 """From one block on, because often only the first is wanted."""
 _BYTES_PER_STORED = 2
@@ -39,11 +39,12 @@ _UPSERT = (
     " ON CONFLICT (key, raw) DO UPDATE SET size = excluded.size, value = excluded.value"
 )
 """Writes a row as diskcache does, without asking for it first: each would be a query of its own."""
-_TIMES_TABLE = (
-    "CREATE TABLE IF NOT EXISTS Times"
-    " (event_ns INTEGER, first_seq INTEGER, PRIMARY KEY (event_ns, first_seq)) WITHOUT ROWID"
+_PLACES_TABLE = (
+    "CREATE TABLE IF NOT EXISTS Places"
+    " (label, first_seq INTEGER, PRIMARY KEY (label, first_seq)) WITHOUT ROWID"
 )
-_BYTES_PER_TIME = 24
+"""A label keeps its type, and numbers never equal texts: its column has no type of its own."""
+_BYTES_PER_LABEL = 32
 
 
 class BytesDisk(diskcache.Disk):  # type: ignore[misc]
@@ -115,7 +116,8 @@ class DiskcacheJournal:
         self._page_bytes = self._select("PRAGMA page_size", ())[0][0]
         self._free_bytes = self._unseen_bytes = 0
         self._is_numbered = False
-        self._has_times = bool(self._select("SELECT 1 FROM sqlite_master WHERE name = 'Times'", ()))
+        places = self._select("SELECT 1 FROM sqlite_master WHERE name = 'Places'", ())
+        self._has_places = bool(places)
         with ExitStack() as undoing:
             undoing.callback(self._cache.close)
             self.number = self._found_number(number)
@@ -126,7 +128,7 @@ class DiskcacheJournal:
         block: Block | None,
         states: Mapping[str, bytes],
         durability: Durability,
-        times: Collection[EventTime] = (),
+        labels: Collection[Label] = (),
     ) -> None:
         """Store all of it in one transaction; OSError if there is no room."""
         rows: dict[int | str, bytes] = {
@@ -137,16 +139,16 @@ class DiskcacheJournal:
         if not self._is_numbered:
             rows.setdefault(STATE_PREFIX + FORMAT_STATE, msgspec.msgpack.encode(self.number))
         try:
-            self._require_room(sum(map(len, rows.values())) + _BYTES_PER_TIME * len(times))
+            self._require_room(sum(map(len, rows.values())) + _BYTES_PER_LABEL * len(labels))
             self._set_durability(durability)
             with self._cache.transact():
                 self._cache._con.executemany(_UPSERT, map(self._row, rows.items()))
-                if times:
-                    self._store_times(times)
+                if labels:
+                    self._store_labels(labels)
         except (sqlite3.DatabaseError, diskcache.Timeout) as error:
             raise OSError(f"journal {self._folder} cannot be written: {error}") from error
         self._is_numbered = True
-        self._has_times = self._has_times or bool(times)
+        self._has_places = self._has_places or bool(labels)
 
     def blocks(self, after_seq: int = 0) -> Iterator[Block]:
         """Yield the blocks that hold a seq greater than `after_seq`, in order."""
@@ -163,19 +165,22 @@ class DiskcacheJournal:
                     yield block
             first, count = page[-1][0] + 1, min(_BLOCKS_PER_PAGE, _PAGE_GROWTH * count)
 
-    def blocks_of(self, event_ns: int) -> Iterator[Block]:
-        """Yield the blocks that were stored under an event time and are still there, in order."""
-        if not self._has_times:
-            return
-        rows = self._select(
-            "SELECT first_seq FROM Times WHERE event_ns = ? ORDER BY first_seq", (event_ns,)
+    def block(self, first_seq: int) -> Block | None:
+        """Return the block that begins with a seq, None if none does."""
+        found = next(self.blocks(first_seq - 1), None)
+        return found if found is not None and found.first_seq == first_seq else None
+
+    def places(self, label: int | str, from_seq: int = 0) -> Iterator[int]:
+        """Yield the first seqs, from one on, of the blocks stored under a label, in order."""
+        query = (
+            "SELECT first_seq FROM Places WHERE label = ? AND first_seq >= ?"
+            " ORDER BY first_seq LIMIT ?"
         )
-        for (first_seq,) in rows:
-            yield from (
-                block
-                for block in islice(self.blocks(first_seq - 1), 1)
-                if block.first_seq == first_seq
-            )
+        while page := self._has_places and self._select(query, (label, from_seq, _PLACES_PER_PAGE)):
+            yield from (first_seq for (first_seq,) in page)
+            if len(page) < _PLACES_PER_PAGE:
+                return
+            from_seq = page[-1][0] + 1
 
     def state(self, name: str) -> bytes | None:
         """Return a named state, None if it was never stored."""
@@ -209,10 +214,10 @@ class DiskcacheJournal:
             for key, mode, filename, value in rows
         }
 
-    def _store_times(self, times: Collection[EventTime]) -> None:
-        if not self._has_times:
-            self._cache._con.execute(_TIMES_TABLE)
-        self._cache._con.executemany("INSERT OR IGNORE INTO Times VALUES (?, ?)", times)
+    def _store_labels(self, labels: Collection[Label]) -> None:
+        if not self._has_places:
+            self._cache._con.execute(_PLACES_TABLE)
+        self._cache._con.executemany("INSERT OR IGNORE INTO Places VALUES (?, ?)", labels)
 
     def _found_number(self, wanted: int | None) -> int:
         """Return the number of the format; None wants whatever is there."""

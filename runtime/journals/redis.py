@@ -1,17 +1,16 @@
 """The journal of several machines: blocks in a Redis stream, written by one board at a time.
 
 A block is one entry of the stream under the id `<first seq>-0`, encoded as in a folder. Beside it
-stand the named states, the event times, and a mark: who may write, how many appends that writer has
-made, how far the journal has come. One script checks the mark and writes all of it, so an append is
-there wholly or not at all. A board that begins to write raises the writer's number; whatever an
-older one sends afterwards, or sent before and still arrives, is refused.
+stand the named states, the places of labels, and a mark: who may write, how many appends that
+writer has made, how far the journal has come. One script checks the mark and writes all of it, so
+an append is there wholly or not at all. A board that begins to write raises the writer's number;
+whatever an older one sends afterwards, or sent before and still arrives, is refused.
 
 An append whose answer was lost is repeated with its number, and the script answers what it did the
 first time. Redis writes its append-only file before it answers; see `RedisServer.require_durable`.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping
-from itertools import islice
 from struct import Struct
 from typing import Any, Final
 
@@ -19,7 +18,7 @@ import msgspec
 
 from blackboard.entry import Entry, decode_entries
 from blackboard.errors import JournalCorrupt, JournalFenced, JournalUnavailable, OtherFormat
-from blackboard.journal import UNDECODABLE, Block, Durability, EventTime
+from blackboard.journal import UNDECODABLE, Block, Durability, Label
 from runtime.journals.format import FORMAT
 from runtime.journals.place import RedisPlace
 from runtime.journals.redis_server import RedisServer
@@ -27,9 +26,9 @@ from runtime.journals.redis_server import RedisServer
 _BLOCKS_PER_PAGE: Final = 100
 _PAGE_GROWTH: Final = 10
 """From one block on, because often only the first is wanted."""
-_TIME: Final = Struct(">qQ")
-"""Member of the sorted set: an event time, and the first seq of a block that has an entry of it."""
+_TIME, _SEQ = Struct(">q"), Struct(">Q")
 _SEQ_MAX: Final = 2**64 - 1
+_PLACES_PER_PAGE: Final = 1_000
 _FIELD: Final = b"b"
 _ABSENT: Final = "absent"
 _BEGIN: Final = """
@@ -89,12 +88,12 @@ class RedisJournal:
         self._bytes_max = bytes_max
         self._server = RedisServer(place, password)
         # The hash tag keeps the four keys together, as scripts ask for.
-        self._mark, self._blocks, self._states, self._times = (
+        self._mark, self._blocks, self._states, self._places = (
             f"{{{place.key}}}:{name}" for name in ("mark", "blocks", "states", "times")
         )
         self._append = self._server.client.register_script(_APPEND)
         self._writer = self._calls = 0
-        self._unanswered: tuple[Block | None, Mapping[str, bytes], list[EventTime]] | None = None
+        self._unanswered: tuple[Block | None, Mapping[str, bytes], list[Label]] | None = None
 
     def begin(self) -> None:
         """Make a new journal there; ConfigError if the server would lose it."""
@@ -119,11 +118,11 @@ class RedisJournal:
         block: Block | None,
         states: Mapping[str, bytes],
         durability: Durability,
-        times: Collection[EventTime] = (),
+        labels: Collection[Label] = (),
     ) -> None:
         """Store all of it; OSError if the server takes no more."""
         del durability  # the server has one kind for all, see `require_durable`
-        wanted = block, dict(states), list(times)
+        wanted = block, dict(states), list(labels)
         if wanted != self._unanswered:
             self._calls += 1
         self._unanswered = None
@@ -131,10 +130,10 @@ class RedisJournal:
         if block is not None:
             encoded = msgspec.msgpack.encode(block)
             arguments[2:5] = [block.first_seq, block.last_seq, encoded]
-        arguments += [len(times), *(_TIME.pack(*each) for each in times)]
+        arguments += [len(labels), *(_member(*each) for each in labels)]
         for name, value in states.items():
             arguments += [name, value]
-        keys = [self._mark, self._blocks, self._states, self._times]
+        keys = [self._mark, self._blocks, self._states, self._places]
         try:
             answer = self._server.ask(lambda client: self._append(keys=keys, args=arguments))
         except JournalUnavailable:
@@ -155,17 +154,17 @@ class RedisJournal:
             if block.last_seq > after_seq:
                 yield block
 
-    def blocks_of(self, event_ns: int) -> Iterator[Block]:
-        """Yield the blocks that were stored under an event time and are still there, in order."""
-        ends = (b"[" + _TIME.pack(event_ns, seq) for seq in (0, _SEQ_MAX))
-        members = self._server.ask(lambda client: client.zrangebylex(self._times, *ends))
-        for member in members:
-            first_seq = _TIME.unpack(member)[1]
-            yield from (
-                block
-                for block in islice(self.blocks(first_seq - 1), 1)
-                if block.first_seq == first_seq
-            )
+    def block(self, first_seq: int) -> Block | None:
+        """Return the block that begins with a seq, None if none does."""
+        found = next(self.blocks(first_seq - 1), None)
+        return found if found is not None and found.first_seq == first_seq else None
+
+    def places(self, label: int | str, from_seq: int = 0) -> Iterator[int]:
+        """Yield the first seqs, from one on, of the blocks stored under a label, in order."""
+        start, end = b"[" + _member(label, from_seq), b"[" + _member(label, _SEQ_MAX)
+        while page := self._page_of_places(start, end):
+            yield from (_SEQ.unpack(member[-_SEQ.size :])[0] for member in page)
+            start = b"(" + page[-1]
 
     def state(self, name: str) -> bytes | None:
         """Return a named state, None if it was never stored."""
@@ -237,6 +236,12 @@ class RedisJournal:
         writer: int = self._server.ask(lambda client: client.eval(_CLAIM, 1, self._mark, before))
         return writer
 
+    def _page_of_places(self, start: bytes, end: bytes) -> list[bytes]:
+        members: list[bytes] = self._server.ask(
+            lambda client: client.zrangebylex(self._places, start, end, 0, _PLACES_PER_PAGE)
+        )
+        return members
+
     def _page(self, start: str, count: int) -> list[tuple[bytes, dict[bytes, bytes]]]:
         return self._read(lambda client: client.xrange(self._blocks, min=start, count=count))
 
@@ -279,6 +284,15 @@ class RedisJournal:
             f"Redis at {self.place.url} has no journal {self.place.key}: it is another server, or "
             "it has lost its data; restore its append-only file from a copy"
         )
+
+
+def _member(label: int | str, first_seq: int) -> bytes:
+    """Return a label at a place, as the sorted set holds it: in the order of seqs.
+
+    A time may read like a kind, far from ours; then a place is found that has no such entry.
+    """
+    name = _TIME.pack(label) if isinstance(label, int) else label.encode() + b"\0"
+    return name + _SEQ.pack(first_seq)
 
 
 def _seq_of(key: bytes) -> int:

@@ -27,10 +27,10 @@ from agents.training.requests import (
     Train,
     Trained,
 )
-from blackboard.board import Filter
 from blackboard.entry import Draft, Entry
 from blackboard.errors import QuorumError
 from blackboard.facts import FOREVER_NS, CandidateTrained, ModelPromoted, PortfolioBudget
+from blackboard.reading import Filter
 from models.market.sessions import SECOND_NS
 from models.opinion.forecaster import FAMILY as FORECASTER
 from runtime.forecaster_folder import read_forecaster

@@ -11,10 +11,11 @@ from contextlib import suppress
 from typing import Final, TypeVar
 
 from blackboard.access import Access
-from blackboard.board import Board, BoardLimits, Filter, Joined
+from blackboard.board import Board, BoardLimits
 from blackboard.entry import Ack, Post
 from blackboard.errors import BoardUnavailable, JournalCorrupt, PostRefused
 from blackboard.facts import OrderSubmitting, Vote
+from blackboard.reading import Filter, Joined
 from runtime.board_port import ReadAnswer
 from runtime.board_service import BoardService
 from runtime.clock import ScaledClock

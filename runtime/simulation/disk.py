@@ -6,11 +6,12 @@ the process loses nothing; a power cut may lose what was appended after the last
 any append on, as a disk that writes its queue in order would.
 """
 
+from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterator, Mapping
 
 import msgspec
 
-from blackboard.journal import SNAPSHOT_STATE, Block, Durability, EventTime
+from blackboard.journal import SNAPSHOT_STATE, Block, Durability, Label, block_at
 from blackboard.snapshot import standing_snapshot
 
 
@@ -35,8 +36,8 @@ class SimulatedDisk:
         self._told = told
         self._blocks: list[Block] = []
         self._states: dict[str, bytes] = {}
-        self._times: dict[int, dict[int, int]] = {}
-        """By event time and first seq: the number of the append that first told of it."""
+        self._places: dict[int | str, dict[int, int]] = {}
+        """By label and first seq: the number of the append that first told of it."""
         self._appends = 0
         self._unsynced: list[_Append] = []
         self._synced_states: dict[str, bytes] = {}
@@ -47,17 +48,17 @@ class SimulatedDisk:
         block: Block | None,
         states: Mapping[str, bytes],
         durability: Durability,
-        times: Collection[EventTime] = (),
+        labels: Collection[Label] = (),
     ) -> None:
-        """Store a block, the named states and the event times."""
+        """Store a block, the named states and the labels."""
         if reason := self._refusal():
             raise OSError(reason)
         if block is not None:
             self._blocks.append(block)
         self._states.update(states)
         self._appends += 1
-        for event_ns, first_seq in times:
-            self._times.setdefault(event_ns, {}).setdefault(first_seq, self._appends)
+        for label, first_seq in labels:
+            self._places.setdefault(label, {}).setdefault(first_seq, self._appends)
         if durability is Durability.FULL:
             self._unsynced.clear()
             self._synced_states = dict(self._states)
@@ -69,15 +70,16 @@ class SimulatedDisk:
 
     def blocks(self, after_seq: int = 0) -> Iterator[Block]:
         """Yield the blocks that hold a seq greater than `after_seq`, in order."""
-        first = len(self._blocks)
-        while first and self._blocks[first - 1].last_seq > after_seq:
-            first -= 1
+        first = bisect_right(self._blocks, after_seq, key=lambda block: block.last_seq)
         return iter(self._blocks[first:])
 
-    def blocks_of(self, event_ns: int) -> Iterator[Block]:
-        """Yield the blocks that were stored under an event time and are still there, in order."""
-        seqs = self._times.get(event_ns, {})
-        return (block for block in self._blocks if block.first_seq in seqs)
+    def block(self, first_seq: int) -> Block | None:
+        """Return the block that begins with a seq, None if none does."""
+        return block_at(self._blocks, first_seq)
+
+    def places(self, label: int | str, from_seq: int = 0) -> Iterator[int]:
+        """Yield the first seqs, from one on, of the blocks stored under a label, in order."""
+        return iter(sorted(seq for seq in self._places.get(label, ()) if seq >= from_seq))
 
     def state(self, name: str) -> bytes | None:
         """Return a named state, None if it was never stored."""
@@ -98,7 +100,7 @@ class SimulatedDisk:
         del self._blocks[self._synced_blocks :]
         self._states = dict(self._synced_states)
         self._appends -= lost
-        for seqs in self._times.values():
+        for seqs in self._places.values():
             for first_seq in [seq for seq, number in seqs.items() if number > self._appends]:
                 del seqs[first_seq]
         for append in kept:

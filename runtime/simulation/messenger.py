@@ -8,9 +8,9 @@ from pydantic import SecretStr
 from telegram.error import NetworkError
 from telegram.request import BaseRequest, RequestData
 
-from blackboard.board import Filter
 from blackboard.errors import BoardUnavailable, PostRefused
 from blackboard.facts import Summary, kind_of
+from blackboard.reading import Filter
 from config.telegram import TelegramSection
 from runtime.board_port import BoardPort
 from runtime.notify.link import Link

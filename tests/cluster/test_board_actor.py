@@ -11,8 +11,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from blackboard.board import BoardLimits, Filter, Joined
+from blackboard.board import BoardLimits
 from blackboard.entry import Ack, Post, Stored
+from blackboard.reading import Filter, Joined
 from blackboard.snapshot import standing_snapshot
 from runtime.clock import start_clock
 from runtime.journals.diskcache import DiskcacheJournal

@@ -7,11 +7,12 @@ import msgspec
 import pytest
 
 from blackboard.access import Access, declare
-from blackboard.board import Board, BoardLimits, Filter
+from blackboard.board import Board, BoardLimits
 from blackboard.entry import Ack, Draft, Post
 from blackboard.errors import JournalCorrupt, PostRefused, StaleEpoch
 from blackboard.facts import Quote, Summary, Vote
-from blackboard.journal import Block, Durability, EventTime, Journal, MemoryJournal, seal
+from blackboard.journal import Block, Durability, Journal, Label, MemoryJournal, seal
+from blackboard.reading import Filter
 from runtime.journals.diskcache import DiskcacheJournal
 from runtime.journals.opening import open_to_write
 from tests.samples import SAMPLES
@@ -306,12 +307,12 @@ def test_an_error_of_the_journal_changes_nothing() -> None:
             block: Block | None,
             states: Mapping[str, bytes],
             durability: Durability,
-            times: Collection[EventTime] = (),
+            labels: Collection[Label] = (),
         ) -> None:
             """Refuse while full."""
             if self.is_full:
                 raise OSError("no space left on device")
-            super().append(block, states, durability, times)
+            super().append(block, states, durability, labels)
 
     journal = FullJournal()
     board = Board(ACCESS, journal)
@@ -336,12 +337,12 @@ def test_facts_about_orders_are_synced_fully() -> None:
             block: Block | None,
             states: Mapping[str, bytes],
             durability: Durability,
-            times: Collection[EventTime] = (),
+            labels: Collection[Label] = (),
         ) -> None:
             """Note what was asked."""
             if block is not None:
                 asked.append(durability)
-            super().append(block, states, durability, times)
+            super().append(block, states, durability, labels)
 
     intent = SAMPLES["OrderIntent"]
     access = Access({"supervisor": declare([type(intent), Vote, Summary], [])})

@@ -40,10 +40,11 @@ class CountingJournal(MemoryJournal):
             self.given += 1
             yield block
 
-    def blocks_of(self, event_ns: int) -> Iterator[Block]:
+    def places(self, label: int | str, from_seq: int = 0) -> Iterator[int]:
         """Note the time."""
-        self.looked.append(event_ns)
-        return super().blocks_of(event_ns)
+        if isinstance(label, int):
+            self.looked.append(label)
+        return super().places(label, from_seq)
 
 
 def board_of(journal: Journal, quotes: int = 0, limits: BoardLimits = LIMITS) -> Board:

@@ -77,27 +77,41 @@ def test_states_replace_each_other(open_journal: OpenJournal) -> None:
     assert journal.state("missing") is None
 
 
-def test_blocks_are_found_by_event_time(open_journal: OpenJournal) -> None:
-    """Each comes under every time it was stored under, once, also where that was told later."""
-    first, second, third = chain(3)
+@pytest.mark.parametrize(("label", "other"), [(70, 71), (-5, -6), (2**62, 70), ("Bar", "BarH")])
+def test_blocks_are_found_by_label(
+    open_journal: OpenJournal, label: int | str, other: int | str
+) -> None:
+    """Each place comes under every label it was stored under, once, also where told later."""
+    first, second, _ = blocks = chain(3)
     journal = open_journal()
-    journal.append(first, {}, Durability.SAFE, [(-5, 1), (70, 1)])
-    journal.append(second, {}, Durability.FULL, [(70, 2)])
-    journal.append(third, {}, Durability.SAFE)
-    assert list(journal.blocks_of(71)) == []
-    journal.append(None, {}, Durability.SAFE, [(2**62, 4), (70, 2), (70, 9)])
+    journal.append(first, {}, Durability.SAFE, [(label, 1), (other, 1)])
+    journal.append(second, {}, Durability.FULL, [(label, 2)])
+    journal.append(blocks[2], {}, Durability.SAFE)
+    journal.append(None, {}, Durability.SAFE, [(label, 2), (other, 4), (label, 900)])
     journal.close()
 
     journal = open_journal()
 
-    assert list(journal.blocks_of(70)) == [first, second]
-    assert list(journal.blocks_of(-5)) == [first]
-    assert list(journal.blocks_of(2**62)) == [third]
+    assert list(journal.places(label)) == [1, 2, 900]
+    assert list(journal.places(label, 2)) == [2, 900]
+    assert list(journal.places(other)) == [1, 4]
+    assert [journal.block(seq) for seq in (1, 2, 3, 4, 900)] == [*blocks[:2], None, blocks[2], None]
 
 
-def test_a_new_journal_finds_nothing_by_event_time(open_journal: OpenJournal) -> None:
+def test_a_label_may_have_many_places(open_journal: OpenJournal) -> None:
+    """More than a page of them come back whole and in order, from any one on."""
+    journal = open_journal()
+    journal.append(None, {}, Durability.SAFE, [("Quote", seq) for seq in range(2500, 0, -1)])
+
+    assert list(journal.places("Quote")) == list(range(1, 2501))
+    assert list(journal.places("Quote", 1001)) == list(range(1001, 2501))
+
+
+def test_a_new_journal_finds_nothing_by_label(open_journal: OpenJournal) -> None:
     """Asking before anything was stored is no error."""
-    assert list(open_journal().blocks_of(70)) == []
+    journal = open_journal()
+    assert [*journal.places(70), *journal.places("Bar")] == []
+    assert journal.block(1) is None
 
 
 def test_folder_is_private(tmp_path: Path) -> None:

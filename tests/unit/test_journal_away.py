@@ -8,7 +8,7 @@ import pytest
 from blackboard.board import Board
 from blackboard.entry import Ack, Draft
 from blackboard.errors import BoardUnavailable, JournalFenced, JournalUnavailable, PostRefused
-from blackboard.journal import Block, Durability, EventTime, MemoryJournal
+from blackboard.journal import Block, Durability, Label, MemoryJournal
 from runtime.board_service import BoardService
 from tests.contract.test_board_contract import ACCESS, a_post, a_quote, seqs
 
@@ -26,14 +26,14 @@ class DistantJournal(MemoryJournal):
         block: Block | None,
         states: Mapping[str, bytes],
         durability: Durability,
-        times: Collection[EventTime] = (),
+        labels: Collection[Label] = (),
     ) -> None:
         """Store a block once, and answer if there is a way."""
         if self.is_fenced:
             raise JournalFenced("another one has been started")
         is_known = block is not None and block in list(self.blocks())
         if not is_known and (self.stores or not self.is_away):
-            super().append(block, states, durability, times)
+            super().append(block, states, durability, labels)
         if self.is_away:
             raise JournalUnavailable("Redis does not answer")
 

@@ -8,12 +8,13 @@ import pytest
 from agents.agent import Agent, Outbox
 from agents.requests import ReadSymbols, Reply, Request, SymbolsRead, Wake, Woken
 from blackboard.access import Access
-from blackboard.board import Board, Filter
+from blackboard.board import Board
 from blackboard.entry import Draft, Entry, Post
 from blackboard.errors import PostRefused, StaleEpoch
 from blackboard.facts import LimitBreached, OperatorCommand, Summary
 from blackboard.facts.control import Command
 from blackboard.journal import MemoryJournal
+from blackboard.reading import Filter
 from config.settings import Settings
 from runtime.inprocess import InProcessHost
 from runtime.seat import Seat

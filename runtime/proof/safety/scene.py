@@ -13,11 +13,12 @@ from agents.agent import Agent, Inbox
 from agents.requests import Reply, Request
 from agents.voters import VOTERS
 from blackboard.access import DRIVER, Access, Declaration, declare
-from blackboard.board import Board, Filter
+from blackboard.board import Board
 from blackboard.entry import Draft, Entry, Post
 from blackboard.errors import InvariantBroken
 from blackboard.facts import AnyFact, OperatorCommand, Vote
 from blackboard.journal import MemoryJournal
+from blackboard.reading import Filter
 from config.settings import Settings
 
 WORLD = "world"

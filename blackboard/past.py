@@ -1,0 +1,101 @@
+"""What an author that starts has to see, found without a walk through the journal.
+
+A journal finds blocks by the kinds of their entries, and time goes with the order of the blocks: so
+the entries of rare kinds, and the place from which on everything counts, take a few looks each,
+however long the journal is.
+"""
+
+from collections.abc import Collection, Iterator, Mapping
+from heapq import merge
+
+from blackboard.access import Recent
+from blackboard.entry import Stored
+from blackboard.journal import Block, Journal
+from blackboard.memory import Memory, verified
+from blackboard.reading import Past
+
+
+def past_of(
+    journal: Journal, memory: Memory, spans: Mapping[str, Recent], now_ns: int
+) -> Past | None:
+    """Return what counts for an author that starts, None where everything does.
+
+    Parameters
+    ----------
+    journal, memory
+        All entries, and what is latest of them.
+    spans
+        By kind: how much of it counts.
+    now_ns
+        Market time of the author's last turn, 0 if it had none: then the newest entry is the last.
+    """
+    if not spans:
+        return None
+    latest = memory.latest.values()
+    now_ns = now_ns or max((entry.known_at_ns for entry in latest), default=0)
+    starts = {
+        span_ns: _seq_at(journal, memory.head, now_ns - span_ns)
+        for span_ns in {recent.span_ns for recent in spans.values()}
+    }
+    since = {kind: starts[recent.span_ns] for kind, recent in spans.items()}
+    newest = [entry.seq for entry in latest if entry.seq < since.get(entry.kind, 0)]
+    firsts = [_first_of(journal, kind) for kind, recent in spans.items() if recent.with_first]
+    return Past(since=since, beside=frozenset((*newest, *filter(None, firsts))))
+
+
+def chosen(
+    journal: Journal, memory: Memory, after: int, past: Past, kinds: Collection[str]
+) -> Iterator[Stored]:
+    """Yield the entries after a seq that count of some kinds; others may stand between them."""
+    whole_from = max(past.whole_from, after + 1)
+    for block in _blocks(journal, after, whole_from, past, kinds):
+        yield from (item for item in verified(block) if after < item.entry.seq < whole_from)
+    yield from memory.after(whole_from - 1)
+
+
+def _blocks(
+    journal: Journal, after: int, until: int, past: Past, kinds: Collection[str]
+) -> Iterator[Block]:
+    begun = next(journal.blocks(after), None)
+    if begun is None or begun.first_seq >= until:
+        return
+    places = [journal.places(kind, max(begun.first_seq, past.since.get(kind, 0))) for kind in kinds]
+    beside = (_block_of(journal, seq).first_seq for seq in sorted(past.beside) if seq > after)
+    last_seq = 0
+    for first_seq in merge(*places, beside):
+        if first_seq >= until:
+            return
+        block = journal.block(first_seq) if first_seq > last_seq else None
+        if block is not None:
+            last_seq = block.last_seq
+            yield block
+
+
+def _seq_at(journal: Journal, head: int, time_ns: int) -> int:
+    """Return from which seq on entries were known as late as a time."""
+    low, high = 1, head + 1
+    while low < high:
+        block = _block_of(journal, (low + high) // 2)
+        if verified(block)[0].entry.known_at_ns < time_ns:
+            low = block.last_seq + 1
+        else:
+            high = block.first_seq
+    return low
+
+
+def _first_of(journal: Journal, kind: str) -> int:
+    """Return the seq of the first entry of a kind, 0 if there is none."""
+    return next(
+        (
+            item.entry.seq
+            for block in map(journal.block, journal.places(kind))
+            if block is not None
+            for item in verified(block)
+            if item.entry.kind == kind
+        ),
+        0,
+    )
+
+
+def _block_of(journal: Journal, seq: int) -> Block:
+    return next(journal.blocks(seq - 1))
