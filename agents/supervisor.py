@@ -20,6 +20,7 @@ from agents.rounds.digests import Digests
 from agents.rounds.drawdown_path import DRAWDOWN
 from agents.rounds.entry import entry_draft
 from agents.rounds.holdings import Holdings
+from agents.rounds.past import RECENT
 from agents.rounds.restrictions import IDENTITY, UNFIT, Restrictions, change, strictest
 from agents.rounds.round import Awaited, Round, Rounds
 from agents.rounds.summaries import Summaries
@@ -140,6 +141,7 @@ class SupervisorAgent(Agent):
         TrialRecorded,
         FeedStatus,
     )
+    recent = RECENT
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)

@@ -21,9 +21,11 @@ from agents.requests import (
     Request,
     Unanswered,
 )
-from blackboard.access import Access
+from blackboard.access import DRIVER, Access
 from blackboard.board import Board
-from blackboard.entry import Entry
+from blackboard.entry import Draft, Entry, Post
+from blackboard.facts import ACCOUNT, AgentHealth, AnyFact, OperatorCommand
+from blackboard.facts.control import Command, Health
 from blackboard.journal import MemoryJournal
 from blackboard.reading import Joined
 from config.settings import Settings
@@ -32,7 +34,7 @@ from runtime.board_port import past_wanted
 from runtime.clock import VirtualClock
 from runtime.council import agent_order, declarations, load_agent
 from runtime.feeds.sources import open_calendar, open_headlines
-from runtime.inprocess import InProcessHost
+from runtime.inprocess import InProcessHost, Pace
 from runtime.seat import Seat
 from runtime.simulation.scenario import scenario_of
 from runtime.supersteps import Release
@@ -101,6 +103,29 @@ class Outages:
         """Nothing is held."""
 
 
+def sayings(rng: np.random.Generator, span: range) -> list[tuple[int, AnyFact]]:
+    """Return what a person asks and what becomes of agents, each over a few hours later."""
+    said: list[tuple[int, AnyFact]] = []
+    for command in (Command.PAUSE, Command.FLATTEN, Command.CLOSE, Command.RETRAIN):
+        at_ns = int(rng.integers(span.start, span.stop))
+        argument = "all" if command in (Command.CLOSE, Command.RETRAIN) else ""
+        said.append((at_ns, _order(command, argument)))
+        said.append((at_ns + 5 * HOUR_NS, _order(Command.RESUME)))
+    for agent in ("sentiment", "risk", "data"):
+        at_ns = int(rng.integers(span.start, span.stop))
+        said.append((at_ns, _health(agent, Health.DOWN)))
+        said.append((at_ns + 2 * HOUR_NS, _health(agent, Health.HEALTHY)))
+    return sorted(said, key=lambda each: each[0])
+
+
+def _order(command: Command, argument: str = "") -> OperatorCommand:
+    return OperatorCommand(scope=ACCOUNT, command=command, origin="test", argument=argument)
+
+
+def _health(agent: str, health: Health) -> AgentHealth:
+    return AgentHealth(scope=agent, health=health, mode="true", restarts=1, reason="test")
+
+
 class TwinHost(InProcessHost):
     """A host that restarts agents, each time as twins."""
 
@@ -124,13 +149,38 @@ class TwinHost(InProcessHost):
         declared = declarations(settings)
         agents = {name: load_agent(name, settings) for name in agent_order(settings)}
         board = Board(Access(declared), MemoryJournal())
-        super().__init__(board, agents, self.world, start_ns=span.start, end_ns=span.stop)
+        super().__init__(
+            board,
+            agents,
+            self.world,
+            start_ns=span.start,
+            end_ns=span.stop,
+            pace=self._let_the_driver_speak,
+        )
+        self._driver_epoch = board.join(DRIVER).epoch
+        self._sayings = sayings(self._rng, span)
         bounded = [name for name in agents if declared[name].recent]
         middle_ns = (span.start + span.stop) // 2
         self._due = {
             name: sorted(int(self._rng.integers(middle_ns, span.stop)) for _ in range(4))
             for name in bounded
         }
+
+    def _let_the_driver_speak(self, jump_ns: int) -> Pace:
+        if not self._sayings or self._sayings[0][0] > jump_ns:
+            return Pace.JUMP
+        _, fact = self._sayings.pop(0)
+        now_ns = self.board.now_ns
+        draft = Draft(fact=fact, ts_event_ns=now_ns, ordinal=str(len(self._sayings)))
+        post = Post(
+            author=DRIVER,
+            epoch=self._driver_epoch,
+            drafts=(draft,),
+            read_to=self.board.head,
+            now_ns=now_ns,
+        )
+        self.supersteps.inject(post)
+        return Pace.SETTLE
 
     def _step(self, released: list[Release]) -> None:
         for release in released:
@@ -160,10 +210,12 @@ class TwinHost(InProcessHost):
         return [item.entry for item in stored if item.entry.seq <= joined.read_to]
 
 
-def twins_of(seed: int, weeks: int) -> TwinHost:
-    """Return a run of some weeks that has come to its end."""
+def twins_of(seed: int, weeks: int, **limits: float) -> TwinHost:
+    """Return a run of some weeks that has come to its end, with limits of risk of its own."""
     scenario = scenario_of(seed, Path("nowhere"))
+    values = scenario.settings.model_dump(mode="json")
+    values["agents"]["risk"].update(limits)
     span = range(scenario.start_ns, scenario.start_ns + weeks * WEEK_NS)
-    host = TwinHost(scenario.settings, span, seed)
+    host = TwinHost(Settings.model_validate(values), span, seed)
     host.run()
     return host

@@ -181,7 +181,7 @@ class Days:
         )
 
     def _count_trade(self, day: _Tally, trade: TradeClosed, closed_ns: int) -> None:
-        cost = self._costs.close(trade)
+        cost = self._costs.close(trade, closed_ns)
         day.trades += 1
         day.wins += trade.pnl > 0.0
         day.gross_profit += max(trade.pnl, 0.0)

@@ -3,7 +3,8 @@
 The simulator fills a stop and a target at their level, a resting order at its limit, and everything
 else at the quote that it was asked on: the ask for who buys, the bid for who sells. How much worse
 a fill was is its slippage; half of the quoted spread is what crossing the market took. What nobody
-of ours asked for, as a deal by hand, has no price to be held against.
+of ours asked for, as a deal by hand, has no price to be held against. Nor has a trade that was held
+for long: what it was asked on is not remembered for ever.
 """
 
 import math
@@ -23,12 +24,17 @@ from blackboard.facts import (
 )
 from blackboard.facts.decision import Side
 from blackboard.facts.execution import DealEntry, Outcome, Purpose
+from models.market.sessions import DAY_NS
 
 K = TypeVar("K")
 V = TypeVar("V")
 
 ASKED_MAX: Final = 1_024
 """Intents and positions whose prices are remembered; the oldest gives way."""
+
+
+HELD_NS_MAX: Final = 60 * DAY_NS
+"""Longest time that a trade is open whose costs are told."""
 
 
 class FillCost(NamedTuple):
@@ -89,10 +95,11 @@ class FillCosts:
             case _:
                 pass
 
-    def close(self, trade: TradeClosed) -> FillCost:
-        """Return what all fills of a closed trade cost, and forget it."""
+    def close(self, trade: TradeClosed, closed_ns: int) -> FillCost:
+        """Return what all fills of a trade that is closed now cost, and forget it."""
         self._levels.pop(trade.ticket, None)
-        return self._costs.pop(trade.ticket, _UNKNOWN)
+        cost = self._costs.pop(trade.ticket, _UNKNOWN)
+        return cost if closed_ns - trade.opened_ns <= HELD_NS_MAX else _UNKNOWN
 
     def _amend(self, intent_id: str) -> None:
         # The next reading tells the new levels; a stop that is hit before was moved all the same.

@@ -298,7 +298,10 @@ class JournalFold:
 
     def _closed(self, closed_ns: int, trade: TradeClosed) -> ClosedTrade:
         opening = self._openings.get(trade.intent_id, _NOBODYS)
-        risk, cost = self._risk(trade.intent_id, trade.lots), self._fill_costs.close(trade)
+        risk, cost = (
+            self._risk(trade.intent_id, trade.lots),
+            self._fill_costs.close(trade, closed_ns),
+        )
         held = Held(
             trade.scope,
             trade.side,

@@ -1,0 +1,34 @@
+"""How much of each abundant kind the supervisor starts from; of all others it sees everything."""
+
+from typing import Final
+
+from agents.agent import FORTNIGHT
+from agents.rounds.fill_costs import HELD_NS_MAX
+from blackboard.access import Recent
+from blackboard.facts import (
+    AccountSnapshot,
+    Bar,
+    Decision,
+    EquityMark,
+    Fact,
+    PortfolioBudget,
+    Quote,
+    TrailingStop,
+    VolatilityForecast,
+    Vote,
+)
+from models.market.sessions import WEEK_NS
+
+_WEEKS: Final = 3 * WEEK_NS
+"""The week that is told last, the one that runs, and one to spare."""
+
+RECENT: Final[dict[type[Fact], Recent]] = {
+    # The latest rounds, and what is latest.
+    **dict.fromkeys((Bar, Vote, VolatilityForecast, TrailingStop, PortfolioBudget), FORTNIGHT),
+    # What a trade was asked on, until it is closed.
+    Quote: Recent(HELD_NS_MAX + FORTNIGHT.span_ns),
+    # The days and weeks that are not told yet. The first reading says when the book begins, and
+    # the first mark ends what was wrong before there was one.
+    Decision: Recent(_WEEKS),
+    **dict.fromkeys((AccountSnapshot, EquityMark), Recent(_WEEKS, with_first=True)),
+}
