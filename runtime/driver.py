@@ -16,16 +16,17 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from blackboard.admission import Pulse
-from blackboard.entry import Draft, Entry
+from blackboard.entry import Entry
 from blackboard.errors import BoardUnavailable, ConfigError, UnrecoverableError
-from blackboard.facts import ACCOUNT, OperatorCommand, Summary
+from blackboard.facts import Summary
 from blackboard.facts.control import Command
 from blackboard.reading import Filter
 from runtime.board_plan import BoardPulse
 from runtime.clock import process_s, wall_ns
 from runtime.council import class_name
+from runtime.letter_carrier import LetterCarrier
 from runtime.machine.current import MACHINE
-from runtime.mailbox import Letter, take
+from runtime.mailbox import Letter
 from runtime.picture import SEEN_KINDS, Picture
 from runtime.run_plan import RunPlan
 from runtime.status import AgentLine, Status, write_status
@@ -161,7 +162,7 @@ class Driver:
         self._ends_at_s = process_s() + duration_s if duration_s else float("inf")
         self._started_wall_ns = wall_ns()
         self._pulses: dict[str, tuple[float, int, float]] = {}
-        self._letters = 0
+        self._letters = LetterCarrier(plan.book.mailbox, cluster.post, self._apply, display.line)
         self._cursor = 0
         self._ending = Ending.ASKED
 
@@ -173,7 +174,13 @@ class Driver:
             self.stop.wake = lambda: loop.call_soon_threadsafe(stopped.set)
             loops = [
                 asyncio.create_task(work)
-                for work in (self._watch(), self._follow(), self._mail(), self._tell())
+                for work in (
+                    self._watch(),
+                    self._follow(),
+                    self._tell(),
+                    self._mail(),
+                    self._letters.deliver(),
+                )
             ]
             waiting = asyncio.create_task(stopped.wait())
             done, _ = await asyncio.wait([waiting, *loops], return_when=asyncio.FIRST_COMPLETED)
@@ -216,21 +223,9 @@ class Driver:
 
     async def _mail(self) -> None:
         while not self.stop.is_set:
-            for letter in take(self.plan.book.mailbox):
-                await self._obey(letter)
-            if process_s() > self._ends_at_s:
+            if self._letters.collect(self._now_ns()) or process_s() > self._ends_at_s:
                 self.stop.set()
             await asyncio.sleep(_MAILBOX_EVERY_S)
-
-    async def _obey(self, letter: Letter) -> None:
-        if letter.is_stop:
-            self.stop.set()
-            return
-        self._letters += 1
-        draft = operator_draft(letter, f"{wall_ns()}.{self._letters}", self._now_ns())
-        with suppress(BoardUnavailable):
-            await self.cluster.post(draft)
-            await self._apply(letter)
 
     async def _apply(self, letter: Letter) -> None:
         """Do what concerns processes; the council reads of the rest."""
@@ -242,7 +237,7 @@ class Driver:
                     await self.cluster.restart(letter.argument)
                 case _:
                     pass
-        except (ConfigError, OSError) as error:
+        except (ConfigError, BoardUnavailable, OSError) as error:
             _log.warning("switch_refused", argument=letter.argument, reason=str(error))
 
     def _now_ns(self) -> int:
@@ -313,17 +308,6 @@ def tell_status(path: Path, status: Status) -> None:
         write_status(path, status)
     except OSError as error:
         _log.warning("status_not_written", reason=str(error))
-
-
-def operator_draft(letter: Letter, ordinal: str, now_ns: int) -> Draft:
-    """Return the fact that hands an operator's command to the council."""
-    fact = OperatorCommand(
-        scope=ACCOUNT,
-        command=letter.operator_command,
-        origin=letter.origin,
-        argument=letter.argument,
-    )
-    return Draft(fact=fact, ts_event_ns=now_ns, ordinal=ordinal)
 
 
 def post_rate(

@@ -21,13 +21,13 @@ from runtime.driver import (
     Ending,
     Notify,
     StopFlag,
-    operator_draft,
     post_rate,
     show,
     tell_status,
     to_nobody,
 )
 from runtime.inprocess import InProcessHost, Pace
+from runtime.letter_carrier import operator_draft
 from runtime.mailbox import Letter, take
 from runtime.picture import Picture
 from runtime.run_plan import RunPlan
