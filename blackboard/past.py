@@ -35,7 +35,7 @@ def past_of(
     now_ns = now_ns or max((entry.known_at_ns for entry in latest), default=0)
     starts = {
         span_ns: _seq_at(journal, memory.head, now_ns - span_ns)
-        for span_ns in {recent.span_ns for recent in spans.values()}
+        for span_ns in sorted({recent.span_ns for recent in spans.values()})
     }
     since = {kind: starts[recent.span_ns] for kind, recent in spans.items()}
     newest = [entry.seq for entry in latest if entry.seq < since.get(entry.kind, 0)]
