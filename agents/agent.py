@@ -54,8 +54,9 @@ class Agent(ABC):
     recent: ClassVar[Mapping[type[Fact], Recent]] = {}
     """Kinds, its own included, of which it need not see all when it starts; all others count from
     the beginning of the book, so they must be rare. What it answers may not depend on the rest."""
-    is_of_the_round: ClassVar[bool] = True
-    """Whether a decision round may wait for it; who is not reads what has gathered a while."""
+    unhurried: ClassVar[tuple[type[Fact], ...]] = ()
+    """What it reads and nobody waits for its answer to: alone it is told of them a while later, so
+    that the processor is free for those whose answer a decision waits for."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings

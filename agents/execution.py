@@ -92,6 +92,7 @@ class ExecutionAgent(Agent):
         # The first one names the account, and says since when the book is kept.
         AccountSnapshot: Recent(FORTNIGHT.span_ns, with_first=True),
     }
+    unhurried = (Quote, OrderIntent)
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)

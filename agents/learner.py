@@ -71,7 +71,6 @@ class LearnerAgent(Agent):
     """Posts weights and calibrations on a slow grid, statistics at closed trades, and verdicts."""
 
     name = "learner"
-    is_of_the_round = False
     posts = (
         VoterWeights,
         Calibration,
@@ -102,6 +101,7 @@ class LearnerAgent(Agent):
         VolatilityForecast,
         Vote,
     )
+    unhurried = reads
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)

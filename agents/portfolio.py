@@ -29,6 +29,7 @@ class PortfolioAgent(Agent):
     posts = (PortfolioBudget,)
     reads = (Bar, BarHistory, Decision, PositionChanged)
     recent: ClassVar = dict.fromkeys((Bar, BarHistory, Decision, PortfolioBudget), FORTNIGHT)
+    unhurried = (Decision,)
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)

@@ -95,6 +95,7 @@ class RiskAgent(Agent):
         **dict.fromkeys((FeedStatus, CalendarCoverage, SentimentScore), FORTNIGHT),
         **dict.fromkeys((PortfolioBudget, Reconciled, AgentHealth, Exposure), FORTNIGHT),
     }
+    unhurried = (Quote,)
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)

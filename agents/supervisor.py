@@ -142,6 +142,7 @@ class SupervisorAgent(Agent):
         FeedStatus,
     )
     recent = RECENT
+    unhurried = (Bar, Quote)
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)

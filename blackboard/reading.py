@@ -33,6 +33,8 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
     scopes: frozenset[str] | None = None
     author: str = ""
     """An author whose own entries pass whatever their kind."""
+    unhurried: frozenset[str] | None = frozenset()
+    """Kinds that the reader need not be told of at once; None takes every kind."""
     past: Past | None = None
     """What counts of the past for a reader that starts; None takes all."""
 
@@ -46,6 +48,13 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
         return (self.kinds is None or type(fact).__name__ in self.kinds) and (
             self.scopes is None or fact.scope in self.scopes
         )
+
+    def hurries(self, entry: Entry) -> bool:
+        """Whether the entry is wanted at once, as an author's own always are."""
+        if entry.author == self.author:
+            return True
+        is_unhurried = self.unhurried is None or entry.kind in self.unhurried
+        return not is_unhurried and self.passes(entry)
 
 
 class Joined(msgspec.Struct, frozen=True, kw_only=True):

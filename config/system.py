@@ -276,8 +276,9 @@ class BoardSection(Section):
     poll_timeout_s: float = Field(5.0, gt=0.1, le=60.0)
     """Longest wait of one long poll; jitter is added."""
     linger_s: float = Field(0.25, ge=0.0, le=5.0)
-    """Process time for which news gather for those whom no decision waits for: the learner, the
-    console, the view. Each answer of the board costs its processor what the decision needs."""
+    """Process time for which news gather that nobody's answer is waited for: all that the learner,
+    the console and the view read, quotes for the risk agent, and the like. Each answer of the board
+    costs its processor what the decision needs."""
     call_deadline_s: float = Field(30.0, gt=1.0, le=600.0)
     """Longest wait for the board, restarts included, before an agent reports it unavailable."""
     journal_bytes_max: int = Field(50_000_000_000, ge=1_000_000, le=10**15, json_schema_extra=LIMIT)

@@ -55,7 +55,7 @@ class BoardClient:
         timeout_s: float = 0.0,
         linger_s: float = 0.0,
     ) -> ReadAnswer:
-        """Read after a cursor, waiting up to `timeout_s` for something new, then `linger_s`."""
+        """Read after a cursor, waiting up to `timeout_s` for something new, see `BoardPort`."""
         encoded = msgspec.msgpack.encode(wanted)
         return _read.decode(await self._call("read", after, encoded, limit, timeout_s, linger_s))
 

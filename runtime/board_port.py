@@ -42,8 +42,8 @@ class BoardPort(Protocol):
     ) -> ReadAnswer:
         """Read after a cursor, waiting up to `timeout_s` for something new.
 
-        The answer comes `linger_s` after that: who is in no hurry is woken once for what comes
-        together, not once for each post.
+        Where nothing of it hurries, the answer comes up to `linger_s` after that: who is in no
+        hurry is woken once for what comes together, not once for each post.
         """
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from blackboard.board import Board
-from blackboard.entry import Ack, Post, Stored
+from blackboard.entry import Ack, Entry, Post, Stored
 from blackboard.errors import (
     BoardUnavailable,
     JournalCorrupt,
@@ -40,7 +40,7 @@ class BoardService:
         self._now_ns = now_ns
         self._queue: list[tuple[Post, asyncio.Future[Answer]]] = []
         self._draining: asyncio.Task[None] | None = None
-        self._waiting: dict[asyncio.Future[None], Filter] = {}
+        self._waiting: dict[asyncio.Future[None], Callable[[Entry], bool]] = {}
         self._told_to = board.head
 
     async def post(self, post: Post) -> tuple[Ack, ...]:
@@ -66,22 +66,32 @@ class BoardService:
     async def read(
         self, after: int, wanted: Filter, limit: int, timeout_s: float, linger_s: float = 0.0
     ) -> tuple[int, list[Stored]]:
-        """Return what a reader wants after its cursor; wait for the first of it if need be."""
+        """Return what a reader wants after its cursor; wait for the first of it if need be.
+
+        Where nothing of it hurries, wait up to `linger_s` longer for something that does.
+        """
         head, stored = self.board.read(after, wanted, limit)
-        if stored or timeout_s <= 0.0:
+        if timeout_s <= 0.0:
             return head, stored
+        if not stored:
+            await self._news(wanted.passes, timeout_s)
+            head, stored = self.board.read(after, wanted, limit)
+        if linger_s <= 0.0 or not stored or any(wanted.hurries(item.entry) for item in stored):
+            return head, stored
+        await self._news(wanted.hurries, linger_s)
+        return self.board.read(after, wanted, limit)
+
+    async def _news(self, is_news: Callable[[Entry], bool], timeout_s: float) -> None:
+        """Wait until an entry is news, or for so long."""
         loop = asyncio.get_running_loop()
         news: asyncio.Future[None] = loop.create_future()
         timer = loop.call_later(timeout_s, _release, news)
-        self._waiting[news] = wanted
+        self._waiting[news] = is_news
         try:
             await news
         finally:
             timer.cancel()
             self._waiting.pop(news, None)
-        if linger_s > 0.0:
-            await asyncio.sleep(linger_s)
-        return self.board.read(head, wanted, limit)
 
     def wake_readers(self) -> None:
         """Let the readers go on for whom something is new."""
@@ -89,8 +99,8 @@ class BoardService:
         if not self._waiting or told_to == self._told_to:
             return
         _, fresh = self.board.read(told_to)
-        for news, wanted in list(self._waiting.items()):
-            if any(wanted.passes(item.entry) for item in fresh):
+        for news, is_news in list(self._waiting.items()):
+            if any(is_news(item.entry) for item in fresh):
                 _release(news)
 
     def release_readers(self) -> None:

@@ -205,7 +205,7 @@ class Driver:
                 await asyncio.sleep(_FOLLOW_TIMEOUT_S)  # the agents need the processor more
 
     async def _follow_once(self, timeout_s: float) -> None:
-        wanted = Filter(kinds=self.display.kinds)
+        wanted = Filter(kinds=self.display.kinds, unhurried=None)
         with suppress(BoardUnavailable):
             answer = await self.cluster.board.read(
                 self._cursor,

@@ -26,7 +26,7 @@ from agents.requests import (
 from agents.training.requests import Train
 from blackboard.entry import Entry, Post
 from blackboard.errors import BoardUnavailable, QuorumError, StaleEpoch
-from blackboard.facts import OrderOutcome
+from blackboard.facts import OrderOutcome, kind_of
 from blackboard.reading import Filter
 from config.settings import Settings
 from runtime.board_port import BoardPort, ReadAnswer, read_past
@@ -115,7 +115,11 @@ async def reside(
 
 def wanted_by(agent: Agent) -> Filter:
     """Return what the agent reads, its own entries included."""
-    return Filter(kinds=agent.declaration().reads, author=agent.name)
+    return Filter(
+        kinds=agent.declaration().reads,
+        author=agent.name,
+        unhurried=frozenset(map(kind_of, agent.unhurried)),
+    )
 
 
 class LiveLoop:
@@ -128,7 +132,6 @@ class LiveLoop:
         self._epoch = 0
         self._cursor = 0
         self._wanted = wanted_by(agent)
-        self._linger_s = 0.0 if agent.is_of_the_round else host.settings.board.linger_s
         self._at_work: dict[asyncio.Task[Reply], Request] = {}
         self._sends = asyncio.Lock()
         self._mark: tuple[object, ...] | None = None
@@ -178,7 +181,7 @@ class LiveLoop:
             self._wanted,
             host.settings.board.read_batch_max,
             host.poll_timeout_s,
-            self._linger_s,
+            host.settings.board.linger_s,
         )
 
     async def _catch_up(self, reading: asyncio.Task[ReadAnswer] | None, seq: int) -> list[Entry]:
