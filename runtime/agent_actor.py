@@ -29,6 +29,7 @@ from runtime.ground import CommonGround, require_ground
 from runtime.live_loop import LiveLoop, reside, wanted_by
 from runtime.log_setup import set_up_logs
 from runtime.seat import Seat
+from runtime.settled_heap import leave_out_of_collections
 from runtime.supersteps import Turn
 from runtime.terminal_world import WorldPlan, open_world
 from runtime.world import World
@@ -77,6 +78,7 @@ class AgentActor:
         self._metrics = ActorMetrics(self.name, is_on=self.settings.cluster.metrics_port > 0)
         if self._metrics.is_on:
             self._refreshing = asyncio.create_task(self._refresh_metrics())
+        self._settling = asyncio.create_task(leave_out_of_collections())
         self._task = asyncio.create_task(
             reside(self, self._follow, errors=(QuorumError, RayError, OSError))
         )

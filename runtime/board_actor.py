@@ -32,6 +32,7 @@ from runtime.clock import process_s
 from runtime.ground import require_ground
 from runtime.journals.opening import open_to_write
 from runtime.log_setup import set_up_logs
+from runtime.settled_heap import leave_out_of_collections
 from runtime.supersteps import Release, Supersteps, Turn
 
 
@@ -62,6 +63,7 @@ class Blackboard:
             for name in self.plan.order
         }
         self._service = BoardService(board, self.plan.clock.now_ns)
+        self._settling = asyncio.create_task(leave_out_of_collections())
         self._held: deque[asyncio.Future[Any]] = deque()
         self._supersteps: Supersteps | None = None
         self._released: dict[str, asyncio.Future[bytes]] = {}
