@@ -44,7 +44,7 @@ def rounds_of(journal: Path, speed: float, first_ns: int) -> list[dict[str, floa
     -------
     list[dict[str, float]]
         A word that came several times counts by the last, which is what the next hop waits for;
-        votes by voter and altogether.
+        votes by author and altogether. The close itself is a word too.
     """
     times: dict[int, dict[str, int]] = defaultdict(dict)
     closes: dict[str, int] = {}
@@ -54,14 +54,15 @@ def rounds_of(journal: Path, speed: float, first_ns: int) -> list[dict[str, floa
         match fact:
             case OrderIntent(intent_id=intent_id):
                 closes[intent_id] = close_ns
-            case Vote(voter=voter):
-                words.append(f"vote {voter}")
+            case Vote():
+                words.append(f"vote {entry.author}")
             case RiskApproved(intent_id=intent_id) if intent_id in closes:
                 close_ns, words = closes[intent_id], ["permission"]
             case OrderSubmitting(intent_id=intent_id, purpose=Purpose.ENTRY):
                 close_ns, words = closes.get(intent_id, 0), ["order"]
             case _:
                 pass
+        times[close_ns]["close"] = close_ns
         for word in filter(None, words):
             times[close_ns][word] = max(times[close_ns].get(word, 0), entry.known_at_ns)
     return [

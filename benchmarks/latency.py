@@ -1,5 +1,7 @@
 """Benchmark: from the close of a bar to the order, nine agents on Ray beside a raw chain of calls.
 
+Four symbols beside the chain, then 28 that close together, for themselves.
+
 Both are timed where words are taken: by the board's `known_at_ns`, and by the raw hub's own clock.
 The system follows the clock, so the market's pace turns market time into process time.
 """
@@ -12,8 +14,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
-import numpy as np
-
+from benchmarks import closing_together
+from benchmarks.closing_together import Round, between, percentiles, row
 from benchmarks.hops import rounds_of
 from benchmarks.sections import Section, table
 from models.market.sessions import SECOND_NS
@@ -56,8 +58,6 @@ HOPS: Final = (
     ("bar", "order", "close told → order"),
 )
 
-Round = dict[str, float]
-
 
 def run() -> Section:
     """Time the raw chain, the council, and the raw chain again."""
@@ -65,13 +65,15 @@ def run() -> Section:
     with TemporaryDirectory() as home:
         rounds = council(Path(home), SYMBOLS, MINUTES)
     raw += _raw()
-    floor = {word: _percentiles([each[word] for each in raw]) for word in ("vote", "order")}
+    with TemporaryDirectory() as home:
+        together = council(Path(home), closing_together.SYMBOLS, MINUTES)
+    floor = {word: percentiles([each[word] for each in raw]) for word in ("vote", "order")}
     rows = [
-        _row("raw: bar → last vote", [each["vote"] for each in raw]),
-        _row("raw: bar → order", [each["order"] for each in raw]),
-        *(_row(name, _between(rounds, first, last)) for first, last, name in HOPS),
+        row("raw: bar → last vote", [each["vote"] for each in raw]),
+        row("raw: bar → order", [each["order"] for each in raw]),
+        *(row(name, between(rounds, first, last)) for first, last, name in HOPS),
     ]
-    ours = _percentiles(_between(rounds, "bar", "order"))
+    ours = percentiles(between(rounds, "bar", "order"))
     p50, p99 = ours[0] / floor["order"][0], ours[2] / floor["order"][2]
     verdict = "met" if p50 <= P50_MAX and p99 <= P99_MAX else "missed"
     return Section(
@@ -81,12 +83,17 @@ def run() -> Section:
             f"Nine agents, {len(SYMBOLS)} symbols, a close of M15 every "
             f"{900 / SPEED:g} s, {len(rounds)} rounds. From the close told to the order journaled: "
             f"{p50:.2f} × the raw chain at the median, {p99:.2f} × at the 99th percentile; the "
-            f"goals of {P50_MAX:g} × and {P99_MAX:g} × are {verdict}."
+            f"goals of {P50_MAX:g} × and {P99_MAX:g} × are {verdict}. "
+            f"{closing_together.verdict_on(together)}"
         ),
-        tables=(table(("hop", "rounds", "p50 ms", "p90 ms", "p99 ms"), rows),),
+        tables=(
+            table(("hop", "rounds", "p50 ms", "p90 ms", "p99 ms"), rows),
+            closing_together.rows_of(together),
+        ),
         notes=(
             "Raw: nine actors and a hub that keeps a list; bar, four votes, intent, permission and "
             "order are 200 bytes each; nothing is computed, encoded, checked or journaled.",
+            "Raw readers are all woken by every word; an agent of ours only by what hurries it.",
             "Settings are such that most closes bring an order; limits on entries are wide.",
             "Times by the clock of one machine: when the board took the last fact of its kind.",
         ),
@@ -116,18 +123,3 @@ def _raw() -> list[Round]:
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     rounds: list[Round] = json.loads(done.stdout.splitlines()[-1])
     return rounds[len(rounds) // 10 :]
-
-
-def _between(rounds: list[Round], first: str, last: str) -> list[float]:
-    return [each[last] - each[first] for each in rounds if first in each and last in each]
-
-
-def _percentiles(values: Sequence[float]) -> tuple[float, float, float]:
-    if not values:
-        return float("nan"), float("nan"), float("nan")
-    p50, p90, p99 = np.percentile(values, (50, 90, 99))
-    return float(p50), float(p90), float(p99)
-
-
-def _row(name: str, values: Sequence[float]) -> list[str]:
-    return [name, f"{len(values):,}", *(f"{value:.1f}" for value in _percentiles(values))]
