@@ -46,6 +46,13 @@ class Learned(NamedTuple):
     """What every model said that was asked, whether it counts or not."""
 
 
+class _Asked(NamedTuple):
+    # Who answers at a close, and whose words are only noted.
+    serving: dict[str, Serving[DirectionModel]]
+    beside: dict[str, DirectionModel]
+    close_ns: int
+
+
 class LearnedVoter:
     """The promoted direction models, on their way through the rounds."""
 
@@ -67,8 +74,11 @@ class LearnedVoter:
             for family in FAMILIES
         }
 
+        self._asked: _Asked | None = None
+
     def see(self, entry: Entry) -> None:
         """Follow promotions, and note which models answered at a close."""
+        self._asked = None
         fact = entry.fact
         if isinstance(fact, Vote):
             if fact.voter.endswith(f".{VOTER}"):
@@ -81,11 +91,13 @@ class LearnedVoter:
 
     def hear(self, reply: Reply) -> None:
         """Take a model."""
+        self._asked = None
         for family in self._all():
             family.hear(reply)
 
     def act(self, outbox: Outbox) -> None:
         """Ask for promoted models, and tell of those that cannot be used."""
+        self._asked = None
         for family in self._all():
             family.act(outbox)
 
@@ -102,13 +114,12 @@ class LearnedVoter:
     def opinion(self, symbol: str, rules: WeekRules, close_ns: int) -> Learned:
         """Return what the models say of a close, an abstention with its reason included."""
         row = rules.row_of(close_ns)
-        serving = {family: served.at(close_ns) for family, served in self._served.items()}
+        serving, beside, _ = self._whom_to_ask(close_ns)
         models = {family: one for family, one in serving.items() if one.model is not None}
         name = "+".join(one.version for one in models.values()) or _NOBODY
         causes = tuple(one.seq for one in serving.values() if one.seq)
         reason = NO_SIGNAL if models else UNPROMOTED
         silent = rules.abstention(row, reason)
-        beside = self._beside(close_ns)
         if not (models or beside) or row < 1 or silent.reason != reason:
             return Learned(silent, name, causes)
         window = rules.window
@@ -176,6 +187,13 @@ class LearnedVoter:
     def _all(self) -> list[ServedModel[DirectionModel] | Challenger[DirectionModel]]:
         return [*self._served.values(), *self._shadows.values()]
 
+    def _whom_to_ask(self, close_ns: int) -> "_Asked":
+        # The same for every symbol of a step, unless a model fails meanwhile.
+        if self._asked is None or self._asked.close_ns != close_ns:
+            serving = {family: served.at(close_ns) for family, served in self._served.items()}
+            self._asked = _Asked(serving, self._beside(close_ns), close_ns)
+        return self._asked
+
     def _beside(self, close_ns: int) -> dict[str, DirectionModel]:
         """Return the models that are asked and do not count: in shadow, or served before."""
         asked = [(each.version, each.model) for each in self._shadows.values()]
@@ -192,6 +210,7 @@ class LearnedVoter:
         if math.isfinite(answer.probability):
             return answer
         self._served[family].fail(serving.version, f"probability {answer.probability}")
+        self._asked = None
         return None
 
 

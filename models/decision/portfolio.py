@@ -9,7 +9,6 @@ budgets with the reason, never as an exception.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import reduce
 from typing import Final, Literal
 
 import numpy as np
@@ -84,7 +83,10 @@ def aligned_returns(
     ndarray of shape (n_rows, n_symbols), float64
         Row t uses the closes at t and one bar before.
     """
-    common_ns = reduce(np.intersect1d, close_ns)
+    common_ns = close_ns[0]
+    for times_ns in close_ns[1:]:
+        if not np.array_equal(times_ns, common_ns):
+            common_ns = np.intersect1d(times_ns, common_ns, assume_unique=True)
     columns = [
         np.log(prices[np.searchsorted(times, common_ns)])
         for times, prices in zip(close_ns, close, strict=True)
@@ -103,22 +105,14 @@ def standardise(returns: FloatArray) -> FloatArray:
     squares = returns**2
     start = np.mean(squares[:WARM_UP_ROWS], axis=0)
     fresh = (1.0 - EWMA_DECAY) * squares[WARM_UP_ROWS:]
-    variance = np.column_stack(
-        [_ewma_before(*each) for each in zip(start.tolist(), fresh.T.tolist(), strict=True)]
-    )
+    variance = np.empty(fresh.shape)
+    for row, each in enumerate(fresh):
+        variance[row] = start  # of the rows before it
+        start = EWMA_DECAY * start + each
     standard = np.full(variance.shape, np.nan)
     np.divide(returns[WARM_UP_ROWS:], np.sqrt(variance), out=standard, where=variance > 0.0)
     clipped: FloatArray = np.clip(standard, -STANDARD_RETURN_MAX, STANDARD_RETURN_MAX)
     return clipped
-
-
-def _ewma_before(start: float, fresh: list[float]) -> list[float]:
-    # The mean that each row finds: of the rows before it.
-    means = []
-    for value in fresh:
-        means.append(start)
-        start = EWMA_DECAY * start + value
-    return means
 
 
 def shrunk_correlation(standard: FloatArray) -> FloatArray:
