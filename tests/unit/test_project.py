@@ -93,7 +93,7 @@ def declared(agent: str) -> dict[str, list[str]]:
             plain = [name for name in names if not name.startswith("*")]
             spread = [kind for name in names if name[0] == "*" for kind in kinds[name[1:]]]
             kinds[ast.unparse(line.targets[0])] = plain + spread
-    return kinds
+    return {name: kinds[name] for name in ("posts", "reads")}
 
 
 @pytest.fixture(scope="module")

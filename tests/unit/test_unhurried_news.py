@@ -10,7 +10,9 @@ from blackboard.entry import Draft, Post
 from blackboard.facts import OrderIntent, Quote
 from blackboard.journal import MemoryJournal
 from blackboard.reading import Filter
+from config.settings import Settings
 from runtime.board_service import BoardService
+from runtime.council import ORDER, load_agent
 from runtime.simulation.loop import VirtualLoop, VirtualTime
 from tests.builders import a_quote, an_intent
 
@@ -72,3 +74,11 @@ def test_what_hurries_ends_the_wait(
 
     assert answered_s == pytest.approx(at_s, abs=1e-6)
     assert told == kinds
+
+
+@pytest.mark.parametrize("name", ORDER)
+def test_agents_name_only_what_they_read(name: str) -> None:
+    """A kind that an agent does not read would be said to come later and never come."""
+    agent = load_agent(name, Settings())
+
+    assert set(agent.unhurried) <= set(agent.reads)
