@@ -66,6 +66,9 @@ class Agent(ABC):
         """Return what the agent may post and read; its own entries come back to it anyway."""
         return declare(cls.posts, cls.reads, cls.recent)
 
+    def warm_up(self) -> None:  # noqa: B027 - most agents need nothing that takes long to load
+        """Import and compile what the first close will need; what it has seen stays as it is."""
+
     def step(self, now_ns: int, inbox: Inbox) -> Outbox:
         """Fold the inbox into the state and return what should follow from it.
 

@@ -94,6 +94,7 @@ class AgentActor:
         if self.plan.is_virtual:
             await self._take_turns(agent, world)
         else:
+            await asyncio.to_thread(agent.warm_up)
             await LiveLoop(self, agent, world).run()
 
     async def _take_turns(self, agent: Agent, world: World) -> None:
