@@ -88,7 +88,7 @@ class ExecutionAgent(Agent):
         AgentHealth,
     )
     recent: ClassVar = {
-        **dict.fromkeys((Quote, AgentHealth), FORTNIGHT),
+        **dict.fromkeys((Quote, AgentHealth, Reconciled), FORTNIGHT),
         # The first one names the account, and says since when the book is kept.
         AccountSnapshot: Recent(FORTNIGHT.span_ns, with_first=True),
     }

@@ -90,8 +90,10 @@ class RiskAgent(Agent):
     )
     recent: ClassVar = {
         Quote: Recent(SPREAD_AGE_NS_MAX + FORTNIGHT.span_ns),
-        # The first one says how the account keeps positions, from the first position on.
-        AccountSnapshot: Recent(FORTNIGHT.span_ns, with_first=True),
+        # The first reading says how the account keeps positions, from the first position on, and
+        # the first mark that there is one.
+        **dict.fromkeys((AccountSnapshot, EquityMark), Recent(FORTNIGHT.span_ns, with_first=True)),
+        **dict.fromkeys((OrderIntent, RiskRefused), FORTNIGHT),
         **dict.fromkeys((FeedStatus, CalendarCoverage, SentimentScore), FORTNIGHT),
         **dict.fromkeys((PortfolioBudget, Reconciled, AgentHealth, Exposure), FORTNIGHT),
     }

@@ -1,4 +1,4 @@
-"""Benchmark: start, memory and commits of the board against the entries of its journal."""
+"""Benchmark: starts of board and agents, memory and commits against the entries of a journal."""
 
 import json
 import subprocess
@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from benchmarks import start_growth
 from benchmarks.journal_board import BATCH
 from benchmarks.measuring import timing_of
 from benchmarks.picture import Line, draw
@@ -38,6 +39,8 @@ def run() -> Section:
     with tempfile.TemporaryDirectory() as folder:
         sizes = [_size(Path(folder) / "journal", entries) for entries in ENTRIES]
     PICTURES.mkdir(exist_ok=True)
+    starts = start_growth.measured()
+    start_growth.drawn(starts)
     whole = [size for size in sizes if size.whole_s is not None]
     draw(
         PICTURES / "journal_growth.svg",
@@ -64,9 +67,11 @@ def run() -> Section:
             "A board on the embedded journal: how long it needs to start, what a commit costs and "
             "what memory its process has, while the journal grows. The dashed line is growth in "
             "proportion.\n\n"
-            "![Seconds of a start against entries](pictures/journal_growth.svg)"
+            "![Seconds of a start against entries](pictures/journal_growth.svg)\n\n"
+            "And how long each agent needs to start, which reads what counts of the past.\n\n"
+            "![Seconds of an agent's start against entries](pictures/start_growth.svg)"
         ),
-        tables=(table(head, [_row(size) for size in sizes]),),
+        tables=(table(head, [_row(size) for size in sizes]), start_growth.told(starts)),
         notes=(
             f"A snapshot every {LIMITS.snapshot_entries:,} entries, {LIMITS.tail_entries_max:,} "
             "entries in memory. A process that is killed leaves up to that many to read.",
@@ -74,6 +79,7 @@ def run() -> Section:
             "“started” is one that did nothing but start.",
             f"Facts are quotes, {BATCH} a block. Above {WHOLE_MAX:,} entries reading all is left "
             "out: it goes on in proportion.",
+            start_growth.note(),
         ),
     )
 

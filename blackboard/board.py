@@ -218,7 +218,7 @@ class Board:
             stored = self._memory.after(after)
         else:
             declared = self.access.require_author(wanted.author)
-            stored = chosen(self._journal, self._memory, after, wanted.past, declared.seen)
+            stored = chosen(self._journal, after, wanted.past, declared.seen)
         if wanted is not None:
             passes = wanted.passes
             stored = (item for item in stored if passes(item.entry))

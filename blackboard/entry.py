@@ -7,7 +7,7 @@ twice. The board keeps the first.
 None of this is a work for the garbage collector: what is frozen when it is made has no cycles.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 
 import msgspec
@@ -85,7 +85,19 @@ class Stored(msgspec.Struct, frozen=True, gc=False):
     raw: msgspec.Raw
 
 
+class _FactHead(msgspec.Struct, frozen=True, gc=False):
+    kind: str
+
+
+class Head(msgspec.Struct, frozen=True, gc=False):
+    """What of an entry is decoded to see whether it is wanted."""
+
+    seq: int
+    fact: _FactHead
+
+
 _encoder = msgspec.msgpack.Encoder()
+_head_decoder = msgspec.msgpack.Decoder(Head)
 _entry_decoder = msgspec.msgpack.Decoder(Entry)
 _entries_decoder = msgspec.msgpack.Decoder(list[Entry])
 _raws_decoder = msgspec.msgpack.Decoder(list[msgspec.Raw])
@@ -107,9 +119,12 @@ def decode_entries(payload: bytes) -> list[Entry]:
     return _entries_decoder.decode(payload)
 
 
-def decode_stored(payload: bytes) -> list[Stored]:
-    """Decode an array of entries and keep the encoded form of each."""
-    return [Stored(_entry_decoder.decode(raw), raw) for raw in _raws_decoder.decode(payload)]
+def decode_stored(payload: bytes, wanted: Callable[[Head], bool] | None = None) -> list[Stored]:
+    """Decode an array of entries and keep the encoded form of each; of others only the heads."""
+    raws = _raws_decoder.decode(payload)
+    if wanted is not None:
+        raws = [raw for raw in raws if wanted(_head_decoder.decode(raw))]
+    return [Stored(_entry_decoder.decode(raw), raw) for raw in raws]
 
 
 def whole_posts(stored: Iterator[Stored], limit: int | None) -> tuple[list[Stored], bool]:

@@ -29,6 +29,8 @@ labels, so whoever writes a journal anew leaves it out."""
 
 Label = tuple[int | str, int]
 """An event time or a kind, and the first seq of a block that has an entry of it."""
+LASTING: Final = "!"
+"""Behind a kind it stands for those of its facts that last."""
 
 
 class Durability(IntEnum):

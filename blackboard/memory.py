@@ -7,15 +7,15 @@ without being among them, and an older one is looked for in the journal, exactly
 
 import re
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import Final
 
 from blackboard.admission import Said
-from blackboard.entry import Entry, Stored, decode_stored
+from blackboard.entry import Entry, Head, Stored, decode_stored
 from blackboard.errors import JournalCorrupt
 from blackboard.facts import kind_of
-from blackboard.journal import GENESIS, UNDECODABLE, Block, Journal, Label, verify_content
+from blackboard.journal import GENESIS, LASTING, UNDECODABLE, Block, Journal, Label, verify_content
 from blackboard.snapshot import LABELS, Snapshot, seal_snapshot
 
 _TIME: Final = re.compile(r"-?[0-9]{1,18}|[0-9]{19}")
@@ -130,10 +130,10 @@ class Memory:
         return self._looked_at[1]
 
 
-def stored_of(block: Block) -> list[Stored]:
-    """Return the entries of a block, each beside its encoded form."""
+def stored_of(block: Block, wanted: Callable[[Head], bool] | None = None) -> list[Stored]:
+    """Return the entries of a block, or those wanted, each beside its encoded form."""
     try:
-        return decode_stored(block.payload)
+        return decode_stored(block.payload, wanted)
     except UNDECODABLE as error:
         where = f"block {block.first_seq}..{block.last_seq}"
         raise JournalCorrupt(f"{where} cannot be decoded: {error}") from error
@@ -144,10 +144,11 @@ def labels_of(first_seq: int, stored: Sequence[Stored]) -> list[Label]:
     entries = [item.entry for item in stored]
     labels: dict[int | str, None] = dict.fromkeys([entry.ts_event_ns for entry in entries])
     labels.update(dict.fromkeys([type(entry.fact).__name__ for entry in entries]))
+    labels.update(dict.fromkeys([entry.kind + LASTING for entry in entries if entry.fact.lasts]))
     return [(label, first_seq) for label in labels]
 
 
-def verified(block: Block) -> list[Stored]:
-    """Return the entries of a block that a board which started from a snapshot has not seen."""
+def verified(block: Block, wanted: Callable[[Head], bool] | None = None) -> list[Stored]:
+    """Return the same of a block that a board which started from a snapshot has not seen."""
     verify_content(block)
-    return stored_of(block)
+    return stored_of(block, wanted)

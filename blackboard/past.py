@@ -5,14 +5,21 @@ the entries of rare kinds, and the place from which on everything counts, take a
 however long the journal is.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from heapq import merge
+from typing import Final, get_args
 
 from blackboard.access import Recent
-from blackboard.entry import Stored
-from blackboard.journal import Block, Journal
+from blackboard.entry import Head, Stored
+from blackboard.facts import AnyFact, Fact, kind_of
+from blackboard.journal import LASTING, Block, Journal
 from blackboard.memory import Memory, verified
 from blackboard.reading import Past
+
+LASTING_KINDS: Final = frozenset(
+    kind_of(fact) for fact in get_args(AnyFact) if fact.lasts is not Fact.lasts
+)
+"""Kinds of which some facts last."""
 
 
 def past_of(
@@ -43,23 +50,30 @@ def past_of(
     return Past(since=since, beside=frozenset((*newest, *filter(None, firsts))))
 
 
-def chosen(
-    journal: Journal, memory: Memory, after: int, past: Past, kinds: Collection[str]
-) -> Iterator[Stored]:
-    """Yield the entries after a seq that count of some kinds; others may stand between them."""
+def chosen(journal: Journal, after: int, past: Past, kinds: frozenset[str]) -> Iterator[Stored]:
+    """Yield the entries of some kinds after a seq that count."""
+
+    def may_count(head: Head) -> bool:
+        kind = head.fact.kind
+        counts = past.may_count(head.seq, kind) or kind in LASTING_KINDS
+        return head.seq > after and kind in kinds and counts
+
     whole_from = max(past.whole_from, after + 1)
     for block in _blocks(journal, after, whole_from, past, kinds):
-        yield from (item for item in verified(block) if after < item.entry.seq < whole_from)
-    yield from memory.after(whole_from - 1)
+        yield from (item for item in verified(block, may_count) if item.entry.seq < whole_from)
+    for block in journal.blocks(whole_from - 1):
+        yield from (item for item in verified(block, may_count) if item.entry.seq >= whole_from)
 
 
 def _blocks(
-    journal: Journal, after: int, until: int, past: Past, kinds: Collection[str]
+    journal: Journal, after: int, until: int, past: Past, kinds: frozenset[str]
 ) -> Iterator[Block]:
     begun = next(journal.blocks(after), None)
     if begun is None or begun.first_seq >= until:
         return
-    places = [journal.places(kind, max(begun.first_seq, past.since.get(kind, 0))) for kind in kinds]
+    from_seq = begun.first_seq
+    places = [journal.places(kind, max(from_seq, past.since.get(kind, 0))) for kind in kinds]
+    places += [journal.places(kind + LASTING, from_seq) for kind in kinds & LASTING_KINDS]
     beside = (_block_of(journal, seq).first_seq for seq in sorted(past.beside) if seq > after)
     last_seq = 0
     for first_seq in merge(*places, beside):

@@ -18,7 +18,11 @@ class Past(msgspec.Struct, frozen=True, kw_only=True):
 
     def counts(self, entry: Entry) -> bool:
         """Whether the entry has to be seen."""
-        return entry.seq >= self.since.get(entry.kind, 0) or entry.seq in self.beside
+        return self.may_count(entry.seq, entry.kind) or entry.fact.lasts
+
+    def may_count(self, seq: int, kind: str) -> bool:
+        """Whether an entry has to be seen, as far as that does not depend on what it says."""
+        return seq >= self.since.get(kind, 0) or seq in self.beside
 
     @property
     def whole_from(self) -> int:

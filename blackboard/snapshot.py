@@ -13,8 +13,9 @@ from blackboard.admission import Said
 from blackboard.entry import Entry
 from blackboard.journal import SNAPSHOT_STATE, UNDECODABLE, Journal, stands
 
-LABELS: Final = 2
-"""Number of the set of labels that every block is stored under: 1 was event times, 2 kinds too."""
+LABELS: Final = 3
+"""Number of the set of labels that every block is stored under: 1 was event times, 3 is kinds too,
+and what lasts of them. A class whose facts begin to last needs the next one."""
 _DIGEST_BYTES: Final = hashlib.sha256().digest_size
 
 

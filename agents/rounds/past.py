@@ -13,6 +13,8 @@ from blackboard.facts import (
     Fact,
     PortfolioBudget,
     Quote,
+    Reconciled,
+    RiskRefused,
     TrailingStop,
     VolatilityForecast,
     Vote,
@@ -29,6 +31,6 @@ RECENT: Final[dict[type[Fact], Recent]] = {
     Quote: Recent(HELD_NS_MAX + FORTNIGHT.span_ns),
     # The days and weeks that are not told yet. The first reading says when the book begins, and
     # the first mark ends what was wrong before there was one.
-    Decision: Recent(_WEEKS),
+    **dict.fromkeys((Decision, RiskRefused, Reconciled), Recent(_WEEKS)),
     **dict.fromkeys((AccountSnapshot, EquityMark), Recent(_WEEKS, with_first=True)),
 }

@@ -232,3 +232,8 @@ class Reconciled(Fact, frozen=True, kw_only=True):
     sequence_floor: int = 0
     """Highest sequence of an order of ours at the broker that the board knows nothing of, as after
     the repair of a journal; no magic number up to it is given again. 0 where there is none."""
+
+    @property
+    def lasts(self) -> bool:
+        """What was not clean waits for a person, and a floor holds for ever."""
+        return not self.is_clean or self.sequence_floor > 0

@@ -37,6 +37,14 @@ class Fact(
     valid_until_ns: int = FOREVER_NS
     """Market time after which no decision may use the fact."""
 
+    @property
+    def lasts(self) -> bool:
+        """Whether it is among the rare ones of its kind that count for whoever starts, however old.
+
+        It may only ever become true for more: journals find by it what they have stored.
+        """
+        return False
+
 
 def kind_of(fact: Fact | type[Fact]) -> str:
     """Return the tag under which a fact is stored, which is the name of its class."""

@@ -92,6 +92,11 @@ class EquityMark(Fact, frozen=True, kw_only=True):
         above("high_water_mark", self.high_water_mark, 0.0)
         within("drawdown_frac", self.drawdown_frac, 0.0, 1e6)
 
+    @property
+    def lasts(self) -> bool:
+        """A probation's marks tell from when on it was run, however long that takes."""
+        return self.probation_mark > 0.0
+
 
 class LockSide(StrEnum):
     """Which entries a lock forbids."""

@@ -47,6 +47,9 @@ _PLACES_TABLE = (
 _BYTES_PER_LABEL = 32
 
 
+_decoder = msgspec.msgpack.Decoder(Block)
+
+
 class BytesDisk(diskcache.Disk):  # type: ignore[misc]
     """A disk that knows only bytes; a row of any other mode is refused, never unpickled."""
 
@@ -152,23 +155,19 @@ class DiskcacheJournal:
 
     def blocks(self, after_seq: int = 0) -> Iterator[Block]:
         """Yield the blocks that hold a seq greater than `after_seq`, in order."""
-        decoder = msgspec.msgpack.Decoder(Block)
         first, count = self._first_block_with(after_seq), 1
         while page := self._page(first, count):
-            for key, mode, filename, value in page:
-                raw = self._cache.disk.fetch(mode, filename, value, False)
-                try:
-                    block = decoder.decode(raw)
-                except UNDECODABLE as error:
-                    raise JournalCorrupt(f"block {key} cannot be decoded: {error}") from error
+            for row in page:
+                block = self._block(*row)
                 if block.last_seq > after_seq:
                     yield block
             first, count = page[-1][0] + 1, min(_BLOCKS_PER_PAGE, _PAGE_GROWTH * count)
 
     def block(self, first_seq: int) -> Block | None:
         """Return the block that begins with a seq, None if none does."""
-        found = next(self.blocks(first_seq - 1), None)
-        return found if found is not None and found.first_seq == first_seq else None
+        return next(
+            (self._block(*row) for row in self._page(first_seq, 1) if row[0] == first_seq), None
+        )
 
     def places(self, label: int | str, from_seq: int = 0) -> Iterator[int]:
         """Yield the first seqs, from one on, of the blocks stored under a label, in order."""
@@ -248,6 +247,13 @@ class DiskcacheJournal:
             " WHERE typeof(key) = 'integer' AND key >= ? ORDER BY key LIMIT ?",
             (first, count),
         )
+
+    def _block(self, key: int, mode: int, filename: str | None, value: Any) -> Block:
+        raw = self._cache.disk.fetch(mode, filename, value, False)
+        try:
+            return _decoder.decode(raw)
+        except UNDECODABLE as error:
+            raise JournalCorrupt(f"block {key} cannot be decoded: {error}") from error
 
     def _row(self, item: tuple[int | str, bytes]) -> tuple[int | str, bool, int, int, bytes]:
         key, raw = self._cache.disk.put(item[0])

@@ -10,15 +10,18 @@ from typing import Any
 import msgspec
 import pytest
 
+from blackboard.access import Access, Recent, declare
 from blackboard.board import Board, BoardLimits
-from blackboard.entry import Ack
+from blackboard.entry import Ack, Draft
 from blackboard.errors import JournalCorrupt, PostRefused
-from blackboard.facts import FOREVER_NS
+from blackboard.facts import FOREVER_NS, Fact, Reconciled
 from blackboard.journal import SNAPSHOT_STATE, Block, Durability, Journal, MemoryJournal
+from blackboard.reading import Filter
 from blackboard.snapshot import standing_snapshot
 from runtime.journals.diskcache import DiskcacheJournal
 from tests.contract.test_board_contract import ACCESS, a_post, a_quote, seqs
 from tests.contract.test_journal_contract import OpenJournal, open_journal
+from tests.samples import SAMPLES
 from tests.two_boards import TwoBoards
 
 __all__ = ["open_journal"]
@@ -151,6 +154,31 @@ def test_blocks_of_an_earlier_version_after_the_snapshot_are_found() -> None:
     assert [
         board.post(a_post(a_quote(ts_ns), epoch=2), 1000)[0] for ts_ns in (3, 7, 9, 13, 14)
     ] == [Ack(3, False), Ack(7, False), Ack(9, False), Ack(13, False), Ack(14, True)]
+
+
+@pytest.mark.parametrize("is_earlier", [False, True])
+def test_what_lasts_counts_however_old(open_journal: OpenJournal, is_earlier: bool) -> None:
+    """Of an abundant kind the first, what lasts, and the span; in older journals too."""
+    recent: dict[type[Fact], Recent] = {Reconciled: Recent(3, with_first=True)}
+    access = Access({"execution": declare([Reconciled], [], recent)})
+    clean = msgspec.structs.replace(SAMPLES["Reconciled"], is_clean=True, sequence_floor=0)
+    board = Board(access, MemoryJournal() if is_earlier else open_journal())
+    board.join("execution")
+    for now_ns in range(1, 21):
+        fact = msgspec.structs.replace(clean, is_clean=now_ns != 7)
+        draft = Draft(fact=fact, ts_event_ns=now_ns)
+        board.post(a_post(draft, author="execution", now_ns=now_ns), now_ns)
+    journal = board._journal
+    if is_earlier:
+        journal = open_journal()
+        for block in board._journal.blocks():
+            journal.append(block, {}, Durability.SAFE)
+
+    board = Board(access, journal, limits=LIMITS)
+    past = board.join("execution").past
+    _, stored = board.read(0, Filter(kinds=frozenset(), author="execution", past=past))
+
+    assert [item.entry.seq for item in stored] == [1, 7, 17, 18, 19, 20]
 
 
 def torn(raw: bytes) -> bytes:
