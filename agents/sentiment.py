@@ -107,7 +107,18 @@ class SentimentAgent(Agent):
         EntryBlackout,
         Vote,
     )
-    reads = (Bar, SymbolSpec, Quote, VolatilityForecast, *posts)
+    reads = (
+        Bar,
+        SymbolSpec,
+        Quote,
+        VolatilityForecast,
+        EconomicEvent,
+        Headline,
+        TextsRead,
+        CalendarCoverage,
+        SentimentScore,
+        EntryBlackout,
+    )
     recent: ClassVar = {
         Bar: Recent(RANGE_NS + FORTNIGHT.span_ns),
         Quote: Recent(SPREAD_AGE_NS_MAX + FORTNIGHT.span_ns),

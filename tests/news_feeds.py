@@ -17,7 +17,7 @@ from agents.requests import (
 )
 from agents.sentiment import SentimentAgent
 from blackboard.entry import Draft, Entry
-from blackboard.facts import Bar, Fact, Timeframe
+from blackboard.facts import Bar, Fact, Timeframe, Vote
 from blackboard.facts.news import Coverage, Impact
 from config.agents import AgentsSection, TechnicalSection
 from config.settings import Settings
@@ -99,7 +99,12 @@ class Feeds:
 def start(feeds: Feeds, now_ns: int = START_NS, kills: frozenset[int] = frozenset()) -> LoneAgent:
     """Start a sentiment agent on an empty book."""
     return LoneAgent(
-        SentimentAgent, SETTINGS, feeds, now_ns=now_ns, neighbour_posts=[Bar], kill_before=kills
+        SentimentAgent,
+        SETTINGS,
+        feeds,
+        now_ns=now_ns,
+        neighbour_posts=[Bar, Vote],
+        kill_before=kills,
     )
 
 

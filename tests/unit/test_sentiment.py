@@ -12,6 +12,7 @@ from agents.requests import (
     Request,
 )
 from agents.sentiment import SentimentAgent, probability_of
+from blackboard.entry import Draft
 from blackboard.facts import (
     Bar,
     CalendarCoverage,
@@ -25,6 +26,7 @@ from blackboard.facts import (
 from blackboard.facts.news import Coverage, Impact
 from config.settings import Settings
 from models.market.sessions import HOUR_NS, MINUTE_NS
+from tests.chamber import a_vote
 from tests.lone_agent import LoneAgent
 from tests.news_feeds import (
     FRIDAY_CLOSE_NS,
@@ -63,6 +65,22 @@ def test_a_symbol_without_a_bar_gets_no_vote() -> None:
     close(host, START_NS, symbols=("USDJPY",))
 
     assert [vote.scope for _, vote in told(host, Vote)] == ["USDJPY"]
+
+
+def test_a_vote_of_another_that_came_first_is_not_taken_for_its_own() -> None:
+    """An agent that was busy finds the bars and the votes of a faster one in the same inbox."""
+    host = start(Feeds())
+    host.advance_to(START_NS)
+    host.tell(
+        a_bar("EURUSD", START_NS),
+        a_bar("USDJPY", START_NS),
+        Draft(fact=a_vote("technical.trend"), ts_event_ns=START_NS),
+    )
+
+    host.settle()
+
+    own = [vote.scope for _, vote in told(host, Vote) if vote.voter == "sentiment"]
+    assert own == ["EURUSD", "USDJPY"]
 
 
 def test_texts_move_the_vote_of_the_pair() -> None:
