@@ -1,16 +1,28 @@
-"""Runs all benchmarks, or those named: ``python -m benchmarks [NAME ...]``."""
+"""Runs all benchmarks, or those named: ``python -m benchmarks [NAME | GROUP ...]``.
 
+Without a name everything runs but the soak, each in a process of its own, so that none warms
+another and one that fails ends nothing else. ``--help`` names benchmarks and groups.
+"""
+
+import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from typing import Final
+
+from rich.console import Console
+from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from benchmarks import (
     adaptation,
     board,
     claims,
+    comparisons,
     council,
+    council_growth,
     decisions,
     direction,
+    fan_out,
     gates,
     growth,
     journal_growth,
@@ -25,46 +37,119 @@ from benchmarks import (
     wires,
 )
 from benchmarks.measuring import load, machine
-from benchmarks.sections import Section, write
-from runtime.clock import wall_ns
+from benchmarks.sections import Section, table, write
+from runtime.clock import process_s, wall_ns
 
-BENCHMARKS: dict[str, Callable[[], Section]] = {
+BENCHMARKS: Final[dict[str, Callable[[], Section]]] = {
     "sma_cross": sma_cross.run,
-    "growth": growth.run,
-    "journal_growth": journal_growth.run,
-    "decisions": decisions.run,
-    "adaptation": adaptation.run,
     "council": council.run,
+    "adaptation": adaptation.run,
     "latency": latency.run,
     "board": board.run,
-    "soak": soak.run,
-    "news": news.run,
+    "redis_journal": redis_journal.run,
+    "growth": growth.run,
+    "decisions": decisions.run,
+    "council_growth": council_growth.run,
+    "fan_out": fan_out.run,
+    "journal_growth": journal_growth.run,
     "gates": gates.run,
     "direction": direction.run,
     "volatility": volatility.run,
+    "news": news.run,
     "speaking": speaking.run,
     "texts": texts.run,
     "wires": wires.run,
     "claims": claims.run,
-    "redis_journal": redis_journal.run,
+    "soak": soak.run,
 }
+"""In the order in which they run: beside peers, growth, what models are worth."""
+GROUPS: Final = {
+    "all": tuple(name for name in BENCHMARKS if name != "soak"),
+    "peers": ("sma_cross", "council", "adaptation", "latency", "board", "redis_journal"),
+    "curves": ("growth", "decisions", "council_growth", "fan_out", "journal_growth"),
+    "quick": ("sma_cross", "council", "board", "redis_journal", "growth", "decisions"),
+}
+"""``quick`` takes less than ten minutes, installations aside."""
+HELP: Final = ("-h", "--help")
+LIMIT_S: Final = 4 * 3600.0
+"""After which a benchmark of several counts as failed."""
 
 
-def main(names: list[str]) -> int:
+def main(words: Sequence[str]) -> int:
     """Run and write the results down; return the exit code."""
-    unknown = [name for name in names if name not in BENCHMARKS]
+    if any(word in HELP for word in words):
+        print(_usage())
+        return 0
+    unknown = [word for word in words if word not in BENCHMARKS and word not in GROUPS]
     if unknown:
-        print(f"unknown: {', '.join(unknown)}; there are {', '.join(BENCHMARKS)}")
+        print(f"unknown: {', '.join(unknown)}\n{_usage()}")
         return 2
-    for name in names or BENCHMARKS:
-        print(f"{name} ...", flush=True)
-        section = BENCHMARKS[name]()
-        today = datetime.fromtimestamp(wall_ns() / 1e9, UTC).date()
-        stamp = f"`python -m benchmarks {name}` on {today}, load {load()}: {machine()}."
-        section = section._replace(text=f"{section.text}\n\n{stamp}")
-        write([section])
-        print(*section.tables, *section.notes, sep="\n", flush=True)
+    names = chosen(words)
+    if len(names) > 1:
+        return _run_each(names)
+    _run(names[0])
     return 0
+
+
+def chosen(words: Sequence[str]) -> list[str]:
+    """Return the benchmarks that names and groups stand for, each once."""
+    named = [name for word in words or ("all",) for name in GROUPS.get(word, (word,))]
+    return list(dict.fromkeys(named))
+
+
+def _usage() -> str:
+    groups = "\n".join(f"  {group}: {', '.join(names)}" for group, names in GROUPS.items())
+    return f"benchmarks: {', '.join(BENCHMARKS)}\ngroups, all where nothing is named:\n{groups}"
+
+
+def _run(name: str) -> None:
+    section = BENCHMARKS[name]()
+    today = datetime.fromtimestamp(wall_ns() / 1e9, UTC).date()
+    stamp = f"`python -m benchmarks {name}` on {today}, load {load()}: {machine()}."
+    write([section._replace(text=f"{section.text}\n\n{stamp}")])
+    if section.comparisons:
+        comparisons.keep(comparisons.Kept(name, str(today), section.comparisons))
+        write([_peers()])
+    print(section.text, *section.tables, *section.notes, sep="\n", flush=True)
+
+
+def _peers() -> Section:
+    kept = [each for name in BENCHMARKS for each in comparisons.read() if each.name == name]
+    rows = table(*comparisons.rows_of(kept))
+    return Section("peers", comparisons.TITLE, comparisons.text_of(kept), (rows,))
+
+
+def _run_each(names: Sequence[str]) -> int:
+    failed = []
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), MofNCompleteColumn())
+    with Progress(*columns, TimeElapsedColumn()) as progress:
+        task = progress.add_task("", total=len(names))
+        for name in names:
+            progress.update(task, description=name)
+            started_s = process_s()
+            fault = _run_apart(name, progress.console)
+            took = f"{name}: {process_s() - started_s:.0f} s"
+            if fault:
+                failed.append(name)
+                took += f", FAILED: {fault}"
+            progress.console.print(took, style="red" if fault else "green", highlight=False)
+            progress.advance(task)
+    if failed:
+        print(f"failed: {', '.join(failed)}; the rest is in RESULTS.md")
+    return 1 if failed else 0
+
+
+def _run_apart(name: str, console: Console) -> str:
+    """Run one in a process of its own; return what went wrong."""
+    command = (sys.executable, "-m", "benchmarks", name)
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT_S, check=False)
+    except subprocess.TimeoutExpired:
+        return f"took more than {LIMIT_S:g} s"
+    console.print(done.stdout.rstrip(), markup=False, highlight=False, soft_wrap=True)
+    if not done.returncode:
+        return ""
+    return (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
 
 
 if __name__ == "__main__":

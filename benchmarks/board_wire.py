@@ -2,7 +2,7 @@
 
 ``throughput``: one poster, batches of a hundred with a few posts under way, one reader that
 long-polls until it has all of them. ``fan_out``: a fact at a time, as many readers as asked; how
-long after the call each had it. Prints one JSON object.
+long after the call each had it, and what processors did for a fact. Prints one JSON object.
 """
 
 import asyncio
@@ -167,10 +167,11 @@ def main(kind: str, what: str, count: int, readers: int) -> None:
         actor: Any = ray.remote(num_cpus=0)(Actor)
         hub, ends = _raw(readers) if kind == "raw" else _board(folder, readers)
         poster, *listeners = [actor.remote(end) for end in ends]
-        measure = _throughput if what == "throughput" else _fan_out
-        pid = ray.get(hub.__ray_call__.remote(lambda _: os.getpid()))
-        told = measure(poster, listeners, count)
-        told["hub_mb"] = psutil.Process(pid).memory_info().rss / 2**20
+        if what == "throughput":
+            told = _throughput(poster, listeners, count)
+        else:
+            told = _fan_out(hub, poster, listeners, count)
+        told["hub_mb"] = _processes(hub)[0].memory_info().rss / 2**20
         print(json.dumps(told))
     ray.shutdown()
 
@@ -211,16 +212,34 @@ def _throughput(poster: Any, readers: list[Any], count: int) -> dict[str, float]
     return {"facts_per_s": count / (process_s() - started_s)}
 
 
-def _fan_out(poster: Any, readers: list[Any], count: int) -> dict[str, Any]:
+def _fan_out(hub: Any, poster: Any, readers: list[Any], count: int) -> dict[str, Any]:
     ray.get([reader.__ray_ready__.remote() for reader in (poster, *readers)])
+    groups = {"hub": _processes(hub), "poster": _processes(poster), "readers": _processes(*readers)}
     notes = [reader.note.remote(count) for reader in readers]
+    before_s = {name: _processor_s(group) for name, group in groups.items()}
     called_s = ray.get(poster.drip.remote(count))
+    warm = count // 10
     delays = [
         (had_s - posted_s) * 1e3
-        for had in ray.get(notes)
-        for posted_s, had_s in zip(called_s, had, strict=True)
+        for each in ray.get(notes)
+        for posted_s, had_s in zip(called_s[warm:], each[warm:], strict=True)
     ]
-    return {"delays_ms": delays[len(delays) // 10 :]}
+    return {
+        "delays_ms": delays,
+        "cpu_ms": {
+            name: (_processor_s(group) - before_s[name]) / count * 1e3
+            for name, group in groups.items()
+        },
+    }
+
+
+def _processes(*actors: Any) -> list[psutil.Process]:
+    pids = ray.get([actor.__ray_call__.remote(lambda _: os.getpid()) for actor in actors])
+    return [psutil.Process(pid) for pid in pids]
+
+
+def _processor_s(processes: list[psutil.Process]) -> float:
+    return sum(sum(process.cpu_times()[:2]) for process in processes)
 
 
 def _quote(number: int) -> Quote:

@@ -11,7 +11,8 @@ from typing import Any, Final
 import numpy as np
 
 from benchmarks import engines
-from benchmarks.measuring import timing_of
+from benchmarks.comparisons import Comparison, not_run
+from benchmarks.measuring import short, timing_of
 from benchmarks.sections import Section, table
 from runtime.terminals.simulated.history import HistoryMarket
 
@@ -39,14 +40,26 @@ def run() -> Section:
         raise RuntimeError(f"decisions_hash must be the same in every run, was {sorted(hashes)}")
     own = timing_of([each["cpu_seconds"] for each in ours])
     rows = [_row("nine agents, one process", bars, own.median_s, own.spread_frac)]
+    rate = f"{short(bars / own.median_s)} bars/s"
     ratio = ""
     if all(peer.seconds for peer in peers):
         theirs = timing_of([peer.seconds[0] for peer in peers])
         name = f"NautilusTrader {peers[0].version}, SMA cross"
         rows.append(_row(name, bars, theirs.median_s, theirs.spread_frac))
         ratio = f" That is {theirs.median_s / own.median_s:.2f} × NautilusTrader in the same run."
+        beside = Comparison(
+            TITLE,
+            rate,
+            f"NautilusTrader {peers[0].version}",
+            f"{short(bars / theirs.median_s)} bars/s",
+            theirs.median_s / own.median_s,
+            f"{own.spread_frac:.0%}, {theirs.spread_frac:.0%}",
+            "nine agents that vote, calibrate, forecast, limit risk and keep every fact with its "
+            "causes on disk, beside one SMA cross a symbol that writes nothing",
+        )
     else:
         rows.append(["NautilusTrader", "not run", "", "", peers[0].reason])
+        beside = not_run(TITLE, rate, "NautilusTrader", peers[0].reason)
     closing = ours[0]["closing"]
     return Section(
         name="council",
@@ -71,6 +84,7 @@ def run() -> Section:
             "The second table is sampled over processor time; a row holds what its part calls, and "
             "the parts named in other rows are not in it.",
         ),
+        comparisons=(beside,),
     )
 
 

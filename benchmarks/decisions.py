@@ -20,7 +20,7 @@ TITLE: Final = "Our own decisions, compiled"
 FLOOR_BARS_PER_S: Final = 5_000_000
 TIMES: Final = (1, 4, 16, 64, 174)
 """Repetitions of the two weeks; the last makes ten million minutes."""
-COUNTS: Final = (1, 2, 4, 8, 16, 28)
+COUNTS: Final = (1, 2, 4, 8, 16, 28, 56)
 CLOSES: Final = 160
 """Closes of the shortest row, about ten thousand minutes."""
 

@@ -12,7 +12,7 @@ from benchmarks.picture import Line, draw
 from benchmarks.sections import PICTURES, Section, table
 
 BARS: Final = (10_000, 100_000, 1_000_000, 10_000_000)
-SYMBOLS: Final = (1, 2, 4, 8, 16, 28)
+SYMBOLS: Final = (1, 2, 4, 8, 16, 28, 56)
 DRAWN_BARS: Final = 1_000_000
 """Bars that are drawn; longer columns repeat them."""
 BARS_EACH: Final = 100_000

@@ -29,8 +29,20 @@ class Timing(NamedTuple):
 
 def timing_of(seconds: Sequence[float]) -> Timing:
     """Summarise repetitions."""
-    median_s = statistics.median(seconds)
-    return Timing(median_s, (max(seconds) - min(seconds)) / median_s, len(seconds))
+    return Timing(statistics.median(seconds), spread_of(seconds), len(seconds))
+
+
+def spread_of(figures: Sequence[float]) -> float:
+    """Return the greatest less the least over the median."""
+    return (max(figures) - min(figures)) / statistics.median(figures)
+
+
+def short(value: float) -> str:
+    """Return three figures of a large number."""
+    for power, letter in ((1e6, " M"), (1e3, " k")):
+        if value >= power:
+            return f"{value / power:.3g}{letter}"
+    return f"{value:.3g}"
 
 
 def timed(work: Callable[[], object], repetitions: int = REPETITIONS) -> Timing:

@@ -5,12 +5,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from benchmarks.measuring import short
+
 WIDTH: Final = 640
 HEIGHT: Final = 400
 LEFT, RIGHT, TOP, BOTTOM = 70, 20, 40, 50
 INK: Final = "#7a7a7a"
 """A grey that stands out from white and from black."""
-COLOURS: Final = ("#2f81f7", "#d29922", "#2da44e")
+COLOURS: Final = ("#2f81f7", "#d29922", "#2da44e", "#a371f7")
+STEPS: Final = (1.0, 2.0, 5.0, 10.0)
+"""Distances of the rules of a linear axis, times a power of ten."""
 
 
 class Line(NamedTuple):
@@ -19,7 +23,7 @@ class Line(NamedTuple):
     name: str
     sizes: tuple[float, ...]
     seconds: tuple[float, ...]
-    """Or shares, where the picture is one of shares."""
+    """Or shares, or levels in the unit of their picture."""
 
 
 def draw(path: Path, title: str, axis: str, lines: Sequence[Line]) -> None:
@@ -57,15 +61,41 @@ def draw_shares(path: Path, title: str, axis: str, lines: Sequence[Line]) -> Non
     _write(path, [*parts, *_drawn(scale, lines)])
 
 
+def draw_levels(path: Path, title: str, axis: str, unit: str, lines: Sequence[Line]) -> None:
+    """Write a picture of levels from 0 against sizes on a logarithmic axis."""
+    sizes = sorted({size for line in lines for size in line.sizes})
+    step = _step(max(each for line in lines for each in line.seconds))
+    top = math.ceil(max(each for line in lines for each in line.seconds) / step)
+    scale = _Scale(math.log10(sizes[0]), math.log10(sizes[-1]), 0.0, top * step)
+    parts = [_text(LEFT, 22, title, "start", 15), _text(WIDTH / 2, HEIGHT - 12, axis)]
+    for size in sizes:
+        x = scale.x(math.log10(size))
+        parts += [_rule(x, TOP, x, HEIGHT - BOTTOM), _text(x, HEIGHT - BOTTOM + 18, short(size))]
+    for place in range(top + 1):
+        y = scale.y(place * step)
+        parts.append(_rule(LEFT, y, WIDTH - RIGHT, y))
+        parts.append(_text(LEFT - 6, y + 4, f"{place * step:g} {unit}", "end"))
+    across = [line._replace(sizes=_logarithms(line.sizes)) for line in lines]
+    is_falling = lines[0].seconds[0] > lines[0].seconds[-1]
+    legend_x = WIDTH / 2 if is_falling else LEFT  # where no curve is
+    _write(path, [*parts, *_drawn(scale, across, legend_x)])
+
+
+def _step(most: float) -> float:
+    """Return the distance of rules that makes five or fewer of them."""
+    power = 10.0 ** math.floor(math.log10(most / 5.0))
+    return next(step * power for step in STEPS if step * power * 5.0 >= most)
+
+
+def _logarithms(values: Sequence[float]) -> tuple[float, ...]:
+    return tuple(math.log10(value) for value in values)
+
+
 def _logarithmic(line: Line) -> Line:
-    return Line(
-        line.name,
-        tuple(math.log10(size) for size in line.sizes),
-        tuple(math.log10(each) for each in line.seconds),
-    )
+    return Line(line.name, _logarithms(line.sizes), _logarithms(line.seconds))
 
 
-def _drawn(scale: "_Scale", lines: Sequence[Line]) -> list[str]:
+def _drawn(scale: "_Scale", lines: Sequence[Line], legend_x: float = LEFT) -> list[str]:
     parts = []
     for place, line in enumerate(lines):
         colour = COLOURS[place % len(COLOURS)]
@@ -76,9 +106,9 @@ def _drawn(scale: "_Scale", lines: Sequence[Line]) -> list[str]:
         parts.append(
             f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="2.5"/>'
         )
-        parts.append(_text(LEFT + 34, TOP + 20 + 18 * place, line.name, "start"))
+        parts.append(_text(legend_x + 34, TOP + 20 + 18 * place, line.name, "start"))
         parts.append(
-            f'<rect x="{LEFT + 8}" y="{TOP + 14 + 18 * place}" width="18" height="3" '
+            f'<rect x="{legend_x + 8:g}" y="{TOP + 14 + 18 * place}" width="18" height="3" '
             f'fill="{colour}"/>'
         )
     return parts

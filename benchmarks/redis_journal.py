@@ -4,71 +4,115 @@ import statistics
 import tempfile
 from pathlib import Path
 from time import perf_counter
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 import redis
 
+from benchmarks.comparisons import Comparison, not_run
+from benchmarks.measuring import spread_of
 from benchmarks.sections import Section, table
 from blackboard.entry import Entry, store
 from blackboard.facts import Quote
 from blackboard.journal import GENESIS, Block, Durability, seal
 from runtime.journals.opening import open_to_write
-from tests.redis_server import RedisProcess
+from tests.redis_server import PROGRAM, RedisProcess
 
+TITLE: Final = "Journal on Redis"
+THING: Final = "a block journaled on Redis"
 FACTS_A_BLOCK: Final = (1, 10, 100)
+FACTS_COMPARED: Final = 10
+"""Of these the table of peers holds the block that an agent's post makes."""
 BLOCKS: Final = 300
 RUNS: Final = 5
 ROOM: Final = 1 << 40
 
 
+class _Measured(NamedTuple):
+    fsync: str
+    facts: int
+    server: str
+    bare_s: list[float]
+    ours_s: list[float]
+
+    @property
+    def ratios(self) -> list[float]:
+        return [one / other for one, other in zip(self.ours_s, self.bare_s, strict=True)]
+
+
 def run() -> Section:
     """Append blocks of several sizes under both promises of the server."""
-    rows = []
+    if PROGRAM is None:
+        reason = "redis-server is not installed"
+        beside = not_run(THING, "–", "Redis, bare XADD", reason)
+        return Section("redis_journal", TITLE, f"Not run: {reason}.", comparisons=(beside,))
+    measured = []
     for fsync in ("always", "everysec"):
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
             server = RedisProcess(Path(folder) / "redis", appendfsync=fsync)
             try:
-                rows += [_row(server, Path(folder), fsync, facts) for facts in FACTS_A_BLOCK]
+                measured += [
+                    _measured(server, Path(folder), fsync, facts) for facts in FACTS_A_BLOCK
+                ]
             finally:
                 server.kill()
     head = ("appendfsync", "facts a block", "bare XADD ms", "journal ms", "ratio", "facts/s")
     return Section(
         name="redis_journal",
-        title="Journal on Redis",
+        title=TITLE,
         text=(
             f"{BLOCKS} blocks one after the other on a server of this run, medians of {RUNS} runs "
             "in turns. The bare row adds the same bytes to a stream and waits for the answer."
         ),
-        tables=(table((*head, "spread of the ratio"), rows),),
+        tables=(table((*head, "spread of the ratio"), [_row(each) for each in measured]),),
         notes=(
             "Seconds of the clock, not of the processor: what is waited for is the server and its "
             "disk.",
             "The journal seals the block, checks writer and order in a script, and stores states "
             "beside it.",
         ),
+        comparisons=tuple(_comparison(each) for each in measured if each.facts == FACTS_COMPARED),
     )
 
 
-def _row(server: RedisProcess, folder: Path, fsync: str, facts: int) -> list[str]:
+def _measured(server: RedisProcess, folder: Path, fsync: str, facts: int) -> _Measured:
     blocks = _chain(facts)
     bare, ours = [], []
     for turn in range(RUNS):
         bare.append(_bare_s(server, f"bare-{facts}-{turn}", blocks))
         place = folder / f"{facts}-{turn}"
         ours.append(_ours_s(server.journal_folder(place, fsync=fsync), blocks))
-    ratios = [one / other for one, other in zip(ours, bare, strict=True)]
-    ratio, spread = statistics.median(ratios), max(ratios) - min(ratios)
-    seconds = statistics.median(ours)
+    client: Any = redis.Redis(port=server.port)
+    version = client.info("server")["redis_version"]
+    client.close()
+    return _Measured(fsync, facts, version, bare, ours)
+
+
+def _row(measured: _Measured) -> list[str]:
+    seconds = statistics.median(measured.ours_s)
     return [
-        fsync,
-        str(facts),
-        f"{1000 * statistics.median(bare) / BLOCKS:.3f}",
+        measured.fsync,
+        str(measured.facts),
+        f"{1000 * statistics.median(measured.bare_s) / BLOCKS:.3f}",
         f"{1000 * seconds / BLOCKS:.3f}",
-        f"{ratio:.2f}",
-        f"{facts * BLOCKS / seconds:,.0f}",
-        f"{spread / ratio:.0%}",
+        f"{statistics.median(measured.ratios):.2f}",
+        f"{measured.facts * BLOCKS / seconds:,.0f}",
+        f"{spread_of(measured.ratios):.0%}",
     ]
+
+
+def _comparison(measured: _Measured) -> Comparison:
+    ours_s, bare_s = measured.ours_s, measured.bare_s
+    return Comparison(
+        f"{THING}, {measured.facts} facts, appendfsync {measured.fsync}",
+        f"{1000 * statistics.median(ours_s) / BLOCKS:.2f} ms",
+        f"bare XADD, Redis {measured.server}",
+        f"{1000 * statistics.median(bare_s) / BLOCKS:.2f} ms",
+        1.0 / statistics.median(measured.ratios),
+        f"{spread_of(ours_s):.0%}, {spread_of(bare_s):.0%}",
+        "the journal seals the block into a chain, and a script on the server checks writer and "
+        "order and stores states beside it",
+    )
 
 
 def _bare_s(server: RedisProcess, stream: str, blocks: list[Block]) -> float:

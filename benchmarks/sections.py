@@ -5,14 +5,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from benchmarks.comparisons import TITLE as PEERS
+from benchmarks.comparisons import Comparison
+
 RESULTS: Final = Path(__file__).with_name("RESULTS.md")
 PICTURES: Final = Path(__file__).with_name("pictures")
 HEAD: Final = """# What Quorum costs
 
 Written by `python -m benchmarks`. A peer, or the raw floor, runs beside our code in the same run;
-on another machine only the ratios hold. Seconds are of processor time, on both sides, so that what
-else the machine does counts for nobody. Each figure is a median; its spread is the greatest less
-the least repetition over the median.
+on another machine only the ratios hold. Where a section does not say otherwise, seconds are of
+processor time, on both sides, so that what else the machine does counts for nobody. Each figure is
+a median; its spread is the greatest less the least repetition over the median.
 """
 
 
@@ -25,6 +28,8 @@ class Section(NamedTuple):
     tables: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     """What differs between the rows, and what a figure does not say."""
+    comparisons: tuple[Comparison, ...] = ()
+    """Its rows in the table of peers."""
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -34,12 +39,14 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def write(sections: Sequence[Section]) -> None:
-    """Replace these sections in the results; the others stay as they were."""
+    """Replace these sections in the results; the others stay as they were, the peers first."""
     before = RESULTS.read_text(encoding="utf-8") if RESULTS.exists() else ""
     found = re.split(r"^(?=## )", before, flags=re.MULTILINE)[1:]
     kept = {_title_of(text): text.rstrip() for text in found}
     kept |= {section.title: _text_of(section) for section in sections}
-    RESULTS.write_text("\n\n".join((HEAD.rstrip(), *kept.values())) + "\n", encoding="utf-8")
+    ordered = sorted(kept, key=lambda title: title != PEERS)
+    texts = (HEAD.rstrip(), *(kept[title] for title in ordered))
+    RESULTS.write_text("\n\n".join(texts) + "\n", encoding="utf-8")
 
 
 def _title_of(text: str) -> str:

@@ -1,17 +1,32 @@
 """Benchmark: the SMA cross that every engine can do, on one symbol."""
 
 from pathlib import Path
+from typing import Final
 
+import numba
 import numpy as np
 
 from benchmarks import cross_loop, engines
+from benchmarks.comparisons import Comparison, not_run
 from benchmarks.market import BARS, WORK, prices_of, random_walk
-from benchmarks.measuring import Timing, timed, timing_of
+from benchmarks.measuring import Timing, short, timed, timing_of
 from benchmarks.sections import Section, table
 
-TRADES_FRAC = {"vectorbt": 0.04}
+TRADES_FRAC: Final = {"vectorbt": 0.04}
 """How far a peer's number of trades may lie from the bare loop's; 1 % where nothing is said."""
-PEER_REPETITIONS = 3
+PEER_REPETITIONS: Final = 3
+OURS: Final = "our fills, compiled"
+THING: Final = f"SMA cross, {OURS}"
+PEERS: Final = {
+    "vectorbt": ("vectorbt", "columns at once; stops from the entry's open"),
+    "backtesting": ("backtesting.py", "a Python call a bar; spread as a share of the price"),
+    "nautilus": (
+        "NautilusTrader",
+        "whole order life cycle, bid and ask bars, fills at the signal's close; what we have like "
+        "it are the nine agents, below",
+    ),
+}
+"""Name of each peer, and what it does otherwise in one line."""
 
 
 def run() -> Section:
@@ -29,9 +44,15 @@ def run() -> Section:
     require_trades("our fills", ours_trades, trades)
     rows = [
         row_of("bare compiled loop", floor, trades, floor),
-        row_of("our fills, compiled", ours, ours_trades, floor),
+        row_of(OURS, ours, ours_trades, floor),
     ]
-    rows += [peer_row(name, path, trades, floor) for name in engines.ENGINES]
+    bare = f"bare loop, numba {numba.__version__}"
+    differs = "signals, fills in whole points and exits in functions of the product, not one loop"
+    comparisons = [_comparison(ours, bare, floor, differs)]
+    for name in engines.ENGINES:
+        row, comparison = _beside(name, path, trades, floor, ours)
+        rows.append(row)
+        comparisons.append(comparison)
     return Section(
         name="sma_cross",
         title="SMA cross, the common work",
@@ -49,16 +70,39 @@ def run() -> Section:
             "NautilusTrader keeps a whole order life cycle, and fills a market order at the close "
             "of the signal's bar; it gets bid and ask bars, counted once.",
         ),
+        comparisons=tuple(comparisons),
     )
 
 
-def peer_row(name: str, path: Path, trades: int, floor: Timing) -> list[str]:
-    """Return a peer's row, or why there is none."""
+def _beside(
+    name: str, path: Path, trades: int, floor: Timing, ours: Timing
+) -> tuple[list[str], Comparison]:
+    """Return a peer's rows here and in the table of peers, or why there are none."""
+    peer, differs = PEERS[name]
     measured = engines.run_peer(name, path, PEER_REPETITIONS)
     if not measured.seconds:
-        return [name, "not run", "", "", measured.reason]
+        row = [peer, "not run", "", "", measured.reason]
+        return row, not_run(THING, _rate(ours), peer, measured.reason)
     require_trades(name, measured.trades, trades)
-    return row_of(f"{name} {measured.version}", timing_of(measured.seconds), measured.trades, floor)
+    theirs, versioned = timing_of(measured.seconds), f"{peer} {measured.version}"
+    row = row_of(versioned, theirs, measured.trades, floor)
+    return row, _comparison(ours, versioned, theirs, differs)
+
+
+def _comparison(ours: Timing, peer: str, theirs: Timing, differs: str) -> Comparison:
+    return Comparison(
+        THING,
+        _rate(ours),
+        peer,
+        _rate(theirs),
+        theirs.median_s / ours.median_s,
+        f"{ours.spread_frac:.0%}, {theirs.spread_frac:.0%}",
+        differs,
+    )
+
+
+def _rate(timing: Timing) -> str:
+    return f"{short(BARS / timing.median_s)} bars/s"
 
 
 def row_of(name: str, timing: Timing, trades: int, floor: Timing) -> list[str]:
