@@ -72,8 +72,10 @@ def _blocks(
     if begun is None or begun.first_seq >= until:
         return
     from_seq = begun.first_seq
-    places = [journal.places(kind, max(from_seq, past.since.get(kind, 0))) for kind in kinds]
-    places += [journal.places(kind + LASTING, from_seq) for kind in kinds & LASTING_KINDS]
+    places = [
+        journal.places(kind, max(from_seq, past.since.get(kind, 0))) for kind in sorted(kinds)
+    ]
+    places += [journal.places(kind + LASTING, from_seq) for kind in sorted(kinds & LASTING_KINDS)]
     beside = (_block_of(journal, seq).first_seq for seq in sorted(past.beside) if seq > after)
     last_seq = 0
     for first_seq in merge(*places, beside):

@@ -6,6 +6,8 @@ logs into another account must never be traded on, nor let its balance move our 
 
 from typing import Final
 
+import msgspec
+
 from agents.orders.reasons import Why
 from agents.requests import BrokerAccount, BrokerRead
 from blackboard.entry import Draft, Entry
@@ -187,6 +189,8 @@ class Account:
             if not (is_period and is_soon):
                 return None
         again = self._reconciled_count if at_ns == self._reconciled_ns else 0
+        mends = last is not None and fact.is_clean and not last.is_clean
+        fact = msgspec.structs.replace(fact, mends=mends)
         return Draft(fact=fact, ts_event_ns=at_ns, ordinal=str(again) if again else "")
 
     def _comparison_ns(self, now_ns: int) -> int:

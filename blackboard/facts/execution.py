@@ -232,8 +232,10 @@ class Reconciled(Fact, frozen=True, kw_only=True):
     sequence_floor: int = 0
     """Highest sequence of an order of ours at the broker that the board knows nothing of, as after
     the repair of a journal; no magic number up to it is given again. 0 where there is none."""
+    mends: bool = False
+    """Whether it is clean after one that was not."""
 
     @property
     def lasts(self) -> bool:
-        """What was not clean waits for a person, and a floor holds for ever."""
-        return not self.is_clean or self.sequence_floor > 0
+        """What was not clean restricts until it is mended or longer; a floor holds for ever."""
+        return not self.is_clean or self.mends or self.sequence_floor > 0
