@@ -106,7 +106,8 @@ class TechnicalAgent(Agent):
     def see(self, entry: Entry) -> None:
         """Follow windows and promotions, and note which closes wait for an answer."""
         fact = entry.fact
-        self._learned.see(entry)
+        if not isinstance(fact, Bar):
+            self._learned.see(entry)
         self._shift.see(entry)
         if isinstance(fact, Vote):
             if entry.author == self.name:

@@ -111,14 +111,19 @@ class ComponentScore(NamedTuple):
     weight: float
 
 
-class _Frame(NamedTuple):
+class _Frame:
     # One timeframe of a symbol.
-    timeframe: str
-    length_ns: int
-    indicators: IndicatorWindow
+
+    def __init__(self, timeframe: str, length_ns: int, indicators: IndicatorWindow) -> None:
+        self.timeframe = timeframe
+        self.length_ns = length_ns
+        self.indicators = indicators
+        self._due_ns = 0
 
     def follow(self, base: Window) -> None:
         # Take the bins that have closed since. Most bars close none, which is seen at once.
+        if base.newest_ns < self._due_ns:
+            return
         first_row = int(
             np.searchsorted(base.close_ns, self.indicators.window.newest_ns, side="right")
         )
@@ -127,6 +132,9 @@ class _Frame(NamedTuple):
         open_ns = bar_open_ns(int(base.close_ns[first_row]) - 1, self.length_ns)
         if base.newest_ns >= open_ns + self.length_ns:
             self.indicators.extend(resample(base.bars(first_row), self.length_ns))
+        # No bin that is open now ends before the one in which the next instant lies.
+        newest_ns = self.indicators.window.newest_ns
+        self._due_ns = bar_open_ns(newest_ns, self.length_ns) + self.length_ns
 
 
 class RuleWindow:
