@@ -52,9 +52,10 @@ class Blackboard:
         log = LogSection.model_validate_json(self.plan.log)
         set_up_logs("blackboard", Path(self.plan.log_folder), log, profile=self.plan.profile)
         durability = Durability.UNSYNCED if self.plan.is_virtual else Durability.SAFE
+        journal = open_to_write(Path(self.plan.folder), self.plan.bytes_max)
         self._board = board = Board(
             Access(self.plan.declarations),
-            open_to_write(Path(self.plan.folder), self.plan.bytes_max),
+            journal,
             durability=durability,
             limits=self.plan.limits,
         )
@@ -62,7 +63,7 @@ class Blackboard:
             name: Filter(kinds=self.plan.declarations[name].reads, author=name)
             for name in self.plan.order
         }
-        self._service = BoardService(board, self.plan.clock.now_ns)
+        self._service = BoardService(board, self.plan.clock.now_ns, journal.tidy)
         self._settling = asyncio.create_task(leave_out_of_collections())
         self._held: deque[asyncio.Future[Any]] = deque()
         self._supersteps: Supersteps | None = None

@@ -22,6 +22,8 @@ from runtime.clock import process_s
 
 Answer = tuple[Ack, ...] | PostRefused | BoardUnavailable
 """What becomes of a post."""
+QUIET_S: Final = 0.3
+"""How long nothing is posted before the journal is tidied: longer than the pauses of a round."""
 NEWS_HELD_S_MAX: Final = 0.005
 """How long readers wait for what is stored while more is being posted."""
 
@@ -29,8 +31,13 @@ NEWS_HELD_S_MAX: Final = 0.005
 class BoardService:
     """A board, its queue of posts and its waiting readers."""
 
-    def __init__(self, board: Board, now_ns: Callable[[], int]) -> None:
+    def __init__(
+        self, board: Board, now_ns: Callable[[], int], tidy: Callable[[], None] | None = None
+    ) -> None:
         self.board = board
+        self._tidy = tidy
+        """Called when nothing has been posted for a while."""
+        self._tidying: asyncio.TimerHandle | None = None
         self.failure = ""
         """Why the last commit could not be stored; empty before the first that could not."""
         self.away = ""
@@ -54,6 +61,8 @@ class BoardService:
             If the journal's server does not answer: the same post again tells what became of it.
         """
         loop = asyncio.get_running_loop()
+        if self._tidying is not None:
+            self._tidying.cancel()
         future: asyncio.Future[Answer] = loop.create_future()
         self._queue.append((post, future))
         if self._draining is None or self._draining.done():
@@ -121,6 +130,8 @@ class BoardService:
                 began_s = process_s()
                 self.wake_readers()
         self.wake_readers()
+        if self._tidy is not None:
+            self._tidying = asyncio.get_running_loop().call_later(QUIET_S, self._tidy)
 
     def _commit(self) -> None:
         waiting, self._queue = self._queue, []

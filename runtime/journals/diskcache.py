@@ -8,7 +8,7 @@ and it refuses every other row. The folder is private to the user.
 
 import sqlite3
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -28,6 +28,10 @@ FORMAT_STATE: Final = "format"
 DATABASE: Final = "cache.db"
 """File of the blocks and states in a journal's folder."""
 _BUSY_TIMEOUT_S = 5.0
+_LOG_BYTES: Final = 1 << 20
+"""Bytes written since the log was written back, from which on it is worth doing again."""
+_LOG_PAGES_MAX: Final = 8000
+"""Pages of the log, of 4 KiB, at which a commit writes it back although somebody tidies."""
 _BLOCKS_PER_PAGE = 500
 _PLACES_PER_PAGE = 1000
 _PAGE_GROWTH = 8
@@ -119,6 +123,8 @@ class DiskcacheJournal:
         self._page_bytes = self._select("PRAGMA page_size", ())[0][0]
         self._free_bytes = self._unseen_bytes = 0
         self._is_numbered = False
+        self._logged_bytes = 0
+        self._is_tidied = False
         places = self._select("SELECT 1 FROM sqlite_master WHERE name = 'Places'", ())
         self._has_places = bool(places)
         with ExitStack() as undoing:
@@ -141,8 +147,10 @@ class DiskcacheJournal:
             rows[block.first_seq] = msgspec.msgpack.encode(block)
         if not self._is_numbered:
             rows.setdefault(STATE_PREFIX + FORMAT_STATE, msgspec.msgpack.encode(self.number))
+        size = sum(map(len, rows.values())) + _BYTES_PER_LABEL * len(labels)
+        self._logged_bytes += size
         try:
-            self._require_room(sum(map(len, rows.values())) + _BYTES_PER_LABEL * len(labels))
+            self._require_room(size)
             self._set_durability(durability)
             with self._cache.transact():
                 self._cache._con.executemany(_UPSERT, map(self._row, rows.items()))
@@ -196,6 +204,22 @@ class DiskcacheJournal:
             return None
         (block,) = self.blocks(rows[0][0] - 1)
         return decode_entries(block.payload)[-1]
+
+    def tidy(self) -> None:
+        """Write SQLite's log back into the database, if there is much of it.
+
+        SQLite does it by itself in the commit that makes the log long enough, which then waits for
+        the disk. Whoever calls this between commits is spared that.
+        """
+        if self._logged_bytes < _LOG_BYTES:
+            return
+        # Where it fails for now, the log grows until a commit has to do it.
+        with suppress(sqlite3.DatabaseError):
+            if not self._is_tidied:
+                self._cache._con.execute(f"PRAGMA wal_autocheckpoint = {_LOG_PAGES_MAX}")
+                self._is_tidied = True
+            self._cache._con.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+            self._logged_bytes = 0
 
     def close(self) -> None:
         """Close the database; everything acknowledged stays."""

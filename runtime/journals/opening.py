@@ -26,6 +26,9 @@ class KeptJournal(Journal, Protocol):
     def newest(self) -> Entry | None:
         """Return the newest entry, None in an empty journal; nothing else is read."""
 
+    def tidy(self) -> None:
+        """Do what can wait, now that nothing is being posted."""
+
 
 def open_journal(folder: Path) -> KeptJournal:
     """Open a journal to read it; ConfigError if there is none."""

@@ -217,6 +217,9 @@ class RedisJournal:
                 f"version reads {FORMAT}: run the version that wrote it, or begin another book"
             )
 
+    def tidy(self) -> None:
+        """Leave it to the server, which tidies up by itself."""
+
     def close(self) -> None:
         """Close the connection; everything acknowledged stays."""
         self._server.close()

@@ -48,6 +48,19 @@ def test_the_newest_entry_is_found_without_the_others(tmp_path: Path) -> None:
     journal.close()
 
 
+def test_what_was_logged_is_written_back_when_there_is_time(tmp_path: Path) -> None:
+    """A post is not kept waiting for it, and the journal holds the same before and after."""
+    journal = DiskcacheJournal(tmp_path)
+    journal.append(None, {"large": bytes(2_000_000)}, Durability.SAFE)
+    logged = (tmp_path / "cache.db").stat().st_size
+
+    journal.tidy()
+
+    assert logged < 1_000_000 < (tmp_path / "cache.db").stat().st_size
+    assert journal.state("large") == bytes(2_000_000)
+    journal.close()
+
+
 @pytest.mark.parametrize("mode", [2, 3, 4])
 def test_a_row_that_would_run_code_or_open_a_file_is_refused(tmp_path: Path, mode: int) -> None:
     """Modes of diskcache for files, texts and pickles never leave the database."""

@@ -1,5 +1,6 @@
-"""Readers are told at once of what hurries them, and of the rest a while later."""
+"""A live board tells at once of what hurries a reader, of the rest later, and tidies in quiet."""
 
+import asyncio
 from collections.abc import Iterable
 
 import pytest
@@ -11,7 +12,7 @@ from blackboard.facts import OrderIntent, Quote
 from blackboard.journal import MemoryJournal
 from blackboard.reading import Filter
 from config.settings import Settings
-from runtime.board_service import BoardService
+from runtime.board_service import QUIET_S, BoardService
 from runtime.council import ORDER, load_agent
 from runtime.simulation.loop import VirtualLoop, VirtualTime
 from tests.builders import a_quote, an_intent
@@ -82,3 +83,27 @@ def test_agents_name_only_what_they_read(name: str) -> None:
     agent = load_agent(name, Settings())
 
     assert set(agent.unhurried) <= set(agent.reads)
+
+
+def test_the_journal_is_tidied_when_nothing_is_posted() -> None:
+    """Once, a while after the last of several posts, so that none of them waits for it."""
+    board = Board(Access({"data": declare([Quote], [])}), MemoryJournal())
+    board.join("data")
+    time = VirtualTime(0)
+    loop = VirtualLoop(time)
+    tidied: list[float] = []
+
+    async def post_three() -> None:
+        service = BoardService(board, lambda: 10, lambda: tidied.append(time.process_s()))
+        for ts_ns in (1, 2, 3):
+            draft = Draft(fact=a_quote(), ts_event_ns=ts_ns)
+            await service.post(Post(author="data", epoch=1, drafts=(draft,), read_to=0, now_ns=5))
+            await asyncio.sleep(QUIET_S / 2.0)
+        await asyncio.sleep(10.0)
+
+    try:
+        loop.run_until_complete(post_three())
+    finally:
+        loop.close()
+
+    assert tidied == [pytest.approx(2.0 * QUIET_S, abs=1e-6)]
