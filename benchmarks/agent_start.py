@@ -19,7 +19,7 @@ from blackboard.board import Board
 from blackboard.entry import Entry, decode_entries, encode_entries
 from blackboard.reading import Filter, Joined
 from config.settings import Settings
-from runtime.board_port import past_wanted
+from runtime.board_port import PAST_BATCH_MAX, past_wanted
 from runtime.board_settings import board_limits
 from runtime.council import declarations, load_agent
 from runtime.journals.diskcache import DiskcacheJournal
@@ -38,7 +38,7 @@ def start(folder: Path, name: str, *, is_whole: bool) -> dict[str, float]:
     joined = board.join(name)
     if is_whole:
         joined = msgspec.structs.replace(joined, past=None)
-    past = _past(board, name, joined, settings.board.read_batch_max)
+    past = _past(board, name, joined, PAST_BATCH_MAX)
     read_s = process_time() - started_s
     agent.step(joined.now_ns, Inbox(tuple(past)))
     return {"seconds": process_time() - started_s, "read_s": read_s, "entries": len(past)}

@@ -1,11 +1,15 @@
 """The way from an agent to the board, whatever lies between them."""
 
-from typing import Protocol
+from typing import Final, Protocol
 
 import msgspec
 
 from blackboard.entry import Ack, Entry, Post
 from blackboard.reading import Filter, Joined
+
+PAST_BATCH_MAX: Final = 1_000
+"""Entries of one answer about the past: they lie far apart, and meanwhile the board answers nobody
+else."""
 
 
 class ReadAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,7 +55,7 @@ async def read_past(
     board: BoardPort, wanted: Filter, joined: Joined, limit: int, up_to: int | None = None
 ) -> ReadAnswer:
     """Read what counts of the past, batch by batch, to the head or to a seq."""
-    wanted = past_wanted(wanted, joined)
+    wanted, limit = past_wanted(wanted, joined), min(limit, PAST_BATCH_MAX)
     cursor, entries = 0, list[Entry]()
     while True:
         answer = await board.read(cursor, wanted, limit)
