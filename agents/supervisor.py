@@ -23,7 +23,7 @@ from agents.rounds.holdings import Holdings
 from agents.rounds.past import RECENT
 from agents.rounds.restrictions import IDENTITY, UNFIT, Restrictions, change, strictest
 from agents.rounds.round import Awaited, Round, Rounds
-from agents.rounds.summaries import Summaries
+from agents.rounds.summaries import Summaries, is_news
 from agents.rounds.withdrawals import Withdrawals
 from agents.voters import LEARNED, VOTERS, live_voters
 from blackboard.entry import Draft, Entry
@@ -216,9 +216,10 @@ class SupervisorAgent(Agent):
         outbox.drafts += self._attempts.due(now_ns) if may_act and state in ENTRY_STATES else []
         outbox.drafts += self._retrainings.values()
         outbox.drafts += self._retraining_of_drawdown()
-        outbox.drafts += self._summaries.due()
         weights = self._arbiter.weights(now_ns)
-        outbox.drafts += self._digests.due(now_ns, state.value, weights.fact if weights else None)
+        told = self._digests.due(now_ns, state.value, weights.fact if weights else None)
+        texts = (*self._summaries.due(), *told)
+        outbox.drafts += [draft for draft in texts if is_news(draft, now_ns)]
         self._ask_to_be_woken(now_ns, outbox)
 
     @property

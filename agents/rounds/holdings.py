@@ -159,9 +159,11 @@ class Holdings:
 
     def __init__(self) -> None:
         self.wishes: dict[str, Wish] = {}
-        self._undone: list[Wish] = []
+        self._undone: dict[str, Wish] = {}
         """Those that are not over, in the order of asking: they are looked at at every step."""
         self._holdings: dict[int, Holding] = {}
+        self._asked: dict[str, Holding] = {}
+        """By intent: the position whose latest amendment or exit it is."""
         self._open: list[Holding] = []
         """The open ones, by symbol and ticket."""
 
@@ -172,7 +174,7 @@ class Holdings:
                 self._wish(known(intent, entry))
             case RiskRefused(intent_id=intent_id) if intent_id in self.wishes:
                 self.wishes[intent_id].is_refused = True
-                self._look_for_undone()
+                self._look_at(intent_id)
             case OrderOutcome() as outcome:
                 self._settle(known(outcome, entry), entry.now_ns)
             case PositionChanged() as position:
@@ -206,11 +208,11 @@ class Holdings:
 
     def resting(self) -> list[Wish]:
         """Return the entries that rest at the broker, in the order of asking."""
-        return [wish for wish in self._undone if wish.order_ticket]
+        return [wish for wish in self._undone.values() if wish.order_ticket]
 
     def repeatable(self, now_ns: int) -> list[Wish]:
         """Return the wishes whose rejection allows a further attempt, in the order of asking."""
-        return [wish for wish in self._undone if wish.may_be_repeated(now_ns)]
+        return [wish for wish in self._undone.values() if wish.may_be_repeated(now_ns)]
 
     def blocker(self, symbol: str, side: Side, now_ns: int) -> tuple[str, int]:
         """Return what forbids an entry, with its seq; empty text and 0 if nothing does.
@@ -220,7 +222,7 @@ class Holdings:
         """
         for holding in self.own(symbol):
             return f"own {holding.position.fact.side} position", holding.position.seq
-        for wish in self._undone:
+        for wish in self._undone.values():
             if wish.intent.fact.scope == symbol and wish.is_in_flight(now_ns):
                 return "entry in flight", wish.intent.seq
         for holding in self.external(symbol):
@@ -229,27 +231,34 @@ class Holdings:
         return "", 0
 
     def _wish(self, intent: Known[OrderIntent]) -> None:
-        self.wishes[intent.fact.intent_id] = Wish(intent)
+        intent_id = intent.fact.intent_id
+        self.wishes[intent_id] = self._undone[intent_id] = Wish(intent)
         if len(self.wishes) > INTENTS_MAX:
-            del self.wishes[next(iter(self.wishes))]
-        self._look_for_undone()
+            oldest = next(iter(self.wishes))
+            del self.wishes[oldest]
+            self._undone.pop(oldest, None)
 
-    def _look_for_undone(self) -> None:
-        self._undone = [wish for wish in self.wishes.values() if not wish.is_over]
+    def _look_at(self, intent_id: str) -> None:
+        if self.wishes[intent_id].is_over:
+            self._undone.pop(intent_id, None)
+        elif intent_id not in self._undone:  # it was over, and is not any more
+            self._undone = {key: wish for key, wish in self.wishes.items() if not wish.is_over}
 
     def _settle(self, outcome: Known[OrderOutcome], now_ns: int) -> None:
         intent_id = outcome.fact.intent_id
         if outcome.fact.purpose is Purpose.ENTRY and intent_id in self.wishes:
             wish = self.wishes[intent_id]
             wish.outcome, wish.outcome_ns = outcome, now_ns
-            self._look_for_undone()
+            self._look_at(intent_id)
         if outcome.fact.purpose is Purpose.CANCEL:
             self._answer_cancel(outcome.fact, now_ns)
-        for holding in self._holdings.values():
-            if holding.amend_intent is not None and holding.amend_intent.intent_id == intent_id:
-                holding.amend_outcome, holding.amend_outcome_ns = outcome, now_ns
-            if holding.exit_intent is not None and holding.exit_intent.intent_id == intent_id:
-                holding.exit_outcome = outcome.fact
+        holding = self._asked.get(intent_id)
+        if holding is None:
+            return
+        if holding.amend_intent is not None and holding.amend_intent.intent_id == intent_id:
+            holding.amend_outcome, holding.amend_outcome_ns = outcome, now_ns
+        if holding.exit_intent is not None and holding.exit_intent.intent_id == intent_id:
+            holding.exit_outcome = outcome.fact
 
     def _answer_cancel(self, outcome: OrderOutcome, now_ns: int) -> None:
         for wish in self.wishes.values():
@@ -265,8 +274,9 @@ class Holdings:
             holding.naked_ns = holding.repairs = 0
         elif holding.naked_ns == 0:
             holding.naked_ns = now_ns
+        others = [each for each in self._open if each is not holding]
         self._open = sorted(
-            (each for each in self._holdings.values() if each.is_open),
+            [*others, holding] if holding.is_open else others,
             key=lambda each: (each.position.fact.scope, each.position.fact.ticket),
         )
 
@@ -282,17 +292,32 @@ class Holdings:
         closed = (ticket for ticket, each in self._holdings.items() if not each.is_open)
         oldest = next(closed, None)
         if oldest is not None:
-            del self._holdings[oldest]
+            forgotten = self._holdings.pop(oldest)
+            self._ask_instead(forgotten, forgotten.amend_intent)
+            self._ask_instead(forgotten, forgotten.exit_intent)
+
+    def _ask_instead(
+        self,
+        holding: Holding,
+        before: AmendIntent | ExitIntent | None,
+        intent: AmendIntent | ExitIntent | None = None,
+    ) -> None:
+        if before is not None:
+            self._asked.pop(before.intent_id, None)
+        if intent is not None:
+            self._asked[intent.intent_id] = holding
 
     def _amend(self, amend: AmendIntent, ts_event_ns: int) -> None:
         holding = self._holdings[amend.position_ticket]
         holding.amended_ns = ts_event_ns
+        self._ask_instead(holding, holding.amend_intent, amend)
         holding.amend_intent, holding.amend_outcome = amend, None
         holding.repairs += holding.is_naked
 
     def _leave(self, exit_intent: ExitIntent, ts_event_ns: int) -> None:
         holding = self._holdings[exit_intent.position_ticket]
         holding.exited_ns = ts_event_ns
+        self._ask_instead(holding, holding.exit_intent, exit_intent)
         holding.exit_intent = exit_intent
         holding.exit_outcome = None
         holding.flattenings += exit_intent.reason == FLATTEN_REASON

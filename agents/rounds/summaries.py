@@ -36,6 +36,7 @@ from blackboard.facts.execution import Origin
 from blackboard.facts.market import FeedState
 from blackboard.facts.news import Coverage
 from config.settings import Settings
+from models.market.sessions import WEEK_NS
 
 DUE_MAX: Final = 256
 """Texts that wait to be posted; the oldest gives way."""
@@ -44,6 +45,9 @@ TEXT_LENGTH_MAX: Final = 2000
 """Longest text; the rest is cut, because messengers refuse longer ones."""
 
 TITLE_LENGTH_MAX: Final = 120
+
+TOLD_NS_MAX: Final = WEEK_NS
+"""Age beyond which nobody is told any more."""
 
 REASONS_MAX: Final = 128
 """Intents whose reasons are kept; an older one has come to its end."""
@@ -213,6 +217,11 @@ class Summaries:
                 return
             text = f"{report.health.value} after {report.restarts} restarts"
             self.note(entry, "agent", f"{report.scope} is back", text)
+
+
+def is_news(draft: Draft, now_ns: int) -> bool:
+    """Whether a text is young enough to be told; figures are, whatever their age."""
+    return not isinstance(draft.fact, Summary) or draft.ts_event_ns > now_ns - TOLD_NS_MAX
 
 
 def verdict_of(learned: GateReport | TrainingSkipped | ModelPromoted | ModelRolledBack) -> str:
