@@ -4,14 +4,10 @@ Without a name everything runs but the soak, each in a process of its own, so th
 another and one that fails ends nothing else. ``--help`` names benchmarks and groups.
 """
 
-import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Final
-
-from rich.console import Console
-from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from benchmarks import (
     adaptation,
@@ -37,8 +33,9 @@ from benchmarks import (
     wires,
 )
 from benchmarks.measuring import load, machine
+from benchmarks.running import chosen, run_each
 from benchmarks.sections import Section, table, write
-from runtime.clock import process_s, wall_ns
+from runtime.clock import wall_ns
 
 BENCHMARKS: Final[dict[str, Callable[[], Section]]] = {
     "sma_cross": sma_cross.run,
@@ -67,12 +64,13 @@ GROUPS: Final = {
     "all": tuple(name for name in BENCHMARKS if name != "soak"),
     "peers": ("sma_cross", "council", "adaptation", "latency", "board", "redis_journal"),
     "curves": ("growth", "decisions", "council_growth", "fan_out", "journal_growth"),
-    "quick": ("sma_cross", "council", "board", "redis_journal", "growth", "decisions"),
+    "quick": (
+        *("sma_cross", "council", "adaptation", "board", "redis_journal"),
+        *("growth", "decisions"),
+    ),
 }
 """``quick`` takes less than ten minutes, installations aside."""
 HELP: Final = ("-h", "--help")
-LIMIT_S: Final = 4 * 3600.0
-"""After which a benchmark of several counts as failed."""
 
 
 def main(words: Sequence[str]) -> int:
@@ -84,17 +82,14 @@ def main(words: Sequence[str]) -> int:
     if unknown:
         print(f"unknown: {', '.join(unknown)}\n{_usage()}")
         return 2
-    names = chosen(words)
-    if len(names) > 1:
-        return _run_each(names)
-    _run(names[0])
-    return 0
-
-
-def chosen(words: Sequence[str]) -> list[str]:
-    """Return the benchmarks that names and groups stand for, each once."""
-    named = [name for word in words or ("all",) for name in GROUPS.get(word, (word,))]
-    return list(dict.fromkeys(named))
+    names = chosen(words, GROUPS, "all")
+    if len(names) == 1:
+        _run(names[0])
+        return 0
+    failed = run_each({name: (sys.executable, "-m", "benchmarks", name) for name in names})
+    if failed:
+        print(f"failed: {', '.join(failed)}; the rest is in RESULTS.md")
+    return 1 if failed else 0
 
 
 def _usage() -> str:
@@ -117,39 +112,6 @@ def _peers() -> Section:
     kept = [each for name in BENCHMARKS for each in comparisons.read() if each.name == name]
     rows = table(*comparisons.rows_of(kept))
     return Section("peers", comparisons.TITLE, comparisons.text_of(kept), (rows,))
-
-
-def _run_each(names: Sequence[str]) -> int:
-    failed = []
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), MofNCompleteColumn())
-    with Progress(*columns, TimeElapsedColumn()) as progress:
-        task = progress.add_task("", total=len(names))
-        for name in names:
-            progress.update(task, description=name)
-            started_s = process_s()
-            fault = _run_apart(name, progress.console)
-            took = f"{name}: {process_s() - started_s:.0f} s"
-            if fault:
-                failed.append(name)
-                took += f", FAILED: {fault}"
-            progress.console.print(took, style="red" if fault else "green", highlight=False)
-            progress.advance(task)
-    if failed:
-        print(f"failed: {', '.join(failed)}; the rest is in RESULTS.md")
-    return 1 if failed else 0
-
-
-def _run_apart(name: str, console: Console) -> str:
-    """Run one in a process of its own; return what went wrong."""
-    command = (sys.executable, "-m", "benchmarks", name)
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT_S, check=False)
-    except subprocess.TimeoutExpired:
-        return f"took more than {LIMIT_S:g} s"
-    console.print(done.stdout.rstrip(), markup=False, highlight=False, soft_wrap=True)
-    if not done.returncode:
-        return ""
-    return (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from time import process_time
 from typing import Final, NamedTuple
 
 REPETITIONS: Final = 5
-PACKAGES: Final = ("numpy", "numba", "msgspec", "diskcache")
+PACKAGES: Final = ("numpy", "numba", "msgspec", "diskcache", "ray")
 
 
 class Timing(NamedTuple):

@@ -2,6 +2,7 @@
 
 import math
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from benchmarks.council_growth import Stretch, fitted
 from benchmarks.council_marks import instant_ns, symbols_of
 from benchmarks.measuring import short
 from benchmarks.picture import Line, draw_levels
+from benchmarks.running import chosen, run_each
 from models.market.sessions import MINUTE_NS, is_open
 from runtime.terminals.simulated.traits import traits_of
 
@@ -56,6 +58,27 @@ def test_the_table_of_peers_says_who_wins_and_who_is_missing() -> None:
 def test_figures_are_told_in_three_digits(value: float, text: str) -> None:
     """A table is read, not computed with."""
     assert short(value) == text
+
+
+def test_one_that_fails_ends_nothing_else(capsys: pytest.CaptureFixture[str]) -> None:
+    """Those after it run, and it is named with its last word."""
+    commands = {
+        name: (sys.executable, "-S", "-c", code)
+        for name, code in (("bad", "raise SystemExit('no network')"), ("good", "print('[42]')"))
+    }
+
+    assert run_each(commands) == ["bad"]
+    told = capsys.readouterr().out
+    assert "FAILED: no network" in told
+    assert "[42]" in told
+
+
+def test_names_and_groups_are_run_once_in_the_order_named() -> None:
+    """A group stands for its names; where nothing is named, the one for that."""
+    groups = {"all": ("one", "two"), "quick": ("two",)}
+
+    assert chosen((), groups, "all") == ("one", "two")
+    assert chosen(("quick", "soak", "two"), groups, "all") == ("two", "soak")
 
 
 def test_levels_are_drawn_from_nought(tmp_path: Path) -> None:
