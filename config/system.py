@@ -179,7 +179,8 @@ class TerminalSection(Section):
     calls_parallel_max: int = Field(5, ge=1, le=64)
     """Requests of one agent that are on their way to the terminal at the same time."""
     requests_per_s: float = Field(20.0, gt=0.0, le=10_000.0)
-    """Requests of one agent a second, following the clock; a burst of one second's worth passes."""
+    """Requests of one agent a second, following the clock. At once pass one second's worth, or what
+    one close asks for where that is more: bars and history of every symbol, and quotes."""
     backoff_s: float = Field(1.0, gt=0.0, le=60.0)
     """Pause after the broker's first 'too many requests'; it doubles while that goes on."""
     backoff_max_s: float = Field(30.0, gt=0.0, le=600.0)

@@ -53,6 +53,10 @@ from runtime.terminals.symbols import resolve_symbols
 from runtime.training.places import Child, RayTasks
 from runtime.world import Due
 
+_CLOSE_REQUESTS_PER_SYMBOL: Final = 2
+"""Bars, and at the first close of a week the history before them."""
+_CLOSE_REQUESTS_BESIDE: Final = 2
+"""Quotes, and the specifications of all symbols once a day."""
 PAUSE_S: Final = 0.2
 """Process seconds between two tries while virtual time stands still."""
 PATIENCE_S: Final = 600.0
@@ -111,7 +115,9 @@ class TerminalWorld:
         # A terminal process on another machine has a kill switch of its own, and does not see ours.
         self._stop_file = settings.home / STOP_FILE_NAME if settings.terminal.url else None
         parallel_max = settings.terminal.calls_parallel_max if another else 1
-        self._pacing = Pacing(settings.terminal, parallel_max)
+        # Else the last symbols of a close would wait for their tokens, and every decision for them.
+        burst_min = _CLOSE_REQUESTS_PER_SYMBOL * len(settings.symbols) + _CLOSE_REQUESTS_BESIDE
+        self._pacing = Pacing(settings.terminal, parallel_max, burst_min)
         self._clients = [terminal]
         self._idle = [terminal]
         self._another = another

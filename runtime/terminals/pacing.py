@@ -19,8 +19,9 @@ from config.system import TerminalSection
 from runtime.clock import process_s, sleep_s
 from runtime.terminals.constants import TRADE_RETCODE_TOO_MANY_REQUESTS
 
-LOOK_S: Final = 0.005
-"""Process time between two looks at whether another's turn has ended."""
+LOOK_S: Final = 0.002
+"""Process time between two looks at whether another's turn has ended: about as long as one lasts
+with a terminal on the same machine."""
 
 
 class Priority(IntEnum):
@@ -47,14 +48,25 @@ class Pacing:
     decides how long that is. Nothing is ever refused here; who cannot wait asks `pause_s` first.
     """
 
-    def __init__(self, settings: TerminalSection, parallel_max: int) -> None:
+    def __init__(self, settings: TerminalSection, parallel_max: int, burst_min: int = 1) -> None:
+        """Begin with a full bucket.
+
+        Parameters
+        ----------
+        settings
+            How many requests a second, and how long pauses are.
+        parallel_max
+            How many turns are held at the same time.
+        burst_min
+            Requests that pass at once after a quiet time, however few a second are allowed.
+        """
         self._settings = settings
         self._parallel_max = parallel_max
         self._guard = threading.Lock()
         self._order = count()
         self._waiting: list[tuple[Priority, int]] = []
         self._at_work = 0
-        self._tokens = self._burst = max(1.0, settings.requests_per_s)
+        self._tokens = self._burst = max(float(burst_min), settings.requests_per_s)
         self._filled_s = process_s()
         self._pauses = 0
         self._paused_until_s = dict.fromkeys(Priority, 0.0)

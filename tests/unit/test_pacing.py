@@ -76,6 +76,16 @@ def test_a_burst_passes_and_then_the_rate_holds(time: HandTime) -> None:
     assert time.now_s - 100.0 == pytest.approx(1.5, abs=0.02)  # (5 - 2) / 2 a second
 
 
+def test_what_one_close_asks_for_passes_at_once(time: HandTime) -> None:
+    """Twenty-eight symbols and two a second: the last one is not read thirteen seconds late."""
+    pacing = Pacing(TerminalSection(requests_per_s=2.0), 5, burst_min=29)
+
+    for _ in range(30):
+        take(pacing)
+
+    assert time.now_s - 100.0 == pytest.approx(0.5, abs=0.02)
+
+
 def test_idle_time_fills_one_burst_and_no_more(time: HandTime) -> None:
     """An hour of silence is no licence for an hour's worth of requests."""
     pacing = a_pacing()
