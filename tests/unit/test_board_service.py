@@ -36,11 +36,14 @@ def heard(wanted: Filter, posts: Iterable[tuple[float, str, Draft]]) -> tuple[fl
     time = VirtualTime(0)
     loop = VirtualLoop(time)
 
+    def post_by(service: BoardService, post: Post) -> None:
+        loop.create_task(service.post(post))
+
     async def read() -> tuple[float, list[str]]:
         service = BoardService(board, lambda: 10)
         for at_s, author, draft in posts:
             post = Post(author=author, epoch=1, drafts=(draft,), read_to=0, now_ns=5)
-            loop.call_later(at_s, lambda post=post: loop.create_task(service.post(post)))
+            loop.call_later(at_s, post_by, service, post)
         _, stored = await service.read(0, wanted, 100, TIMEOUT_S, LINGER_S)
         return time.process_s(), [item.entry.kind for item in stored]
 
