@@ -218,8 +218,8 @@ class SupervisorAgent(Agent):
         outbox.drafts += self._retraining_of_drawdown()
         weights = self._arbiter.weights(now_ns)
         told = self._digests.due(now_ns, state.value, weights.fact if weights else None)
-        texts = (*self._summaries.due(), *told)
-        outbox.drafts += [draft for draft in texts if is_news(draft, now_ns)]
+        outbox.drafts += self._summaries.due(now_ns)
+        outbox.drafts += [draft for draft in told if is_news(draft, now_ns)]
         self._ask_to_be_woken(now_ns, outbox)
 
     @property

@@ -129,8 +129,9 @@ class Summaries:
         if len(self._due) > DUE_MAX:
             del self._due[next(iter(self._due))]
 
-    def due(self) -> list[Draft]:
-        """Return the noted texts that are not on the board."""
+    def due(self, now_ns: int) -> list[Draft]:
+        """Return the noted texts that are not on the board, and forget those that nobody needs."""
+        self._due = {slot: draft for slot, draft in self._due.items() if is_news(draft, now_ns)}
         return list(self._due.values())
 
     def _strike(self, entry: Entry) -> None:
