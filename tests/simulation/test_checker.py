@@ -226,13 +226,16 @@ def healed(**changes: object) -> Change:
     )
 
 
-def lost(*seqs: int, is_power_cut: bool = False) -> JournalLoss:
-    """Return the loss of entries an hour after the beginning."""
+def lost(
+    *seqs: int, is_power_cut: bool = False, at_ns: int = T0 + HOUR, as_said: Change | None = None
+) -> JournalLoss:
+    """Return the loss of entries an hour after the beginning, as they were said till then."""
+    history = as_said(a_history()) if as_said else a_history()
     return JournalLoss(
-        at_ns=T0 + HOUR,
+        at_ns=at_ns,
         from_seq=min(seqs),
         is_power_cut=is_power_cut,
-        entries=tuple(entry for entry in a_history().entries if entry.seq in seqs),
+        entries=tuple(entry for entry in history.entries if entry.seq in seqs),
     )
 
 
@@ -497,6 +500,17 @@ P6_BROKEN: list[tuple[Callable[..., object], Change]] = [
 RESTING = altered(h.ANNOUNCED, limit_price=h.OPEN, expires_ns=h.T0 + h.HOUR)
 """The entry rests at its price for an hour; it is filled at once, as before."""
 
+
+def resting_unsaid(*, is_power_cut: bool = False, **request: object) -> Change:
+    """Let the entry rest, and its announcement be lost after it left."""
+    loss = lost(h.ANNOUNCED, is_power_cut=is_power_cut, as_said=RESTING)
+    return both(
+        unsaid(h.ANNOUNCED),
+        added("journal_losses", loss),
+        with_item("requests", ENTRY_REQUEST, action=5, **request),
+    )
+
+
 P8_BROKEN: list[tuple[Callable[..., object], Change]] = [
     (
         resting.resting_orders_carry_stops,
@@ -506,6 +520,9 @@ P8_BROKEN: list[tuple[Callable[..., object], Change]] = [
         resting.resting_orders_carry_stops,
         both(RESTING, with_item("requests", 0, action=5, stop_price=h.OPEN + 0.001)),
     ),
+    # The announcement that was lost named a limit, and the stop was on the wrong side of it.
+    (resting.resting_orders_carry_stops, resting_unsaid(stop_price=h.OPEN + 0.001)),
+    (resting.resting_orders_carry_stops, resting_unsaid(is_power_cut=True)),
     (
         resting.nothing_fills_after_its_time,
         both(RESTING, with_item("deals", 1, made_ns=h.T0 + 2 * h.HOUR)),
@@ -564,6 +581,36 @@ P8_BROKEN: list[tuple[Callable[..., object], Change]] = [
     (
         protection.nothing_stays_naked,
         both(NAKED_FOR_AN_HOUR, close_refused("F15")),
+    ),
+    # The board knew whose it was for two hours, and lost it only then.
+    (
+        protection.nothing_stays_naked,
+        both(
+            NAKED_FOR_AN_HOUR,
+            unsaid(h.ANNOUNCED),
+            added("journal_losses", lost(h.ANNOUNCED, at_ns=T0 + 4 * HOUR)),
+        ),
+    ),
+    # After the repair its order was announced once more, before it was filled.
+    (
+        protection.nothing_stays_naked,
+        both(
+            NAKED_FOR_AN_HOUR,
+            with_item("deals", 1, comment="fxin"),
+            added(
+                "journal_losses",
+                lost(h.ANNOUNCED, at_ns=T0, as_said=restated(h.ANNOUNCED, known_at_ns=T0 - MINUTE)),
+            ),
+        ),
+    ),
+    # Announcements are synced: a power cut may not take them.
+    (
+        protection.nothing_stays_naked,
+        both(
+            NAKED_FOR_AN_HOUR,
+            unsaid(h.ANNOUNCED),
+            added("journal_losses", lost(h.ANNOUNCED, is_power_cut=True)),
+        ),
     ),
     (protection.stops_are_kept, with_item("requests", AMEND_REQUEST, stop_price=0.0)),
     (protection.stops_are_kept, with_item("requests", AMEND_REQUEST, stop_price=1.09)),
@@ -896,6 +943,17 @@ EXCUSED: list[tuple[Callable[..., object], Change]] = [
             acknowledged(h.LAST_SNAPSHOT),
             unsaid(h.LAST_SNAPSHOT),
             added("journal_losses", lost(h.LAST_SNAPSHOT, is_power_cut=True)),
+        ),
+    ),
+    # Its announcement, which named its limit, was given up after it had left.
+    (resting.resting_orders_carry_stops, resting_unsaid()),
+    # Nobody can know that it is ours since the announcement of its order was given up.
+    (
+        protection.nothing_stays_naked,
+        both(
+            NAKED_FOR_AN_HOUR,
+            unsaid(h.ANNOUNCED),
+            added("journal_losses", lost(h.ANNOUNCED)),
         ),
     ),
     (protection.nothing_stays_naked, both(NAKED_FOR_AN_HOUR, having(ended_ns=T0 + 2 * HOUR))),

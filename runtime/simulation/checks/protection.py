@@ -146,7 +146,8 @@ def nothing_stays_naked(record: Record) -> Iterator[Violation]:
     """No position of ours stays without a stop longer than the board needs to know, plus a try.
 
     The measure is one reconciliation period and the slack of a minute's grain: between two readings
-    of the book nobody can know that the broker dropped a stop.
+    of the book nobody can know that the broker dropped a stop. Where flipped bits took what the
+    board knew of a position, it is ours up to the repair, and a stranger's from then on.
     """
     naked_since: dict[int, int] = {}
     for state in record.states:
@@ -171,6 +172,8 @@ def _in_weeks(from_ns: int, until_ns: int) -> Iterator[tuple[int, int]]:
 
 def _naked(record: Record, ticket: int, from_ns: int, until_ns: int) -> Iterator[Violation]:
     allowed_ns = 2 * record.known_within_ns
+    forgotten_ns = record.forgotten_ns(ticket)
+    until_ns = until_ns if forgotten_ns is None else min(until_ns, forgotten_ns)
     # A later fault prolongs what it hinders, but only as long as it lasts. One that refuses a stop
     # or a close of this very position lasts for that try: the next one must come in time.
     free_ns = from_ns

@@ -214,16 +214,29 @@ class Record:
                 found.setdefault(deal.position_ticket, deal)
         return found
 
-    def is_forgotten(self, ticket: int) -> bool:
-        """Whether flipped bits took the announcement of the order that opened a position.
+    def forgotten_ns(self, ticket: int) -> int | None:
+        """Return when flipped bits took the announcement of the order that opened a position.
 
-        Ours by its magic, and nobody's by the board: it can only be taken for a stranger's.
+        From then on it is ours by its magic, and nobody's by the board, which can only take it for
+        a stranger's and leave it to the person who looks at the account after the repair. None if
+        the announcement was kept, or was made again before the position was opened.
         """
         opener = self.openers.get(ticket)
-        return opener is not None and any(
-            lost.fact.magic == opener.magic and not loss.is_power_cut
+        if opener is None:
+            return None
+        kept = self.submissions.get(opener.magic)
+        if kept and kept.fact.comment == opener.comment and kept.at_ns <= opener.made_ns:
+            return None
+        losses = (
+            loss.at_ns
             for loss, lost in self.lost(OrderSubmitting)
+            if lost.fact.magic == opener.magic and not loss.is_power_cut
         )
+        return min(losses, default=None)
+
+    def is_forgotten(self, ticket: int) -> bool:
+        """Whether the board cannot know any more that a position is ours."""
+        return self.forgotten_ns(ticket) is not None
 
     def owns(self, ticket: int) -> bool:
         """Whether a position was opened by an order of ours."""

@@ -32,13 +32,17 @@ def _resting(record: Record) -> dict[int, Said[OrderSubmitting]]:
 
 
 def resting_orders_carry_stops(record: Record) -> Iterator[Violation]:
-    """No order is left waiting without a target, and a stop on the losing side of its limit."""
-    limits = {said.fact.magic: said.fact.limit_price for said in record.all(OrderSubmitting)}
+    """No order is left waiting without a target, and a stop on the losing side of its limit.
+
+    The limit is that of its announcement, which the journal may have lost since.
+    """
     for request in record.sent():
         if request.action != ACTION_PENDING:
             continue
         sign = 1.0 if request.side == "BUY" else -1.0
-        room = (limits.get(request.magic, 0.0) - request.stop_price) * sign
+        said = record.announced(request)
+        limit_price = said.fact.limit_price if said else 0.0
+        room = (limit_price - request.stop_price) * sign
         if request.stop_price <= 0.0 or request.target_price <= 0.0 or room <= 0.0:
             text = f"order {request.request_id} with a stop at {request.stop_price}"
             yield _violation("P8", "resting_orders_carry_stops", request.at_ns, text)
