@@ -115,6 +115,7 @@ class BoundedTransport(HTTPAdapter):
                     raise requests.Timeout
         finally:
             response.close()
+            self.close()  # the server ends the connection too: the next pair needs one of its own
         response._content = bytes(content)
 
 

@@ -40,14 +40,9 @@ from tests.feed_server import (
 
 NOW_NS = instant_ns("2025-03-05T10:00:00Z")
 KEY = "k3y-that-nobody-may-see"
-SECTION = FeedsSection(
-    read_timeout_s=0.2,
-    connect_timeout_s=0.5,
-    deadline_s=2.0,
-    retry_pause_s=0.0,
-    bytes_max=200_000,
-    tries_max=1,
-)
+SECTION = FeedsSection(retry_pause_s=0.0, bytes_max=200_000, tries_max=1)
+IMPATIENT = SECTION.model_copy(update={"read_timeout_s": 0.2, "deadline_s": 2.0})
+"""For servers that never answer; any other may be slow on a machine that has much to do."""
 X_PATH = "/2/tweets/search/recent"
 
 
@@ -56,6 +51,15 @@ def _no_pauses() -> Iterator[None]:
     """Ask once."""
     with stamina.set_testing(True, attempts=1):
         yield
+
+
+@pytest.fixture
+def fault(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Return the name of a fault, with little patience where the server never ends its answer."""
+    name = str(request.param)
+    if name in {"silent", "stuck"}:
+        monkeypatch.setattr("tests.unit.test_text_feeds.SECTION", IMPATIENT)
+    return name
 
 
 @pytest.fixture
@@ -375,7 +379,7 @@ FAULTS: dict[str, Reply] = {
 }
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("fault", FAULTS, indirect=True)
 @pytest.mark.parametrize("make", [a_feed, a_search, posts_of])
 def test_every_fault_is_a_problem_with_a_name(
     server: FeedServer,
@@ -410,7 +414,9 @@ def test_without_a_key_nothing_is_asked(server: FeedServer, store: FeedStore) ->
     assert server.asked == []
 
 
-@pytest.mark.parametrize("fault", ["401", "429", "html", "cut", "silent", "redirected"])
+@pytest.mark.parametrize(
+    "fault", ["401", "429", "html", "cut", "silent", "redirected"], indirect=True
+)
 def test_no_key_is_ever_told(
     server: FeedServer, store: FeedStore, fault: str, caplog: pytest.LogCaptureFixture
 ) -> None:
