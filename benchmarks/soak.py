@@ -11,7 +11,8 @@ import sys
 from collections import Counter
 from contextlib import suppress
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from shutil import rmtree
+from tempfile import mkdtemp
 from typing import Final, NamedTuple
 
 import msgspec
@@ -36,7 +37,7 @@ SPEED: Final = 1200.0
 SYMBOLS: Final = "EURUSD,GBPUSD,USDJPY,AUDUSD"
 SEED: Final = 7
 LOOK_EVERY_S: Final = 10.0
-STRIKE_EVERY_S: Final = 60.0
+STRIKE_EVERY_S: Final = float(os.environ.get("SOAK_STRIKE_EVERY_S", "60"))
 STRIKES_FRAC: Final = 0.5
 """Share of the time in which something is struck."""
 SETTLE_FRAC: Final = 0.1
@@ -75,35 +76,42 @@ class Ended(NamedTuple):
 
 
 def run() -> Section:
-    """Run, strike, watch, audit."""
-    with TemporaryDirectory() as folder:
-        home = Path(folder)
-        watch, strikes = Watch(), list[Strike]()
-        process = subprocess.Popen(_command(home), cwd=ROOT, stdout=subprocess.DEVNULL)
-        with progress(Console(), "minutes of soak", MINUTES, is_quiet=False) as advance:
-            calm_ns = _attend(process, home, watch, strikes, advance)
-        book = home / "books" / "embedded"
-        status = read_status(book / "cluster.json")
-        if process.returncode or status is None:
-            raise RuntimeError(f"the run must end in order, was code {process.returncode}")
-        audit = subprocess.run(
-            (sys.executable, "launch.py", "audit", "--json"),
-            env={**os.environ, "QUORUM_HOME": str(home)},
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if not audit.stdout:
-            raise RuntimeError(f"the audit must come to an end: {audit.stderr[-2000:]}")
-        ended = Ended(
-            status=status,
-            audit=msgspec.json.decode(audit.stdout, type=AuditReport),
-            doubled=_doubled_orders(book),
-            rounds=rounds_of(book / "journal", SPEED, calm_ns),
-            journal_mb=sum(path.stat().st_size for path in (book / "journal").iterdir()) / 2**20,
-        )
+    """Run, strike, watch, audit; what an unsound run left is kept, and it is said where."""
+    home = Path(mkdtemp(prefix="soak-"))
+    watch, strikes = Watch(), list[Strike]()
+    process = subprocess.Popen(_command(home), cwd=ROOT, stdout=subprocess.DEVNULL)
+    with progress(Console(), "minutes of soak", MINUTES, is_quiet=False) as advance:
+        calm_ns = _attend(process, home, watch, strikes, advance)
+    if process.returncode:
+        raise RuntimeError(f"the run must end in order, was code {process.returncode}: {home}")
+    ended = _ended(home, calm_ns)
+    if ended.audit.holds and not ended.doubled:
+        rmtree(home)
+    else:
+        print(f"kept: {home}", *ended.audit.findings, sep="\n", flush=True)
     return _section(ended, watch, strikes, calm_ns)
+
+
+def _ended(home: Path, calm_ns: int) -> Ended:
+    book = home / "books" / "embedded"
+    status = read_status(book / "cluster.json")
+    audit = subprocess.run(
+        (sys.executable, "launch.py", "audit", "--json"),
+        env={**os.environ, "QUORUM_HOME": str(home)},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if status is None or not audit.stdout:
+        raise RuntimeError(f"the audit must come to an end, {home}: {audit.stderr[-2000:]}")
+    return Ended(
+        status=status,
+        audit=msgspec.json.decode(audit.stdout, type=AuditReport),
+        doubled=_doubled_orders(book),
+        rounds=rounds_of(book / "journal", SPEED, calm_ns),
+        journal_mb=sum(path.stat().st_size for path in (book / "journal").iterdir()) / 2**20,
+    )
 
 
 def _command(home: Path) -> list[str]:
