@@ -47,7 +47,8 @@ class Learned(NamedTuple):
 
 
 class _Asked(NamedTuple):
-    # Who answers at a close, and whose words are only noted.
+    """Who answers at a close, and whose words are only noted."""
+
     serving: dict[str, Serving[DirectionModel]]
     beside: dict[str, DirectionModel]
     close_ns: int
@@ -187,7 +188,7 @@ class LearnedVoter:
     def _all(self) -> list[ServedModel[DirectionModel] | Challenger[DirectionModel]]:
         return [*self._served.values(), *self._shadows.values()]
 
-    def _whom_to_ask(self, close_ns: int) -> "_Asked":
+    def _whom_to_ask(self, close_ns: int) -> _Asked:
         # The same for every symbol of a step, unless a model fails meanwhile.
         if self._asked is None or self._asked.close_ns != close_ns:
             serving = {family: served.at(close_ns) for family, served in self._served.items()}

@@ -17,14 +17,10 @@ from blackboard.journal import MemoryJournal
 from config.settings import Settings
 from models.market.bars import BAR_DTYPE, BarArray
 from models.market.sessions import WEEK_NS, next_bar_close_ns
-from runtime.clock import VirtualClock
 from runtime.council import agent_order, declarations, load_agent
-from runtime.feeds.sources import open_calendar, open_headlines
 from runtime.inprocess import InProcessHost
 from runtime.learning_world import LearningWorld
-from runtime.terminal_world import TerminalWorld
-from runtime.terminals.simulated.ledger import MemoryLedger
-from runtime.terminals.simulated.terminal import SimulatedTerminal
+from runtime.market_world import market_world
 from runtime.training.bars_market import BarsMarket
 from runtime.training.job import run_job
 from runtime.training.places import Wait
@@ -109,18 +105,7 @@ def learning_host(
     world: type[LearningWorld] = LearningWorld,
 ) -> InProcessHost:
     """Return the council before such a market, not yet run."""
-    clock = VirtualClock(START_NS)
-    terminal = SimulatedTerminal(
-        BarsMarket(bars, M15_NS), MemoryLedger(), settings, clock.now_ns, stop_file=None
-    )
-    behind = TerminalWorld(
-        terminal,
-        settings,
-        is_virtual=True,
-        is_direct=True,
-        calendar=open_calendar(settings),
-        headlines=open_headlines(settings),
-    )
+    behind = market_world(BarsMarket(bars, M15_NS), settings, START_NS)
     declared: dict[str, Declaration] = declarations(settings)
     agents: dict[str, Agent] = {name: load_agent(name, settings) for name in agent_order(settings)}
     return InProcessHost(

@@ -14,16 +14,12 @@ from blackboard.facts import Timeframe
 from blackboard.journal import GENESIS, Block, MemoryJournal, seal
 from config.settings import Settings
 from models.market.sessions import HOUR_NS
-from runtime.clock import VirtualClock
 from runtime.council import agent_order, declarations, load_agent
-from runtime.feeds.sources import open_calendar, open_headlines
 from runtime.inprocess import InProcessHost
+from runtime.market_world import market_world
 from runtime.proof.recording import RecordedStart, Recording
 from runtime.simulation.scenario import scenario_of
-from runtime.terminal_world import TerminalWorld
-from runtime.terminals.simulated.ledger import MemoryLedger
 from runtime.terminals.simulated.market import open_market
-from runtime.terminals.simulated.terminal import SimulatedTerminal
 
 HOURS = 20
 """Long enough for some trades to be opened and closed."""
@@ -45,22 +41,10 @@ def a_run() -> tuple[list[list[Entry]], RecordedStart]:
 def recorded(settings: Settings, start_ns: int, end_ns: int) -> list[list[Entry]]:
     """Return the commits of nine agents in one process, in virtual time."""
     journal = MemoryJournal()
-    clock = VirtualClock(start_ns)
-    terminal = SimulatedTerminal(
-        open_market(settings).source, MemoryLedger(), settings, clock.now_ns, stop_file=None
-    )
-    world = TerminalWorld(
-        terminal,
-        settings,
-        is_virtual=True,
-        is_direct=True,
-        calendar=open_calendar(settings),
-        headlines=open_headlines(settings),
-    )
     host = InProcessHost(
         Board(Access(declarations(settings)), journal),
         {name: load_agent(name, settings) for name in agent_order(settings)},
-        world,
+        market_world(open_market(settings).source, settings, start_ns),
         start_ns=start_ns,
         end_ns=end_ns,
     )

@@ -31,17 +31,14 @@ from blackboard.reading import Joined
 from config.settings import Settings
 from models.market.sessions import DAY_NS, HOUR_NS, WEEK_NS
 from runtime.board_port import past_wanted
-from runtime.clock import VirtualClock
 from runtime.council import agent_order, declarations, load_agent
-from runtime.feeds.sources import open_calendar, open_headlines
 from runtime.inprocess import InProcessHost, Pace
+from runtime.market_world import market_world
 from runtime.seat import Seat
 from runtime.simulation.scenario import scenario_of
 from runtime.supersteps import Release
 from runtime.terminal_world import TerminalWorld
-from runtime.terminals.simulated.ledger import MemoryLedger
 from runtime.terminals.simulated.market import open_market
-from runtime.terminals.simulated.terminal import SimulatedTerminal
 from runtime.world import Due
 
 READS: Final = (ReadBars, ReadBroker, ReadCalendar, ReadHeadlines, ReadQuotes)
@@ -133,18 +130,7 @@ class TwinHost(InProcessHost):
         self.settings = settings
         self.twins: list[Twin] = []
         self._rng = np.random.default_rng([seed, 9])
-        clock = VirtualClock(span.start)
-        terminal = SimulatedTerminal(
-            open_market(settings).source, MemoryLedger(), settings, clock.now_ns, stop_file=None
-        )
-        plain = TerminalWorld(
-            terminal,
-            settings,
-            is_virtual=True,
-            is_direct=True,
-            calendar=open_calendar(settings),
-            headlines=open_headlines(settings),
-        )
+        plain = market_world(open_market(settings).source, settings, span.start)
         self.world = Outages(plain, self._rng, span)
         declared = declarations(settings)
         agents = {name: load_agent(name, settings) for name in agent_order(settings)}

@@ -9,13 +9,10 @@ from typing import Protocol
 
 from agents.requests import ReadBars, Reply, Unanswered
 from blackboard.errors import ConfigError, QuorumError
-from runtime.clock import VirtualClock
-from runtime.feeds.sources import open_calendar, open_headlines
+from runtime.market_world import market_world
 from runtime.proof.recording import RecordedStart
 from runtime.terminal_world import TerminalWorld
-from runtime.terminals.simulated.ledger import MemoryLedger
 from runtime.terminals.simulated.market import open_market
-from runtime.terminals.simulated.terminal import SimulatedTerminal
 
 
 class MarketGone(QuorumError):
@@ -61,18 +58,7 @@ def _opened(start: RecordedStart, now_ns: int) -> TerminalWorld:
             f"the {kind} market is another one than was recorded: {_told(start.data)} then, "
             f"{_told(market.provenance)} now"
         )
-    clock = VirtualClock(now_ns)
-    terminal = SimulatedTerminal(
-        market.source, MemoryLedger(), settings, clock.now_ns, stop_file=None
-    )
-    return TerminalWorld(
-        terminal,
-        settings,
-        is_virtual=True,
-        is_direct=True,
-        calendar=open_calendar(settings),
-        headlines=open_headlines(settings),
-    )
+    return market_world(market.source, settings, now_ns)
 
 
 def _told(data: dict[str, str]) -> str:

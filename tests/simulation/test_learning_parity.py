@@ -12,14 +12,10 @@ from blackboard.journal import MemoryJournal
 from config.settings import Settings
 from models.market.bars import BarArray
 from models.market.sessions import DAY_NS
-from runtime.clock import VirtualClock
-from runtime.feeds.sources import open_calendar, open_headlines
+from runtime.market_world import market_world
 from runtime.proof.audit import audit
 from runtime.proof.parity import certify
 from runtime.proof.recording import RecordedStart
-from runtime.terminal_world import TerminalWorld
-from runtime.terminals.simulated.ledger import MemoryLedger
-from runtime.terminals.simulated.terminal import SimulatedTerminal
 from runtime.training.bars_market import BarsMarket
 from tests.learning_week import START_NS, learning_host, learning_settings, planted_bars
 from tests.random_bars import M15_NS
@@ -35,17 +31,7 @@ class Market:
 
     def __init__(self, settings: Settings, bars: dict[str, BarArray]) -> None:
         self._now_ns = START_NS
-        clock = VirtualClock(START_NS)
-        market = BarsMarket(bars, M15_NS)
-        terminal = SimulatedTerminal(market, MemoryLedger(), settings, clock.now_ns, stop_file=None)
-        self._world = TerminalWorld(
-            terminal,
-            settings,
-            is_virtual=True,
-            is_direct=True,
-            calendar=open_calendar(settings),
-            headlines=open_headlines(settings),
-        )
+        self._world = market_world(BarsMarket(bars, M15_NS), settings, START_NS)
 
     def answer(self, request: ReadBars, now_ns: int) -> Reply:
         """Return the bars as the market has them."""
