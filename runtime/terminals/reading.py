@@ -35,6 +35,8 @@ T = TypeVar("T")
 Record = TypeVar("Record", BrokerPosition, BrokerOrder, BrokerDeal)
 
 MILLISECOND_NS: Final = 1_000_000
+READINGS_MAX: Final = 4
+"""How often the broker is read for one answer while its balance and its deals do not agree."""
 
 REASONS: Final = {
     mt5.DEAL_REASON_CLIENT: "client",
@@ -78,16 +80,33 @@ class BrokerReader:
     ) -> BrokerRead:
         """Return everything as one answer.
 
-        Positions come before deals: a position that closes in between is still open in the answer,
-        beside the deal that closed it, and never gone without one. Deals are read by range: by
-        ticket a terminal gives one of an order's deals, whatever their number.
+        The account is read before the deals. A deal that is made in between stands beside a balance
+        without it, so what does not add up is read again, until it does or is the same twice: then
+        it is the broker's history that lacks something.
 
         Raises
         ------
         TerminalUnavailable
-            If any part could not be read.
+            If any part could not be read, or the balance moved during each of the readings.
         """
         self._names.learn(terminal)
+        before: BrokerRead | None = None
+        for _ in range(READINGS_MAX):
+            reading = self._read_once(terminal, server, request, now_ns)
+            if reading.is_explained or _is_same_money(before, reading):
+                return reading
+            before = reading
+        raise TerminalUnavailable(f"account: moved during each of {READINGS_MAX} readings")
+
+    def _read_once(
+        self, terminal: Terminal, server: ServerClock, request: ReadBroker, now_ns: int
+    ) -> BrokerRead:
+        """Read every part once.
+
+        Positions come before deals: a position that closes in between is still open in the answer,
+        beside the deal that closed it, and never gone without one. Deals are read by range: by
+        ticket a terminal gives one of an order's deals, whatever their number.
+        """
         account = _part(terminal, "account", terminal.account_info())
         positions = _part(terminal, "positions", terminal.positions_get())
         working = _part(terminal, "orders", terminal.orders_get())
@@ -144,6 +163,13 @@ class BrokerReader:
         if symbol == record.symbol:
             return record
         return msgspec.structs.replace(record, symbol=symbol)
+
+
+def _is_same_money(before: BrokerRead | None, now: BrokerRead) -> bool:
+    return before is not None and (before.account.balance, before.deals) == (
+        now.account.balance,
+        now.deals,
+    )
 
 
 def _part(terminal: Terminal, name: str, part: T | None) -> T:

@@ -12,7 +12,7 @@ from blackboard.facts.execution import Purpose
 from models.market.sessions import DAY_NS, MINUTE_NS
 from runtime.terminals import constants as mt5
 from runtime.terminals.port import Refusal, TerminalRefused
-from runtime.terminals.reading import BrokerReader, deal_of, send_answered
+from runtime.terminals.reading import READINGS_MAX, BrokerReader, deal_of, send_answered
 from runtime.terminals.requests import order_request
 from runtime.terminals.server_time import MARKET_ZONE, ServerClock
 from runtime.terminals.simulated.terminal import SimulatedTerminal
@@ -192,6 +192,46 @@ def test_f21_deals_that_are_missing_once_are_summed_by_the_next_reading() -> Non
     assert (before.deposits, before.is_explained) == (6_000.0, True)
     assert (empty.deposits, empty.is_explained, empty.deals) == (6_000.0, False, ())
     assert (after.deposits, after.is_explained) == (6_000.0, True)
+
+
+class PaysWhileRead:
+    """A terminal whose account is paid something after each reading of it, some times."""
+
+    def __init__(self, terminal: SimulatedTerminal, times: int) -> None:
+        self._terminal = terminal
+        self._left = times
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._terminal, name)
+
+    def account_info(self) -> Any:
+        """Return the account as it is, then have it paid 50."""
+        account = self._terminal.account_info()
+        if self._left:
+            self._left -= 1
+            self._terminal.transfer(50.0)
+        return account
+
+
+@pytest.mark.parametrize("times", range(READINGS_MAX))
+def test_f21_a_deal_made_during_a_reading_stands_beside_a_balance_with_it(times: int) -> None:
+    """Account and deals of one answer are of one moment, however often they moved meanwhile."""
+    bench = Bench()
+    paying = PaysWhileRead(bench.terminal, times)
+
+    read = bench.reader.read(paying, SERVER, SINCE, bench.clock.now_ns)
+
+    assert read.is_explained
+    assert sum(deal.profit for deal in read.deals) == read.account.balance == 10_000 + 50 * times
+
+
+def test_f21_an_account_that_moves_during_every_reading_cannot_be_told() -> None:
+    """The number of readings is bounded; without one that adds up there is no answer."""
+    bench = Bench()
+    paying = PaysWhileRead(bench.terminal, READINGS_MAX)
+
+    with pytest.raises(TerminalUnavailable, match="moved during each of 4 readings"):
+        bench.reader.read(paying, SERVER, SINCE, bench.clock.now_ns)
 
 
 @pytest.mark.parametrize(
