@@ -103,6 +103,7 @@ class AgentActor:
         joined = await self.board.join(agent.name)
         past = await read_past(self.board, wanted_by(agent), joined, limit, joined.read_to)
         turn: Turn = await asyncio.to_thread(seat.rejoin, joined, past.entries)
+        del past  # this frame lives as long as the agent, and would keep all that it has folded
         while not self.has_ended:
             self.beat()
             told = await self.board.turn(turn, TURN_DEADLINE_S)

@@ -143,6 +143,7 @@ class LiveLoop:
         self._epoch = joined.epoch
         past = await read_past(board, self._wanted, joined, host.settings.board.read_batch_max)
         self._cursor, entries = past.read_to, past.entries
+        del past  # this frame lives as long as the agent, and would keep all that it has folded
         replies: list[Reply] = []
         now_ns = 0
         is_new = True

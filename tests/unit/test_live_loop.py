@@ -1,15 +1,22 @@
-"""The live loop leaves no failure of a reading unheard, and counts no failure of the board."""
+"""The live loop hears every failure of a reading, counts none of the board, and keeps no past."""
 
 import asyncio
 import gc
+import weakref
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from agents.agent import Outbox
+from blackboard.access import declare
+from blackboard.entry import Entry
 from blackboard.errors import BoardUnavailable
+from blackboard.facts import RetrainRequested
+from blackboard.reading import Joined
 from config.settings import Settings
 from runtime import live_loop
+from runtime.board_port import ReadAnswer
 
 
 async def _fails() -> Any:
@@ -77,3 +84,71 @@ def test_an_agent_without_its_board_waits_and_does_not_fail(
     asyncio.run(live_loop.reside(host, follow))
 
     assert said == ["waits: away", "waits: still away", "failed: a fault"]
+
+
+class _Noted(Entry, frozen=True, kw_only=True, gc=True, weakref=True):
+    """An entry of which can be asked whether anybody still holds it."""
+
+
+class _Board:
+    """A board with one entry of the past and one that comes later, and nothing after them."""
+
+    def __init__(self, past: list[Entry], later: list[Entry]) -> None:
+        self._answers = [past, later]
+
+    async def join(self, author: str) -> Joined:
+        return Joined(epoch=1, read_to=0, now_ns=0)
+
+    async def read(self, *_: object) -> ReadAnswer:
+        if not self._answers:
+            await asyncio.Event().wait()
+        entries = self._answers.pop(0)
+        return ReadAnswer(read_to=entries[-1].seq, entries=entries)
+
+
+def test_what_an_agent_has_folded_at_its_start_is_not_kept() -> None:
+    """The loop lives for months: it lets go of the past once the agent has moved on from it."""
+    past = [_noted(1)]
+    held = weakref.ref(past[0])
+    board = _Board(past, [_noted(2)])
+    del past
+    turns = asyncio.Queue[int]()
+    host = SimpleNamespace(
+        name="risk",
+        board=board,
+        clock=SimpleNamespace(now_ns=lambda: 2),
+        settings=Settings(),
+        poll_timeout_s=1.0,
+        beat=lambda: None,
+        well=lambda: None,
+        turned=lambda _seconds, taken, _posted: turns.put_nowait(taken),
+    )
+    agent = SimpleNamespace(
+        name="risk",
+        unhurried=(),
+        declaration=lambda: declare([], []),
+        step=lambda _now_ns, _inbox: Outbox(),
+    )
+
+    async def two_turns() -> list[int]:
+        running = asyncio.create_task(live_loop.LiveLoop(host, agent, SimpleNamespace()).run())  # type: ignore[arg-type]
+        taken = [await turns.get(), await turns.get()]
+        assert held() is None
+        running.cancel()
+        return taken
+
+    assert asyncio.run(two_turns()) == [1, 1]
+
+
+def _noted(seq: int) -> Entry:
+    return _Noted(
+        seq=seq,
+        author="supervisor",
+        epoch=1,
+        key=str(seq),
+        fact=RetrainRequested(scope="all", reason="drift", evidence=""),
+        ts_event_ns=seq,
+        known_at_ns=seq,
+        read_to=0,
+        now_ns=seq,
+    )
