@@ -46,6 +46,8 @@ class AgentView(msgspec.Struct, kw_only=True):
     has_ended: bool = False
     announced: tuple[Health, int] | None = None
     """Health and restarts as the board has them from this start, None before the first word."""
+    logged: tuple[Health, int] | None = None
+    """The same as the log has them: it is told at once, also while the board is away."""
     recent: deque[float] = msgspec.field(default_factory=deque)
     """Process times of the latest restarts, within the budget's window."""
 
@@ -65,6 +67,7 @@ class AgentView(msgspec.Struct, kw_only=True):
             restarts=self.restarts,
             has_ended=handle is None,
             announced=self.announced if is_same else None,
+            logged=self.logged if is_same else None,
         )
 
 
@@ -104,7 +107,10 @@ class AgentWatch:
         if view.is_watched:
             await self._examine(view)
             self._check_budget(view)
-        if (view.health, view.restarts) != view.announced:
+        now = view.health, view.restarts
+        if now != view.logged:
+            self._log(view)
+        if now != view.announced:
             await self._announce(view)
 
     async def _examine(self, view: AgentView) -> None:
@@ -160,8 +166,6 @@ class AgentWatch:
                 ray.kill(view.handle, no_restart=True)
 
     async def _announce(self, view: AgentView) -> None:
-        if view.announced is not None or view.health is not Health.HEALTHY:
-            self._log_health(view)
         if self._is_virtual:
             view.announced = view.health, view.restarts
             return
@@ -176,11 +180,14 @@ class AgentWatch:
             await self._tell(fact)
             view.announced = view.health, view.restarts
 
-    def _log_health(self, view: AgentView) -> None:
-        _log.warning(
-            "agent_health_changed",
-            agent=view.name,
-            health=view.health.value,
-            restarts=view.restarts,
-            reason=view.reason,
-        )
+    def _log(self, view: AgentView) -> None:
+        is_news = view.logged is not None or view.health is not Health.HEALTHY
+        view.logged = view.health, view.restarts
+        if is_news:
+            _log.warning(
+                "agent_health_changed",
+                agent=view.name,
+                health=view.health.value,
+                restarts=view.restarts,
+                reason=view.reason,
+            )

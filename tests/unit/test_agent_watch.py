@@ -5,7 +5,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
+from blackboard.errors import BoardUnavailable
 from blackboard.facts import AgentHealth
 from blackboard.facts.control import Health
 from config.system import ClusterSection
@@ -42,6 +44,7 @@ class Watched:
         self.told: list[tuple[Health, str]] = []
         self.ended: list[Any] = []
         section = ClusterSection(restarts_max=RESTARTS_MAX)
+        self.is_board_away = False
         self._watch = AgentWatch(section, self._tell, is_virtual=False)
         monkeypatch.setattr(
             "runtime.agent_watch.ray.kill", lambda handle, **_: self.ended.append(handle)
@@ -57,6 +60,8 @@ class Watched:
             asyncio.run(self._watch.look(self.view))
 
     async def _tell(self, fact: AgentHealth) -> None:
+        if self.is_board_away:
+            raise BoardUnavailable("the board does not answer")
         self.told.append((fact.health, fact.mode))
 
 
@@ -100,6 +105,22 @@ def test_same_process_in_another_mode_is_told_again(monkeypatch: pytest.MonkeyPa
         (Health.HEALTHY, "shadow"),
         (Health.OFF, "false"),
     ]
+
+
+def test_the_log_has_a_change_once_however_long_the_board_is_away(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What the board cannot be told is tried at each look, and is no news to the log."""
+    watched = Watched(AgentView(name="risk", mode="true", handle=Process(1, 2)), monkeypatch)
+    watched.look()
+    watched.is_board_away = True
+    with capture_logs() as lines:
+        watched.look(5)
+    watched.is_board_away = False
+    watched.look()
+
+    assert [(line["event"], line["restarts"]) for line in lines] == [("agent_health_changed", 1)]
+    assert len(watched.told) == 2
 
 
 def test_nobody_is_stuck_while_the_board_waits_for_its_journal(
