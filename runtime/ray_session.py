@@ -40,8 +40,11 @@ _ENVIRONMENT = {
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_max_direct_call_object_size": str(INLINE_BYTES_MAX),
     "RAY_worker_niceness": "0",
+    "MALLOC_ARENA_MAX": "1",
 }
-"""Ray starts its workers at nice 15: whatever else ran on the machine would go before trading."""
+"""Ray starts its workers at nice 15: whatever else ran on the machine would go before trading. And
+glibc has a heap for each thread, while an agent steps in any of several: what one heap was given
+for a weekend's work stays free there, and the next weekend fills another."""
 
 
 class RaySession(msgspec.Struct, frozen=True, kw_only=True):
