@@ -7,9 +7,10 @@ after it was told counts for the day after it, so the sums of all days miss noth
 
 import math
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+from agents.rounds.counts import Counts, is_entry, ranked
 from agents.rounds.fill_costs import FillCosts
 from blackboard.entry import Draft, Entry
 from blackboard.facts import (
@@ -25,8 +26,7 @@ from blackboard.facts import (
     TradeClosed,
 )
 from blackboard.facts.control import ReasonCount
-from blackboard.facts.decision import Action
-from blackboard.facts.execution import Origin, Outcome, Purpose
+from blackboard.facts.execution import Origin
 from config.settings import Settings
 from models.market.grid import closes_between
 from models.market.sessions import (
@@ -47,8 +47,6 @@ REASONS_MAX: Final = 12
 SETTLING_NS: Final = 5 * MINUTE_NS
 """Market time after the end of a day in which its last close is settled."""
 
-FILLED: Final = frozenset({Outcome.FILLED, Outcome.PARTIAL})
-
 
 class Told(NamedTuple):
     """The figures of a day, its end, and where they stand: seq of an entry, slot of a draft."""
@@ -58,8 +56,8 @@ class Told(NamedTuple):
     place: int | str
 
 
-@dataclass(slots=True)
-class _Tally:
+@dataclass(slots=True, kw_only=True)
+class _Tally(Counts):
     """What one day has held so far."""
 
     begun_ns: int
@@ -69,9 +67,6 @@ class _Tally:
     deposits_end: float
     drawdown_frac: float
     drawdown_frac_max: float
-    entries: int = 0
-    trades: int = 0
-    wins: int = 0
     gross_profit: float = 0.0
     gross_loss: float = 0.0
     sum_r: float = 0.0
@@ -82,10 +77,7 @@ class _Tally:
     spread_cost: float = 0.0
     slippage: float = 0.0
     unpriced: int = 0
-    decisions: int = 0
     bars_on_time: int = 0
-    holds: Counter[str] = field(default_factory=Counter)
-    refusals: Counter[str] = field(default_factory=Counter)
 
     @property
     def is_idle(self) -> bool:
@@ -128,8 +120,14 @@ class Days:
                 day.drawdown_frac_max = max(day.drawdown_frac_max, drawdown_frac)
             case TradeClosed() as trade:
                 self._count_trade(self._day(entry), trade, entry.ts_event_ns)
+            case Decision() | RiskRefused() as fact:
+                self._day(entry).count(fact)
+            case OrderOutcome() as order if is_entry(order):
+                self._day(entry).count(order)
+            case Bar(timeframe=self._settings.timeframe) if self._is_on_time(entry):
+                self._day(entry).bars_on_time += 1
             case _:
-                self._count(entry)
+                pass
 
     def due(self, now_ns: int) -> list[Draft]:
         """Return the figures of the days that are over and not told, oldest first."""
@@ -156,22 +154,6 @@ class Days:
         due = (end_ns + SETTLING_NS for end_ns in self._tallies)
         return min((at_ns for at_ns in due if at_ns > now_ns), default=FOREVER_NS)
 
-    def _count(self, entry: Entry) -> None:
-        match entry.fact:
-            case Decision() as decision:
-                day = self._day(entry)
-                day.decisions += 1
-                if decision.action is Action.HOLD:
-                    day.holds[decision.blocked_by] += 1
-            case RiskRefused(reason=reason):
-                self._day(entry).refusals[reason] += 1
-            case OrderOutcome(purpose=Purpose.ENTRY, outcome=outcome) if outcome in FILLED:
-                self._day(entry).entries += 1
-            case Bar(timeframe=self._settings.timeframe) if self._is_on_time(entry):
-                self._day(entry).bars_on_time += 1
-            case _:
-                pass
-
     def _is_on_time(self, entry: Entry) -> bool:
         close_ns = entry.ts_event_ns
         return (
@@ -182,8 +164,7 @@ class Days:
 
     def _count_trade(self, day: _Tally, trade: TradeClosed, closed_ns: int) -> None:
         cost = self._costs.close(trade, closed_ns)
-        day.trades += 1
-        day.wins += trade.pnl > 0.0
+        day.count(trade)
         day.gross_profit += max(trade.pnl, 0.0)
         day.gross_loss -= min(trade.pnl, 0.0)
         if trade.origin is Origin.OWN:
@@ -234,9 +215,9 @@ class Days:
             deposits=day.deposits_end - day.deposits_start,
             pnl=day.gross_profit - day.gross_loss,
             holds=day.holds.total(),
-            held_by=_ranked(day.holds),
+            held_by=_reasons(day.holds),
             refusals=day.refusals.total(),
-            refused_by=_ranked(day.refusals),
+            refused_by=_reasons(day.refusals),
             bars_expected=owed,
             **{name: getattr(day, name) for name in _COPIED},
         )
@@ -261,6 +242,6 @@ def day_end_ns(ts_ns: int) -> int:
     return day_end_ns(next_week_open_ns(ts_ns - 1) + 1)
 
 
-def _ranked(counts: Counter[str]) -> tuple[ReasonCount, ...]:
-    ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:REASONS_MAX]
-    return tuple(ReasonCount(scope=reason, count=count) for reason, count in ranked)
+def _reasons(counts: Counter[str]) -> tuple[ReasonCount, ...]:
+    first = ranked(counts, REASONS_MAX)
+    return tuple(ReasonCount(scope=reason, count=count) for reason, count in first)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
+from agents.rounds.counts import Counts, ranked
 from agents.rounds.days import SETTLING_NS
 from agents.rounds.summaries import TEXT_LENGTH_MAX, verdict_of
 from blackboard.entry import Draft, Entry
@@ -30,8 +31,6 @@ from blackboard.facts import (
     TrialRecorded,
     VoterWeights,
 )
-from blackboard.facts.decision import Action
-from blackboard.facts.execution import Outcome, Purpose
 from config.agents import SupervisorSection
 from models.market.centres import session_end_ns
 from models.market.sessions import (
@@ -56,7 +55,6 @@ WEEK_OPEN_HOUR: Final = 17
 """Hour of Sunday in New York at which the market opens."""
 
 SESSION, WEEK = "session", "week"
-FILLED: Final = frozenset({Outcome.FILLED, Outcome.PARTIAL})
 
 
 class Period(NamedTuple):
@@ -67,20 +65,14 @@ class Period(NamedTuple):
     title: str
 
 
-@dataclass(slots=True)
-class Tally:
+@dataclass(slots=True, kw_only=True)
+class Tally(Counts):
     """What one period held."""
 
     title: str
     equity_start: float
     equity: float
-    decisions: int = 0
-    entries: int = 0
-    trades: int = 0
-    wins: int = 0
     pnl: float = 0.0
-    holds: Counter[str] = field(default_factory=Counter)
-    refusals: Counter[str] = field(default_factory=Counter)
     trials: Counter[str] = field(default_factory=Counter)
     verdicts: list[str] = field(default_factory=list)
 
@@ -160,7 +152,7 @@ class Periods:
         tallies = self._tallies[period.event]
         found = tallies.get(period.end_ns)
         if found is None:
-            found = Tally(period.title, equity_start=self._equity, equity=self._equity)
+            found = Tally(title=period.title, equity_start=self._equity, equity=self._equity)
             tallies[period.end_ns] = found
             if len(tallies) > PERIODS_MAX:
                 del tallies[min(tallies)]
@@ -209,20 +201,11 @@ def week_end_ns(ts_ns: int, hour_new_york: int) -> int:
 
 
 def _add(tally: Tally, entry: Entry, verdict: str) -> None:
+    tally.count(entry.fact)
     match entry.fact:
         case AccountSnapshot(equity=equity):
             tally.equity = equity
-        case Decision() as decision:
-            tally.decisions += 1
-            if decision.action is Action.HOLD:
-                tally.holds[decision.blocked_by] += 1
-        case RiskRefused(reason=reason):
-            tally.refusals[reason] += 1
-        case OrderOutcome(purpose=Purpose.ENTRY, outcome=outcome) if outcome in FILLED:
-            tally.entries += 1
         case TradeClosed(pnl=pnl):
-            tally.trades += 1
-            tally.wins += pnl > 0.0
             tally.pnl += pnl
         case TrialRecorded(scope=family):
             tally.trials[family] += 1
@@ -233,5 +216,5 @@ def _add(tally: Tally, entry: Entry, verdict: str) -> None:
 
 
 def _ranked(counts: Counter[str]) -> str:
-    ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:REASONS_MAX]
-    return ", ".join(f"{reason} {count}" for reason, count in ranked) or "nothing"
+    first = ranked(counts, REASONS_MAX)
+    return ", ".join(f"{reason} {count}" for reason, count in first) or "nothing"
