@@ -135,10 +135,13 @@ class Cluster:
         """Let an agent take part in another mode from the next entry on; ConfigError if it may not.
 
         The old processes of all whom it concerns are fenced before the manifest is dated, so that
-        no entry of theirs falls into the new start. What fails on the way leaves the old mode.
+        no entry of theirs falls into the new start. What fails on the way leaves the old mode; a
+        mode that holds already disturbs nobody.
         """
         async with self._changing:
             agent, settings = switched(self.settings, argument)
+            if settings.mode(agent) is self.settings.mode(agent):
+                return
             concerned = [name for name in ORDER if name == agent or name in CONCERNED]
             plan = msgspec.structs.replace(self.plan, settings_json=settings.model_dump_json())
             try:

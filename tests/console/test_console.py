@@ -77,7 +77,8 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Start one browser."""
+    """Start one browser; what is expected of its pages has as long as what is done on them."""
+    expect.set_options(timeout=PAGE_WAIT_MS)
     with sync_playwright() as driver:
         found = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         yield found
@@ -242,8 +243,23 @@ def test_pause_resume_and_flatten_are_asked_twice_and_done(running: Running, vis
     assert visit.errors == []
 
 
+def test_a_question_closed_a_moment_ago_does_not_answer_the_next(visit: Visit) -> None:
+    """The second of two within one frame is confirmed and sent; what gets no answer says so."""
+    page = visit.page
+    page.route("**/api/command", lambda route: route.abort())
+    page.evaluate("""() => {
+        document.querySelector("[data-command=flatten]").click();
+        document.getElementById("ask").close();
+        document.querySelector("[data-command=pause]").click();
+    }""")
+    with page.expect_request("**/api/command") as sent:
+        page.click("#ask-yes")
+    assert '"command":"pause"' in (sent.value.post_data or "")
+    expect(page.locator("#outcome")).to_contain_text("pause: no answer came")
+
+
 def test_an_agent_is_switched_on_the_council_page(running: Running, visit: Visit) -> None:
-    """Asked twice, told that it is applied now, and seen as off; Escape cancels."""
+    """Asked twice, seen as off, and told once for all that it is applied now; Escape cancels."""
     page = visit.page
     page.goto(f"{running.url}/#/council")
     mode = page.get_by_label("Mode of portfolio")
@@ -252,7 +268,8 @@ def test_an_agent_is_switched_on_the_council_page(running: Running, visit: Visit
     expect(mode).to_have_value("true")
     mode.select_option("false")
     page.click("#ask-yes")
-    expect(page.locator("#link")).to_have_text("portfolio off: applied now")
     expect(page.get_by_label("Mode of portfolio")).to_have_value("false", timeout=60_000)
+    # Read after the redraw that shows the new mode: the answer stands until the next command.
+    expect(page.locator("#outcome")).to_have_text("portfolio off: applied now")
     assert facts_of(running.home, OperatorCommand)[-1].argument == "portfolio false"
     assert visit.errors == []

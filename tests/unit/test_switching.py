@@ -1,5 +1,6 @@
 """What a person does to one agent: kept over restarts, refused with a reason, told from when on."""
 
+import asyncio
 import json
 import os
 import re
@@ -19,7 +20,7 @@ from runtime.council import ORDER
 from runtime.mailbox import take
 from runtime.overrides import in_force, keep_override, read_overrides
 from runtime.preparation import StartOptions, continues_book
-from runtime.run_plan import RunPlan
+from runtime.run_plan import PLAN_FILE, RunPlan, read_plan
 from runtime.status import Status, write_status
 from runtime.switching import SWITCHED_NOW, reset, restart, switch, switched
 from tests.command_line import CommandLine
@@ -110,6 +111,24 @@ def test_a_run_on_ray_is_told_at_once(book: Book, agent: str) -> None:
     assert answer.text == f"{agent} off: applied now"
     assert letters(book) == [("switch", f"{agent} false", "console")]
     assert read_overrides(book) == {agent: Mode.DISABLED}
+
+
+def test_a_change_of_mind_reaches_a_driver_that_still_applies_the_first(book: Book) -> None:
+    """The plan tells of a switch only once it is done: the second is handed over all the same."""
+    switch(run(book), "sentiment", Mode.DISABLED, "console")
+    switch(book, "sentiment", Mode.ENABLED, "console")
+
+    assert [argument for _, argument, _ in letters(book)] == ["sentiment false", "sentiment true"]
+    assert read_overrides(book) == {"sentiment": Mode.ENABLED}
+
+
+def test_a_mode_that_holds_already_starts_nobody_anew(book: Book) -> None:
+    """The cluster of the run ends no process for it."""
+    from runtime.cluster import Cluster  # it imports ray
+
+    cluster = Cluster(read_plan(book.folder / PLAN_FILE))  # it has no process that it could end
+
+    asyncio.run(cluster.switch("sentiment true"))
 
 
 @pytest.mark.parametrize("agent", ["execution", "supervisor"])

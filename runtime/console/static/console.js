@@ -8,6 +8,7 @@ const REFRESH_MS = 1500;
 const SLOW = new Set(["why", "why-not", "entry", "journal", "models"]);
 const place = document.getElementById("page");
 const link = document.getElementById("link");
+const outcome = document.getElementById("outcome");
 const root = document.documentElement;
 let csrf = "";
 let controls = false;
@@ -134,14 +135,18 @@ function paint(found, isSame) {
   if (!isSame) place.focus({ preventScroll: true });
 }
 
+// Who asks hears of the button or of Escape at once: a dialog's `close` comes a frame later, when the next question may
+// stand open already, and would answer that one.
 function confirmed(title, text, yes) {
   const dialog = document.getElementById("ask");
   document.getElementById("ask-title").textContent = title;
   document.getElementById("ask-text").textContent = text;
   document.getElementById("ask-yes").textContent = yes;
-  dialog.returnValue = "no";
   dialog.showModal();
-  return new Promise((resolve) => dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"), { once: true }));
+  return new Promise((resolve) => {
+    dialog.onsubmit = (event) => resolve(event.submitter.value === "yes");
+    dialog.oncancel = () => resolve(false);
+  });
 }
 
 const TEXTS = {
@@ -161,12 +166,22 @@ const AGENT_TEXTS = {
   retrain: (argument) => [`Train ${argument}?`, "A candidate is trained and judged by the gates; what is refused changes nothing.", "Train"],
 };
 
+async function order(command, argument) {
+  try {
+    const answer = await fetch("/api/command", {
+      method: "POST", credentials: "same-origin", headers: { "x-quorum-csrf": csrf }, body: JSON.stringify({ command, confirm: command, argument }),
+    });
+    return answer.ok ? (await answer.json()).answer : await answer.text();
+  } catch (error) {
+    return `${command}: no answer came (${error.message}). Look whether it was taken before you ask again.`;
+  }
+}
+
+// The answer stands until the next command, whatever is redrawn meanwhile.
 async function steer(command, argument = "") {
   if (!await confirmed(...(TEXTS[command] || AGENT_TEXTS[command](argument)))) return;
-  const answer = await fetch("/api/command", {
-    method: "POST", credentials: "same-origin", headers: { "x-quorum-csrf": csrf }, body: JSON.stringify({ command, confirm: command, argument }),
-  });
-  link.textContent = answer.ok ? (await answer.json()).answer : await answer.text();
+  outcome.textContent = "";
+  outcome.textContent = await order(command, argument);
 }
 
 // Controls inside of a page: a button or a choice that names its command and what it is about. What has the focus is
