@@ -12,7 +12,7 @@ from shutil import which
 from typing import Any, NamedTuple
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 
 from blackboard.facts import OperatorCommand, PositionChanged
 from runtime.proof.lineage import entries_of
@@ -176,14 +176,31 @@ def test_a_phone_shows_every_page_in_both_themes(
     context.close()
 
 
-def test_the_page_moves_by_itself(visit: Visit) -> None:
-    """Market time and the number of decisions grow on an open page that nobody touches."""
+def test_the_page_moves_by_itself_and_takes_no_focus(visit: Visit) -> None:
+    """Market time and the number of decisions grow; a link that has the focus keeps it."""
     page = visit.page
+    page.locator('nav a[href="#/limits"]').focus()
     clock = page.locator("#clock").inner_text()
     decided = page.locator(".tile", has_text="decisions").inner_text()
     expect(page.locator("#clock")).not_to_have_text(clock)
     expect(page.locator(".tile", has_text="decisions")).not_to_have_text(decided)
     expect(page.locator("#equity-chart .main-svg").first).to_be_attached()
+    expect(page.locator('nav a[href="#/limits"]')).to_be_focused()
+
+
+def test_a_page_that_comes_late_takes_no_focus(visit: Visit) -> None:
+    """Who goes on by keyboard while a page is fetched is left where they are."""
+    page = visit.page
+    next_link = page.locator('nav a[href="#/council"]')
+
+    def come_late(route: Route) -> None:
+        next_link.focus()
+        route.continue_()
+
+    page.route("**/api/limits", come_late, times=1)
+    go(page, "#/limits")
+    expect(page.locator("h1")).to_have_text("Limits and breakers")
+    expect(next_link).to_be_focused()
 
 
 def test_why_is_a_tree_down_to_the_bars(running: Running, visit: Visit) -> None:

@@ -6,6 +6,8 @@ import * as pages from "./pages.js";
 const PAGES = [["overview", "Overview"], ["council", "Council"], ["symbol", "Symbols"], ["why", "Why"], ["journal", "Journal"], ["models", "Models"], ["limits", "Limits"]];
 const REFRESH_MS = 1500;
 const SLOW = new Set(["why", "why-not", "entry", "journal", "models"]);
+// Made once: a link that has the focus keeps it while the page is redrawn.
+const links = PAGES.map(([key, text]) => h("a", { href: `#/${key}` }, text));
 const place = document.getElementById("page");
 const link = document.getElementById("link");
 const outcome = document.getElementById("outcome");
@@ -49,6 +51,7 @@ async function begin() {
   if (!session.open) { showLogin(); return; }
   ({ csrf, controls } = session);
   document.getElementById("controls").hidden = !controls;
+  document.getElementById("pages").replaceChildren(...links);
   if (!stream) follow();
   await show();
 }
@@ -103,14 +106,21 @@ const VIEWS = {
 
 const view = (page, ...data) => ({ elements: () => page(...data), refresh: () => page.refresh?.(...data) });
 
+function mark(name) {
+  for (const one of links) {
+    if (one.hash === `#/${name}`) one.setAttribute("aria-current", "page");
+    else one.removeAttribute("aria-current");
+  }
+}
+
 async function show() {
   const { name, rest, asked } = route();
   const wanted = location.hash;
-  document.getElementById("pages").replaceChildren(...PAGES.map(([key, text]) =>
-    h("a", { href: `#/${key}`, "aria-current": key === name || (key === "why" && ["why-not", "entry"].includes(name)) ? "page" : null }, text)));
+  const from = document.activeElement;
+  mark(["why-not", "entry"].includes(name) ? "why" : name);
   try {
     const found = await (VIEWS[name] || VIEWS.overview)(rest, asked);
-    if (location.hash === wanted) paint(found, shown === wanted);
+    if (location.hash === wanted) paint(found, shown === wanted, from);
     shown = wanted;
     link.textContent = "";
   } catch (error) {
@@ -120,8 +130,9 @@ async function show() {
   }
 }
 
-// A page that is only brought up to date keeps its pictures, the place it was scrolled to, and the focus.
-function paint(found, isSame) {
+// A page that is only brought up to date keeps its pictures, the place it was scrolled to, and the focus. Another page is
+// given the focus, unless it has left, meanwhile, the element from which that page was asked for.
+function paint(found, isSame, from) {
   const kept = isSame ? Object.fromEntries([...place.querySelectorAll(".chart")].map((one) => [one.id, one])) : {};
   const focused = document.activeElement;
   const isWithin = isSame && focused !== place && place.contains(focused) && focused.tagName !== "A";
@@ -132,7 +143,7 @@ function paint(found, isSame) {
     window.scrollTo(0, isSame ? height : 0);
   }
   found.refresh();
-  if (!isSame) place.focus({ preventScroll: true });
+  if (!isSame && focused === from) place.focus({ preventScroll: true });
 }
 
 // Who asks hears of the button or of Escape at once: a dialog's `close` comes a frame later, when the next question may
