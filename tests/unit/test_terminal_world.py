@@ -604,7 +604,8 @@ def test_f21_a_book_of_which_a_part_fails_cannot_be_told(function: str) -> None:
 def test_the_past_is_read_by_range_to_a_day_beyond_the_servers_now() -> None:
     """The server is ahead of us, and by ticket it would give one deal of several."""
     terminal = a_euro()
-    deposit = blank(TradeDeal, ticket=1, type=mt5.DEAL_TYPE_BALANCE, time_msc=NOW_S * 1000)
+    paid_in = {"type": mt5.DEAL_TYPE_BALANCE, "profit": terminal.account.balance}
+    deposit = blank(TradeDeal, ticket=1, time_msc=NOW_S * 1000, **paid_in)
     terminal.answers["history_deals_get"] = lambda *_, **__: (deposit,)
 
     ask(a_world(terminal), ReadBroker(since_ns=START_NS - DAY_NS))
