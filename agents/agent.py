@@ -21,6 +21,7 @@ from agents.requests import Reply, Request
 from blackboard.access import Declaration, Recent, declare
 from blackboard.entry import Draft, Entry
 from blackboard.facts import Fact
+from blackboard.facts.market import Timeframe
 from config.settings import Settings
 from models.market.sessions import DAY_NS
 
@@ -62,9 +63,15 @@ class Agent(ABC):
         self.settings = settings
 
     @classmethod
-    def declaration(cls) -> Declaration:
+    def declaration(cls, timeframe: Timeframe = Timeframe.M15) -> Declaration:
         """Return what the agent may post and read; its own entries come back to it anyway."""
-        return declare(cls.posts, cls.reads, cls.recent)
+        return declare(cls.posts, cls.reads, cls.recent_on(timeframe))
+
+    @classmethod
+    def recent_on(cls, timeframe: Timeframe) -> Mapping[type[Fact], Recent]:
+        """Return `recent`, which may depend on the trading timeframe."""
+        del timeframe
+        return cls.recent
 
     def warm_up(self) -> None:  # noqa: B027 - most agents need nothing that takes long to load
         """Import and compile what the first close will need; what it has seen stays as it is."""

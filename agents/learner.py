@@ -1,15 +1,18 @@
 """The learner: scores the voters, weighs and calibrates them, and keeps the record of the trades.
 
-Weights, calibrations and statistics are folds over votes, bars and closed trades, so a rebuilt
-learner says what the dead one would have said. A candidate serves only after the gate; one that
+Weights, calibrations and statistics are folds over votes, bars and closed trades, and what weights
+were told last sums up what is too old to count; so a rebuilt learner says what the dead one would
+have said. A candidate serves only after the gate; one that
 fails it, or cannot be trained, is answered all the same, so that whoever asked can go on.
 """
 
+from collections.abc import Mapping
 from typing import Final
 
 from agents.agent import Agent, Outbox
 from agents.requests import Reply
 from agents.scores.adaptor import Adaptor
+from agents.scores.age import kept_ns, started_from
 from agents.scores.calibrator import Retraining, calibration_of, in_force, refreshed, verdict
 from agents.scores.components import ComponentWatch
 from agents.scores.scorecard import Record, Scorecard, columns
@@ -18,6 +21,7 @@ from agents.training.feature_watch import FeatureWatch
 from agents.training.forecast_watch import ForecastWatch
 from agents.training.vote_watch import VoteWatch
 from agents.voters import CONSTANT, first_weights
+from blackboard.access import Recent
 from blackboard.entry import Draft, Entry
 from blackboard.facts import (
     ACCOUNT,
@@ -28,6 +32,7 @@ from blackboard.facts import (
     ComponentScores,
     DriftDetected,
     EquityMark,
+    Fact,
     FeatureShift,
     Fill,
     GateReport,
@@ -47,6 +52,7 @@ from blackboard.facts import (
 )
 from blackboard.facts.execution import Origin
 from blackboard.facts.learning import VoterWeight
+from blackboard.facts.market import Timeframe
 from config.agent import Mode
 from config.agents import LearnerSection
 from config.settings import Settings
@@ -103,6 +109,11 @@ class LearnerAgent(Agent):
     )
     unhurried = reads
 
+    @classmethod
+    def recent_on(cls, timeframe: Timeframe) -> Mapping[type[Fact], Recent]:
+        """Return how much of each abundant kind it starts from."""
+        return started_from(timeframe)
+
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
         self._section = settings.agents.learner
@@ -111,7 +122,11 @@ class LearnerAgent(Agent):
         self._adaptor = Adaptor(settings)
         self._components = ComponentWatch(self._section.component_alarm_errors)
         self._ledger = _TradeLedger(self._section)
-        self._curriculum = Curriculum(self._section, may_promote=not self._is_judging_only)
+        self._curriculum = Curriculum(
+            self._section,
+            may_promote=not self._is_judging_only,
+            kept_ns=kept_ns(settings.timeframe),
+        )
         self._forecasts = ForecastWatch(settings)
         self._words = VoteWatch(settings)
         self._features = FeatureWatch()
@@ -138,7 +153,8 @@ class LearnerAgent(Agent):
                 self._components.see(entry, scores)
             case Calibration() as calibration:
                 self._scores.see_calibration(entry, calibration)
-            case VoterWeights():
+            case VoterWeights() as weights:
+                self._scores.see_weights(entry, weights)
                 self._note_weights(entry.ts_event_ns)
             case RetrainRequested(scope=scope):
                 self._ask(scope, entry)
@@ -228,11 +244,19 @@ class LearnerAgent(Agent):
         self._told_ns = close_ns
 
     def _weights(self, records: dict[str, Record], effective_from_ns: int) -> VoterWeights:
-        by_voter = first_weights(self.settings)
+        by_voter, weighing = first_weights(self.settings), self._scores.weighing
+        hedged = dict(zip(by_voter, weighing.hedged, strict=True))
+        log_odds = dict(zip(self._scores.live, weighing.log_odds, strict=True))
         if not self._is_judging_only:
-            by_voter = dict(zip(by_voter, self._scores.weights, strict=True))
-        scored = [
-            self._judged(voter, by_voter.get(voter, 0.0), records[voter])
+            by_voter = dict(zip(by_voter, weighing.weights, strict=True))
+        weights = [
+            self._judged(
+                voter,
+                records[voter],
+                weight=by_voter.get(voter, 0.0),
+                hedged=hedged.get(voter, 0.0),
+                log_odds=log_odds.get(voter, 0.0),
+            )
             for voter in self._scores.voters
         ]
         constant = VoterWeight(
@@ -242,12 +266,15 @@ class LearnerAgent(Agent):
             skill=0.0,
             outcomes=0,
             is_proven=False,
+            hedged=hedged[CONSTANT],
         )
         return VoterWeights(
-            scope=ACCOUNT, weights=(*scored, constant), effective_from_ns=effective_from_ns
+            scope=ACCOUNT, weights=(*weights, constant), effective_from_ns=effective_from_ns
         )
 
-    def _judged(self, voter: str, weight: float, record: Record) -> VoterWeight:
+    def _judged(
+        self, voter: str, record: Record, *, weight: float, hedged: float, log_odds: float
+    ) -> VoterWeight:
         loss = (record.served_up - record.label) ** 2
         ignorance = (0.5 - record.label) ** 2
         mean_brier = float(loss.mean()) if len(loss) else IGNORANCE_BRIER
@@ -259,6 +286,8 @@ class LearnerAgent(Agent):
             skill=skill(mean_brier),
             outcomes=len(loss),
             is_proven=is_proven(comparison, len(loss), self._section.proof_outcomes_min),
+            hedged=hedged,
+            log_odds=log_odds,
         )
 
     def _refresh(self, records: dict[str, Record], effective_from_ns: int) -> list[Draft]:
@@ -291,7 +320,7 @@ class _TradeLedger:
             loss_level=section.loss_level,
         )
         self._records: dict[str, TradeRecord] = {}
-        self._start_equity = 0.0
+        self._start_equity: float | None = None
         self._posted: dict[str, int] = {}
         self._newest: dict[str, Entry] = {}
         self._warned_ns: dict[str, int] = {}
@@ -299,12 +328,12 @@ class _TradeLedger:
     def see(self, entry: Entry) -> None:
         """Fold one entry."""
         match entry.fact:
-            case AccountSnapshot(balance=balance) if not self._start_equity:
+            case AccountSnapshot(balance=balance) if self._start_equity is None:
                 self._start_equity = balance
             case TradeClosed(origin=Origin.OWN) as trade:
                 for scope in (trade.scope, ACCOUNT):
                     record = self._records.setdefault(
-                        scope, TradeRecord(self._start_equity, self._terms)
+                        scope, TradeRecord(self._start_equity or 0.0, self._terms)
                     )
                     record.add(trade.pnl, trade.r_multiple)
                     self._newest[scope] = entry

@@ -16,11 +16,7 @@ from runtime.council import ORDER
 ROOT: Final = Path(__file__).resolve().parents[1]
 ENTRIES: Final = (10_000, 100_000, 1_000_000, 10_000_000)
 SYMBOLS: Final = "EURUSD,GBPUSD,USDJPY,AUDUSD"
-READS_ALL: Final = "learner"
-"""The agent whose past has no bound."""
-READS_ALL_MAX: Final = 1_000_000
-"""Entries up to which it is started."""
-DRAWN: Final = (READS_ALL, "supervisor", "risk")
+DRAWN: Final = ("learner", "supervisor", "risk")
 
 
 class Start(NamedTuple):
@@ -42,11 +38,7 @@ def measured() -> Starts:
         for entries in ENTRIES:
             journal = Path(home) / f"journal-{entries}"
             _run("-m", "benchmarks.repeated_run", recorded, journal, entries)
-            starts[entries] = {
-                name: _start(journal, name)
-                for name in ORDER
-                if name != READS_ALL or entries <= READS_ALL_MAX
-            }
+            starts[entries] = {name: _start(journal, name) for name in ORDER}
             for path in journal.iterdir():
                 path.unlink()
     return starts
@@ -56,10 +48,8 @@ def drawn(starts: Starts) -> None:
     """Write the picture."""
     lines = []
     for name in DRAWN:
-        sizes = [size for size, by_agent in starts.items() if name in by_agent]
-        seconds = tuple(starts[size][name].seconds for size in sizes)
-        label = f"{name}, reads everything" if name == READS_ALL else name
-        lines.append(Line(label, tuple(sizes), seconds))
+        seconds = tuple(by_agent[name].seconds for by_agent in starts.values())
+        lines.append(Line(name, tuple(starts), seconds))
     title = "Seconds of an agent's start against entries in the journal"
     draw(PICTURES / "start_growth.svg", title, "entries", lines)
 
@@ -67,7 +57,7 @@ def drawn(starts: Starts) -> None:
 def told(starts: Starts) -> str:
     """Return the table: seconds, and entries that were read."""
     head = ("agent", *(f"{size:,} entries" for size in starts))
-    rows = [[name, *(_cell(by_agent.get(name)) for by_agent in starts.values())] for name in ORDER]
+    rows = [[name, *(_cell(by_agent[name]) for by_agent in starts.values())] for name in ORDER]
     return table(head, rows)
 
 
@@ -80,8 +70,8 @@ def note() -> str:
     )
 
 
-def _cell(start: Start | None) -> str:
-    return "–" if start is None else f"{start.seconds:.2f} s ({start.entries:,})"
+def _cell(start: Start) -> str:
+    return f"{start.seconds:.2f} s ({start.entries:,})"
 
 
 def _start(journal: Path, name: str) -> Start:

@@ -25,6 +25,8 @@ class Recent(msgspec.Struct, frozen=True):
     """Market time before the author's last turn."""
     with_first: bool = False
     """Whether the very first entry of the kind counts too."""
+    from_sum: bool = False
+    """Whether everything counts until the newest of the kind sums up what came before it."""
 
 
 class Declaration(msgspec.Struct, frozen=True):

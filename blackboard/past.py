@@ -36,9 +36,10 @@ def past_of(
     now_ns
         Market time of the author's last turn, 0 if it had none: then the newest entry is the last.
     """
-    if not spans:
-        return None
     latest = memory.latest.values()
+    summed = {entry.kind for entry in latest if entry.fact.sums_up}
+    if not spans or any(recent.from_sum and kind not in summed for kind, recent in spans.items()):
+        return None
     now_ns = now_ns or max((entry.known_at_ns for entry in latest), default=0)
     starts = {
         span_ns: _seq_at(journal, memory.head, now_ns - span_ns)

@@ -304,7 +304,7 @@ class LearnerSection(AgentSection):
     publish_timeframe: Timeframe = Timeframe.H4
     """How often weights are published."""
     outcomes_per_voter_max: int = Field(3000, ge=100, le=1_000_000)
-    """Latest outcomes kept for calibration and skill."""
+    """Latest outcomes kept for calibration and skill, of about the latest 6,000 closes."""
     gates: GatesSection = GatesSection()
     training: TrainingSection = TrainingSection()
     device: Literal["auto", "cpu", "cuda"] = "auto"

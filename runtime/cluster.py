@@ -249,7 +249,7 @@ class Cluster:
         # Live, an agent that is off may be switched on.
         declared = declarations(self.settings)
         if not plan.is_virtual:
-            declared = {**declarations_of(ORDER), **declared}
+            declared = {**declarations_of(ORDER, self.settings), **declared}
         board_plan = BoardPlan(
             folder=str(plan.book.journal),
             declarations=declared,

@@ -31,12 +31,12 @@ def load_agent(name: str, settings: Settings) -> Agent:
 
 def declarations(settings: Settings) -> dict[str, Declaration]:
     """Return what every running agent posts and reads."""
-    return declarations_of(agent_order(settings))
+    return declarations_of(agent_order(settings), settings)
 
 
-def declarations_of(names: tuple[str, ...]) -> dict[str, Declaration]:
+def declarations_of(names: tuple[str, ...], settings: Settings) -> dict[str, Declaration]:
     """Return what agents post and read, whether they run or not."""
-    return {name: _class_of(name).declaration() for name in names}
+    return {name: _class_of(name).declaration(settings.timeframe) for name in names}
 
 
 def _class_of(name: str) -> type[Agent]:

@@ -10,6 +10,7 @@ from blackboard.board import Board
 from blackboard.entry import Draft, Entry, Post
 from blackboard.facts import AnyFact, Bar, BarHistory, Fact, Timeframe, Vote
 from blackboard.journal import MemoryJournal
+from blackboard.reading import Filter, Past
 from models.market.bars import BarArray
 
 F = TypeVar("F", bound=Fact)
@@ -47,9 +48,12 @@ class Stage:
             Post(author=author, epoch=epoch, drafts=drafts, read_to=0, now_ns=now_ns), now_ns
         )
 
-    def turn(self, now_ns: int, replies: Iterable[Reply] = ()) -> Outbox:
+    def turn(
+        self, now_ns: int, replies: Iterable[Reply] = (), *, past: Past | None = None
+    ) -> Outbox:
         """Give the agent what is new, post what it drafts, and return its outbox."""
-        outbox = self.agent.step(now_ns, Inbox(entries=self._entries(), replies=tuple(replies)))
+        entries = self._entries(past)
+        outbox = self.agent.step(now_ns, Inbox(entries=entries, replies=tuple(replies)))
         self.cursor = self.board.head
         self.post(self.agent.name, now_ns, *outbox.drafts)
         return outbox
@@ -66,6 +70,16 @@ class Stage:
             drafts=first.drafts + second.drafts, requests=first.requests + second.requests
         )
 
+    def restart(self, now_ns: int) -> int:
+        """Replace the agent by a new one that gets what counts; return how much it does not get."""
+        self.agent = self.make()
+        self.cursor = 0
+        past = self.board.join(self.agent.name).past
+        skipped = len(self._entries(None)) - len(self._entries(past))
+        self.turn(now_ns, past=past)
+        self.turn(now_ns)
+        return skipped
+
     def facts(self, kind: type[F]) -> list[F]:
         """Return all facts of a kind on the board, oldest first."""
         return [said.fact for said in self.entries(kind)]
@@ -78,13 +92,11 @@ class Stage:
             if isinstance(entry.fact, kind)
         ]
 
-    def _entries(self) -> tuple[Entry, ...]:
-        reads = type(self.agent).declaration().reads
-        _, stored = self.board.read(self.cursor)
-        own = type(self.agent).name
-        return tuple(
-            item.entry for item in stored if item.entry.kind in reads or item.entry.author == own
-        )
+    def _entries(self, past: Past | None) -> tuple[Entry, ...]:
+        kind = type(self.agent)
+        wanted = Filter(kinds=kind.declaration().reads, author=kind.name, past=past)
+        _, stored = self.board.read(self.cursor, wanted)
+        return tuple(item.entry for item in stored)
 
 
 def bar_drafts(symbol_bars: dict[str, BarArray], row: int) -> list[Draft]:

@@ -3,6 +3,7 @@
 A vote is open until a later bar of its symbol settles it. The weights of the voters move at each
 settlement, in journal order; within one bar in the order of the votes' closes, then of the voters.
 A voter is judged on its vote as it served, which is after the calibration in force at its close.
+What is old is forgotten; of that the weights keep what they need, and every fact of them says it.
 """
 
 from collections import deque
@@ -12,17 +13,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.known import InForce, known
-from agents.voters import VOTERS, latecomers, live_voters, voters_of, weighing_terms
+from agents.scores.age import kept_ns, open_ns
+from agents.voters import CONSTANT, VOTERS, latecomers, live_voters, voters_of, weighing_terms
 from blackboard.entry import Entry
-from blackboard.facts import Bar, Calibration, Vote
+from blackboard.facts import Bar, Calibration, Vote, VoterWeights
 from config.agent import Mode
 from config.settings import Settings
 from models.decision.arbitration import calibrated
 from models.learning.scoring import brier, settle
-from models.learning.weighing import judge, unjudged
+from models.learning.weighing import Weighing, judge, unjudged
 
 OPEN_VOTES_MAX: Final = 4096
 """Open votes of one symbol; the oldest are forgotten unjudged."""
+JUDGED_MAX: Final = 4096
+"""Latest judgements that are remembered: more than come before the weights of them return."""
 
 
 class Outcome(NamedTuple):
@@ -66,10 +70,19 @@ class _OpenVote(NamedTuple):
     """Count of the symbol's bars at which the horizon ends."""
 
 
+class _Judgement(NamedTuple):
+    # What one outcome says of the live voters.
+
+    bar_seq: int
+    excess: list[float | None]
+    evidence: list[float]
+
+
 class Scorecard:
     """Open votes, outcomes and weights of all voters.
 
-    Memory is bounded by `OPEN_VOTES_MAX` for a symbol and ``outcomes_per_voter_max`` for a voter.
+    Memory is bounded by age, by `OPEN_VOTES_MAX` for a symbol and ``outcomes_per_voter_max`` for a
+    voter.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -79,7 +92,9 @@ class Scorecard:
         self.shadow = voters_of(settings, Mode.SHADOW)
         """Voters that are scored and weigh nothing."""
         self._terms = weighing_terms(settings)
-        self._weighing = unjudged(len(self.live), self._terms, latecomers(self.live))
+        self.weighing = unjudged(len(self.live), self._terms, latecomers(self.live))
+        """Of the live voters, the constant expert's last."""
+        self._judged: deque[_Judgement] = deque(maxlen=JUDGED_MAX)
         self.close_ns = 0
         """Newest close of any symbol."""
         self.bar_seq = 0
@@ -91,8 +106,8 @@ class Scorecard:
         self.calibrations: dict[str, InForce[Calibration]] = {
             voter: InForce() for voter in (*self.live, *self.shadow)
         }
-        self._section = section
         self._timeframe = settings.timeframe
+        self._kept_ns, self._open_ns = kept_ns(settings.timeframe), open_ns(settings.timeframe)
         self._places = {voter: place for place, voter in enumerate(VOTERS)}
         self._closes_ns = dict.fromkeys(settings.symbols, 0)
         self._bars = dict.fromkeys(settings.symbols, 0)
@@ -105,11 +120,6 @@ class Scorecard:
         }
 
     @property
-    def weights(self) -> tuple[float, ...]:
-        """Weights of the live voters, the constant expert's last."""
-        return self._weighing.weights
-
-    @property
     def voters(self) -> tuple[str, ...]:
         """All voters that are scored, the live ones first."""
         return tuple(self.calibrations)
@@ -118,6 +128,16 @@ class Scorecard:
         """Note a calibration of a voter that is scored."""
         if fact.scope in self.calibrations:
             self.calibrations[fact.scope].add(fact.effective_from_ns, known(fact, entry))
+
+    def see_weights(self, entry: Entry, fact: VoterWeights) -> None:
+        """Go on from what own weights say, so that nothing older than them has to be judged."""
+        if not fact.sums_up:
+            return
+        self.weighing = self._told(fact)
+        while self._judged and self._judged[0].bar_seq <= max(entry.causes):
+            self._judged.popleft()
+        for judgement in self._judged:
+            self._judge(judgement)
 
     def see_vote(self, entry: Entry, vote: Vote) -> None:
         """Open a vote on its symbol's newest close; later ones and abstentions are not judged."""
@@ -152,11 +172,36 @@ class Scorecard:
         self._closes_ns[bar.scope] = close_ns
         self._bars[bar.scope] += 1
         self.close_ns, self.bar_seq = max(close_ns, self.close_ns), entry.seq
+        self._forget()
         self._settle(bar, close_ns)
 
     def outcomes(self) -> dict[str, tuple[Outcome, ...]]:
         """Return the outcomes kept of every voter, oldest first."""
         return {voter: tuple(kept) for voter, kept in self._outcomes.items()}
+
+    def _forget(self) -> None:
+        """Let go of what is too old at the newest close."""
+        for waiting in self._open.values():
+            while waiting and waiting[0].voted_ns < self.close_ns - self._open_ns:
+                self._open_count[waiting.popleft().voter] -= 1
+        for kept in self._outcomes.values():
+            while kept and kept[0].settled_ns < self.close_ns - self._kept_ns:
+                kept.popleft()
+
+    def _told(self, fact: VoterWeights) -> Weighing:
+        """Return what weights follow from; who had no part yet is still without a record."""
+        told = {each.scope: each for each in fact.weights if each.hedged > 0.0}
+        first = unjudged(len(self.live), self._terms)
+        return Weighing(
+            tuple(told[each].hedged if each in told else 0.0 for each in (*self.live, CONSTANT)),
+            tuple(
+                told[each].log_odds if each in told else odds
+                for each, odds in zip(self.live, first.log_odds, strict=True)
+            ),
+        )
+
+    def _judge(self, judgement: _Judgement) -> None:
+        self.weighing = judge(self.weighing, judgement.excess, judgement.evidence, self._terms)
 
     def _served_up(self, vote: Vote, close_ns: int) -> float:
         found = self.calibrations[vote.voter].at(close_ns)
@@ -208,12 +253,13 @@ class Scorecard:
         # Losses over that of the constant expert, whose own is 0 then: voters with barriers of
         # their own may be judged by different labels.
         for losses in excess.values():
-            self._weighing = judge(
-                self._weighing,
+            judgement = _Judgement(
+                self.bar_seq,
                 [losses.get(voter) for voter in self.live],
                 [evidence.get(voter, 1.0) for voter in self.live],
-                self._terms,
             )
+            self._judged.append(judgement)
+            self._judge(judgement)
 
 
 def columns(outcomes: tuple[Outcome, ...]) -> Record:

@@ -63,7 +63,7 @@ class Wanted(NamedTuple):
 class Curriculum:
     """When families are trained, and what becomes of their candidates."""
 
-    def __init__(self, section: LearnerSection, *, may_promote: bool) -> None:
+    def __init__(self, section: LearnerSection, *, may_promote: bool, kept_ns: int) -> None:
         self._section = section.training
         self._gates = section.gates
         self._may_promote = may_promote
@@ -71,7 +71,7 @@ class Curriculum:
         self.is_on = section.training.when == "always"
         self._succession = Succession()
         self._live = LiveLosses(
-            self._succession, gate_terms(section.gates), section.gates.shadow_days_max
+            self._succession, gate_terms(section.gates), section.gates.shadow_days_max, kept_ns
         )
         self._attempt: Attempt | None = None
         self._asked: tuple[str, int] | None = None

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from agents.scores.age import open_ns
 from agents.training.outcomes import UNTRAINED, Outcome
 from blackboard.entry import Entry
 from blackboard.facts import Bar, CandidateTrained, ModelPromoted, VolatilityForecast
@@ -44,6 +45,7 @@ class ForecastWatch:
     def __init__(self, settings: Settings) -> None:
         self._horizon_bars = min(settings.agents.lstm_vol.horizons_bars)
         self._timeframe = settings.timeframe
+        self._open_ns = open_ns(settings.timeframe)
         self._open: dict[str, list[_Open]] = {symbol: [] for symbol in settings.symbols}
         self._closes_ns = dict.fromkeys(settings.symbols, 0)
         self._settled: dict[int, _Settled] = {}
@@ -80,6 +82,7 @@ class ForecastWatch:
         self._closes_ns[bar.scope] = close_ns
         variance = float(parkinson_variance(np.array([bar.high]), np.array([bar.low]))[0])
         waiting = self._open[bar.scope]
+        waiting[:] = [each for each in waiting if each.close_ns >= close_ns - self._open_ns]
         for each in waiting:
             each.realised += variance
             each.bars += 1

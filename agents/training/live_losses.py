@@ -20,7 +20,7 @@ from blackboard.facts import (
     ModelPromoted,
     ModelRolledBack,
 )
-from models.learning.drift import LossStream
+from models.learning.drift import RenewedStream
 from models.learning.promotion import (
     demotion_findings,
     independent_outcomes,
@@ -39,6 +39,8 @@ LOSS: Final = "loss"
 STALE_DAYS: Final = 5
 """Days of losses that are held against those of the validation."""
 ROLLBACK, DEMOTION, DRIFT = "rollback", "demoted", "drift"
+UNTOLD_NS_MAX: Final = 3 * DAY_NS
+"""For how long an alarm, or the end of a reign, waits for a learner that may tell it."""
 BELOW: Final = {"lstm": "har"}
 """Family whose champion answers where that of another has none: its baseline, if it serves."""
 
@@ -65,14 +67,24 @@ class Tenure:
     """A version that serves, and how it does."""
 
     reign: Reign
+    stream: RenewedStream
     beside_before: Pair = field(default_factory=Pair)
     beside_baseline: Pair = field(default_factory=Pair)
-    stream: LossStream = field(default_factory=LossStream)
     day_ns: int = 0
     week_ns: int = 0
     ended_by: tuple[str, Finding, Outcome] | None = None
-    """How its reign ends, the failed test, and the outcome that failed it."""
+    """How its reign ends, the failed test, and the outcome that failed it last."""
     alarms: dict[str, Draft] = field(default_factory=dict)
+
+    def forget(self, close_ns: int, kept_ns: int) -> None:
+        """Let go of losses that are too old at a close, and of what nobody was to tell of them."""
+        for pair in (self.beside_before, self.beside_baseline):
+            pair.forget(close_ns - kept_ns)
+        for statistic, draft in list(self.alarms.items()):
+            if draft.ts_event_ns < close_ns - UNTOLD_NS_MAX:
+                del self.alarms[statistic]
+        if self.ended_by is not None and self.ended_by[2].settled_ns < close_ns - UNTOLD_NS_MAX:
+            self.ended_by = None
 
 
 class LiveLosses:
@@ -86,12 +98,17 @@ class LiveLosses:
         Days and outcomes of the shadow.
     shadow_days_max : float
         Days after which a candidate without enough outcomes is refused.
+    kept_ns : int
+        For how long an outcome counts.
     """
 
-    def __init__(self, succession: Succession, terms: GateTerms, shadow_days_max: float) -> None:
+    def __init__(
+        self, succession: Succession, terms: GateTerms, shadow_days_max: float, kept_ns: int
+    ) -> None:
         self._succession = succession
         self._terms = terms
         self._shadow_max_ns = int(shadow_days_max * DAY_NS)
+        self._kept_ns = kept_ns
         self._trained: dict[str, CandidateTrained] = {}
         self._shadows: dict[str, Shadow] = {}
         self._tenures: dict[str, Tenure] = {}
@@ -127,8 +144,11 @@ class LiveLosses:
                 self._follow(family, tenure, outcome)
 
     def see_close(self, close_ns: int, seq: int) -> None:
-        """End the shadows whose time is over, whether anybody was asked in them or not."""
+        """Forget what is too old; end the shadows whose time is over, whoever was asked in them."""
+        for tenure in self._tenures.values():
+            tenure.forget(close_ns, self._kept_ns)
         for shadow in self._shadows.values():
+            shadow.pair.forget(close_ns - self._kept_ns)
             if shadow.verdict is None and close_ns - shadow.since_ns > self._shadow_max_ns:
                 record = shadow.pair.record(shadow.since_ns, close_ns)
                 shadow.verdict = shadow_findings(record, self._terms)[-1]
@@ -186,7 +206,9 @@ class LiveLosses:
         self._tenures.pop(family, None)
         if reign is None or reign.version == BASELINE:
             return
-        self._tenures[family] = Tenure(reign)
+        # So that alarms that may still be told follow from what is kept.
+        stream = RenewedStream(self._kept_ns - UNTOLD_NS_MAX)
+        self._tenures[family] = Tenure(reign, stream)
         shadow = self._shadows.get(family)
         if shadow is not None and shadow.version == reign.version:
             del self._shadows[family]  # a person has let it serve
@@ -215,7 +237,7 @@ class LiveLosses:
         )  # fmt: skip
         is_new_day, is_new_week = day_ns > tenure.day_ns > 0, week_ns > tenure.week_ns > 0
         tenure.day_ns, tenure.week_ns = day_ns, week_ns
-        if is_new_day and tenure.ended_by is None:
+        if is_new_day:
             self._look(family, tenure, outcome, is_new_week=is_new_week)
 
     def _look(self, family: str, tenure: Tenure, outcome: Outcome, *, is_new_week: bool) -> None:

@@ -45,6 +45,11 @@ class Pair:
             closed = (outcome.close_ns, outcome.settled_ns, float(means[0]), float(means[1]))
             self._closes.append(closed)
 
+    def forget(self, oldest_ns: int) -> None:
+        """Let go of what was settled before a moment."""
+        while self._closes and self._closes[0][1] < oldest_ns:
+            self._closes.popleft()
+
     def record(self, since_ns: int, now_ns: int) -> LiveRecord:
         """Return the losses since a moment as the gates read them."""
         kept = [each for each in self._closes if each[0] >= since_ns]

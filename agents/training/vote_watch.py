@@ -8,6 +8,7 @@ over bars and votes, so a rebuilt learner has the outcomes that the first one ha
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from agents.scores.age import open_ns
 from agents.training.outcomes import UNTRAINED, Outcome
 from blackboard.entry import Entry
 from blackboard.facts import Bar, Vote
@@ -42,6 +43,7 @@ class VoteWatch:
 
     def __init__(self, settings: Settings) -> None:
         self._timeframe = settings.timeframe
+        self._open_ns = open_ns(settings.timeframe)
         self._open: dict[str, list[_Open]] = {symbol: [] for symbol in settings.symbols}
         self._closes_ns = dict.fromkeys(settings.symbols, 0)
         self._closes: dict[int, _Close] = {}
@@ -73,8 +75,16 @@ class VoteWatch:
         )
         self._closes.setdefault(entry.ts_event_ns, _Close()).open += 1
 
+    def _forget(self, oldest_ns: int) -> None:
+        """Let go of closes that are too old, and of their votes."""
+        while self._closes and (close_ns := next(iter(self._closes))) < oldest_ns:
+            del self._closes[close_ns]
+            for waiting in self._open.values():
+                waiting[:] = [each for each in waiting if each.close_ns != close_ns]
+
     def _settle(self, entry: Entry, bar: Bar) -> list[Outcome]:
         self._closes_ns[bar.scope] = entry.ts_event_ns
+        self._forget(entry.ts_event_ns - self._open_ns)
         told = []
         for each in list(self._open[bar.scope]):
             each.bars_left -= 1

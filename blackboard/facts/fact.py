@@ -45,6 +45,11 @@ class Fact(
         """
         return False
 
+    @property
+    def sums_up(self) -> bool:
+        """Whether whoever posted it can go on from it without what is older than what counts."""
+        return False
+
 
 def kind_of(fact: Fact | type[Fact]) -> str:
     """Return the tag under which a fact is stored, which is the name of its class."""

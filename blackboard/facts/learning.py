@@ -18,9 +18,14 @@ class VoterWeight(Fact, frozen=True, kw_only=True):
     outcomes: int
     is_proven: bool
     """Whether its skill is above 0 beyond reasonable doubt."""
+    hedged: float = 0.0
+    """Its part in the Hedge, from which the weight follows; 0 where it has none yet."""
+    log_odds: float = 0.0
+    """Log-odds of being worth hearing, by which the weight follows from that."""
 
     def __post_init__(self) -> None:
         within("weight", self.weight, 0.0, 1.0)
+        within("hedged", self.hedged, 0.0, 1.0)
         within("brier", self.brier, 0.0, 1.0)
 
 
@@ -32,6 +37,11 @@ class VoterWeights(Fact, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         within("sum of weights", sum(w.weight for w in self.weights), 1.0 - 1e-9, 1.0 + 1e-9)
+
+    @property
+    def sums_up(self) -> bool:
+        """Whether it says what the weights follow from; those of earlier versions do not."""
+        return any(each.hedged > 0.0 for each in self.weights)
 
 
 class Calibration(Fact, frozen=True, kw_only=True):

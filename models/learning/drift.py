@@ -93,6 +93,34 @@ class LossStream:
         return LossAlarm(settled_ns, before, after, outcomes)
 
 
+class RenewedStream:
+    """A stream that depends on no loss older than its memory, and on those of half of it at least.
+
+    Two streams are begun half a memory apart. The older one tells, until a new one is begun.
+
+    Parameters
+    ----------
+    memory_ns : int
+        Market time, > 1.
+    """
+
+    def __init__(self, memory_ns: int) -> None:
+        self._half_ns = memory_ns // 2
+        self._half = -1
+        self._older = self._younger = LossStream()
+
+    def add(self, close_ns: int, settled_ns: int, loss: float) -> LossAlarm | None:
+        """Take one outcome, see `LossStream.add`."""
+        half = settled_ns // self._half_ns
+        if half != self._half:
+            is_next = half == self._half + 1
+            self._older = self._younger if is_next else LossStream()
+            self._younger = LossStream()
+            self._half = half
+        self._younger.add(close_ns, settled_ns, loss)
+        return self._older.add(close_ns, settled_ns, loss)
+
+
 def loss_alarms(
     close_ns: IntArray, settled_ns: IntArray, loss: FloatArray, delta: float = 0.002
 ) -> tuple[LossAlarm, ...]:

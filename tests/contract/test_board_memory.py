@@ -14,7 +14,7 @@ from blackboard.access import Access, Recent, declare
 from blackboard.board import Board, BoardLimits
 from blackboard.entry import Ack, Draft
 from blackboard.errors import JournalCorrupt, PostRefused
-from blackboard.facts import FOREVER_NS, Fact, Reconciled
+from blackboard.facts import FOREVER_NS, Fact, Reconciled, VoterWeights
 from blackboard.journal import SNAPSHOT_STATE, Block, Durability, Journal, MemoryJournal
 from blackboard.reading import Filter
 from blackboard.snapshot import standing_snapshot
@@ -179,6 +179,24 @@ def test_what_lasts_counts_however_old(open_journal: OpenJournal, is_earlier: bo
     _, stored = board.read(0, Filter(kinds=frozenset(), author="execution", past=past))
 
     assert [item.entry.seq for item in stored] == [1, 7, 17, 18, 19, 20]
+
+
+def test_without_a_sum_of_what_came_before_everything_counts(open_journal: OpenJournal) -> None:
+    """Weights of an earlier version do not say what they follow from; the next ones do."""
+    recent: dict[type[Fact], Recent] = {VoterWeights: Recent(3, from_sum=True)}
+    board = Board(Access({"learner": declare([VoterWeights], [], recent)}), open_journal())
+    assert board.join("learner").past is None
+    weights = SAMPLES["VoterWeights"]
+    assert isinstance(weights, VoterWeights)
+    (weight,) = weights.weights
+
+    for now_ns, hedged in enumerate((0.0, 1.0), start=1):
+        told = msgspec.structs.replace(weight, hedged=hedged)
+        fact = msgspec.structs.replace(weights, weights=(told,))
+        draft = Draft(fact=fact, ts_event_ns=now_ns)
+        epoch = board.epoch("learner")
+        board.post(a_post(draft, author="learner", now_ns=now_ns, epoch=epoch), now_ns)
+        assert (board.join("learner").past is None) == (hedged == 0.0)
 
 
 def torn(raw: bytes) -> bytes:

@@ -8,6 +8,7 @@ import pytest
 from models.learning.drift import (
     PSI_SHARE_MIN,
     LossStream,
+    RenewedStream,
     critical_psi,
     feature_drift,
     loss_alarms,
@@ -89,6 +90,22 @@ def test_loss_that_is_not_finite_is_left_out() -> None:
 
         assert told.add(2 * place, 2 * place + 1, loss) == expected
         assert told.add(2 * place + 1, 2 * place + 2, math.nan) is None
+
+
+def test_a_renewed_stream_depends_on_nothing_older_than_its_memory() -> None:
+    """One that has seen only the latest 500 outcomes gives the same alarms from then on."""
+    rng = np.random.default_rng(7)
+    whole, late = RenewedStream(500), RenewedStream(500)
+    levels = np.concatenate([stream(rng, 400, level, 0.3) for level in (0.2, 0.3, 0.2, 0.4)])
+    told = []
+    for place, loss in enumerate(levels.tolist()):
+        alarm = whole.add(place, place + 1, loss)
+        seen = late.add(place, place + 1, loss) if place >= 500 else None
+        if place >= 1000:
+            assert seen == alarm
+            told += [alarm] if alarm else []
+
+    assert any(alarm.is_worse for alarm in told)
 
 
 @pytest.mark.parametrize(("rows", "expected"), [(200, 0.113), (500, 0.048), (2_000, 0.015)])

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from agents.learner import LearnerAgent
+from agents.scores import age
 from agents.scores.scorecard import Scorecard
 from agents.voters import weighing_terms
 from blackboard.entry import Draft
@@ -37,7 +38,7 @@ from tests.stage import Stage, bar_drafts, vote_draft
 
 SYMBOL = "EURUSD"
 TREND, REVERSION, NEWS = "technical.trend", "technical.reversion", "sentiment"
-MODELS = "technical.learned"
+MODELS, MODELS_AT = "technical.learned", frozenset({2})
 GRID_ROWS = 16
 
 
@@ -112,7 +113,7 @@ def test_weights_follow_the_votes_that_were_settled() -> None:
     terms = weighing_terms(Settings())
     # The barrier is 1.101; the models are the third, and have said nothing.
     excess = (brier(0.6, 1.0) - 0.25, brier(0.3, 1.0) - 0.25, None, None)
-    expected = judge(unjudged(4, terms, frozenset({2})), excess, (1.0,) * 4, terms).weights
+    expected = judge(unjudged(4, terms, MODELS_AT), excess, (1.0,) * 4, terms).weights
     entry = stage.entries(VoterWeights)[-1]
     assert tuple(weights_of(entry.fact).values()) == pytest.approx(expected)
     assert bar_open_ns(entry.ts_event_ns, 4 * HOUR_NS) == entry.ts_event_ns
@@ -121,6 +122,61 @@ def test_weights_follow_the_votes_that_were_settled() -> None:
     assert records[TREND].brier == pytest.approx(0.16)
     assert records[TREND].skill == pytest.approx(0.36)  # 1 - 0.16 / 0.25
     assert records[NEWS].outcomes == 0
+
+
+def test_an_outcome_counts_for_its_time_and_its_weight_stays(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of two right votes a day apart the record keeps the later one, the weights follow both."""
+    monkeypatch.setattr(age, "KEPT_CLOSES", 32)
+    stage = a_stage()
+    rising = [1.1, *[1.1011] * 80, *[1.1022] * GRID_ROWS]
+    bars = flat_bars(*rising)
+    votes = {
+        row: [vote_draft(SYMBOL, int(bars["close_ns"][row]), 0.6, reference=rising[row])]
+        for row in (0, 80)
+    }
+
+    play(stage, bars, votes)
+
+    terms, expected = weighing_terms(Settings()), unjudged(4, weighing_terms(Settings()), MODELS_AT)
+    for _ in votes:
+        expected = judge(expected, (brier(0.6, 1.0) - 0.25, *[None] * 3), (1.0,) * 4, terms)
+    last = stage.facts(VoterWeights)[-1]
+    assert tuple(weights_of(last).values()) == pytest.approx(expected.weights)
+    assert last.weights[0].outcomes == 1
+
+
+def test_a_vote_that_is_open_too_long_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A barrier that is touched after that decides nothing."""
+    monkeypatch.setattr(age, "OPEN_CLOSES", 8)
+    stage = a_stage()
+    bars = flat_bars(*[1.1] * 20, *[1.1011] * GRID_ROWS)
+    vote = vote_draft(SYMBOL, int(bars["close_ns"][0]), 0.6, horizon_bars=64)
+
+    play(stage, bars, {0: [vote]})
+
+    assert stage.facts(VoterWeights)[-1].weights[0].outcomes == 0
+
+
+def test_a_voter_that_is_let_in_later_joins_at_its_first_outcome() -> None:
+    """Until then the others share the weight; what they had earned stays between them."""
+    stage, later = a_stage(sentiment="shadow"), a_stage()
+    bars = flat_bars(1.1, *[1.1011] * 40, *[1.1022] * GRID_ROWS)
+    first = vote_draft(SYMBOL, int(bars["close_ns"][0]), 0.6)
+    play(stage, bars[:40], {0: [first]})
+    before = weights_of(stage.facts(VoterWeights)[-1])
+    second = vote_draft(SYMBOL, int(bars["close_ns"][40]), 0.6, voter=NEWS, reference=1.1011)
+
+    stage.make = later.make
+    stage.rebuild(int(bars["close_ns"][39]))
+    play(stage, bars[40:], {0: [second]})
+
+    after = weights_of(stage.facts(VoterWeights)[-1])
+    assert (before[NEWS], after[MODELS]) == (0.0, 0.0)
+    assert after[NEWS] > 0.2
+    assert after[TREND] / after[REVERSION] == pytest.approx(before[TREND] / before[REVERSION])
+    assert sum(after.values()) == pytest.approx(1.0)
 
 
 def test_nothing_is_published_while_nothing_is_settled() -> None:
