@@ -101,8 +101,13 @@ class AgentActor:
         seat = Seat(agent, world)
         limit = self.settings.board.read_batch_max
         joined = await self.board.join(agent.name)
-        past = await read_past(self.board, wanted_by(agent), joined, limit, joined.read_to)
-        turn: Turn = await asyncio.to_thread(seat.rejoin, joined, past.entries)
+        past = [
+            entry
+            async for batch in read_past(self.board, wanted_by(agent), joined, limit)
+            for entry in batch.entries
+            if entry.seq <= joined.read_to
+        ]
+        turn: Turn = await asyncio.to_thread(seat.rejoin, joined, past)
         del past  # this frame lives as long as the agent, and would keep all that it has folded
         while not self.has_ended:
             self.beat()

@@ -1,5 +1,6 @@
 """The way from an agent to the board, whatever lies between them."""
 
+from collections.abc import AsyncIterator
 from typing import Final, Protocol
 
 import msgspec
@@ -52,18 +53,12 @@ class BoardPort(Protocol):
 
 
 async def read_past(
-    board: BoardPort, wanted: Filter, joined: Joined, limit: int, up_to: int | None = None
-) -> ReadAnswer:
-    """Read what counts of the past, batch by batch, to the head or to a seq."""
+    board: BoardPort, wanted: Filter, joined: Joined, limit: int
+) -> AsyncIterator[ReadAnswer]:
+    """Read what counts of the past to the head, batch by batch, so that nobody need hold it all."""
     wanted, limit = past_wanted(wanted, joined), min(limit, PAST_BATCH_MAX)
-    cursor, entries = 0, list[Entry]()
-    while True:
+    cursor, is_more = 0, True
+    while is_more:
         answer = await board.read(cursor, wanted, limit)
-        entries += answer.entries
-        done = len(answer.entries) < limit or (up_to is not None and answer.read_to >= up_to)
-        cursor = answer.read_to
-        if done:
-            break
-    if up_to is not None:
-        entries = [entry for entry in entries if entry.seq <= up_to]
-    return ReadAnswer(read_to=cursor, entries=entries)
+        yield answer
+        cursor, is_more = answer.read_to, len(answer.entries) == limit

@@ -27,14 +27,14 @@ from agents.training.requests import Train
 from blackboard.entry import Entry, Post
 from blackboard.errors import BoardUnavailable, QuorumError, StaleEpoch
 from blackboard.facts import OrderOutcome, kind_of
-from blackboard.reading import Filter
+from blackboard.reading import Filter, Joined
 from config.settings import Settings
 from runtime.board_port import BoardPort, ReadAnswer, read_past
 from runtime.clock import ScaledClock, process_s
 from runtime.council import load_agent
 from runtime.fault_sites import reach
 from runtime.seat import STANDING
-from runtime.step import guarded_step
+from runtime.step import guarded_fold, guarded_step
 from runtime.world import World
 
 _log = structlog.get_logger()
@@ -141,11 +141,9 @@ class LiveLoop:
         host, board = self._host, self._host.board
         joined = await board.join(self._agent.name)
         self._epoch = joined.epoch
-        past = await read_past(board, self._wanted, joined, host.settings.board.read_batch_max)
-        self._cursor, entries = past.read_to, past.entries
-        del past  # this frame lives as long as the agent, and would keep all that it has folded
+        now_ns = await self._rebuild(joined)
+        entries: list[Entry] = []
         replies: list[Reply] = []
-        now_ns = 0
         is_new = True
         reading: asyncio.Task[ReadAnswer] | None = None
         try:
@@ -174,6 +172,16 @@ class LiveLoop:
             _cancel(reading)
             for task in self._at_work:
                 task.cancel()
+
+    async def _rebuild(self, joined: Joined) -> int:
+        """Let the agent see what counts of the past; return the newest market time of it."""
+        limit, seen_ns = self._host.settings.board.read_batch_max, 0
+        async for past in read_past(self._host.board, self._wanted, joined, limit):
+            await asyncio.to_thread(guarded_fold, self._agent, past.entries)
+            self._cursor = past.read_to
+            seen_ns = max([seen_ns, *(entry.now_ns for entry in past.entries)])
+            self._host.beat()
+        return seen_ns
 
     async def _read(self) -> ReadAnswer:
         host = self._host

@@ -3,18 +3,20 @@
 import asyncio
 import gc
 import weakref
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from agents.agent import Outbox
-from blackboard.access import declare
+from agents.agent import Inbox, Outbox
+from blackboard.access import Declaration, declare
 from blackboard.entry import Entry
 from blackboard.errors import BoardUnavailable
 from blackboard.facts import RetrainRequested
 from blackboard.reading import Joined
 from config.settings import Settings
+from config.system import BoardSection
 from runtime import live_loop
 from runtime.board_port import ReadAnswer
 
@@ -91,10 +93,10 @@ class _Noted(Entry, frozen=True, kw_only=True, gc=True, weakref=True):
 
 
 class _Board:
-    """A board with one entry of the past and one that comes later, and nothing after them."""
+    """A board that answers with these entries, one list after the other, and then waits."""
 
-    def __init__(self, past: list[Entry], later: list[Entry]) -> None:
-        self._answers = [past, later]
+    def __init__(self, *answers: list[Entry]) -> None:
+        self._answers = list(answers)
 
     async def join(self, author: str) -> Joined:
         return Joined(epoch=1, read_to=0, now_ns=0)
@@ -106,38 +108,54 @@ class _Board:
         return ReadAnswer(read_to=entries[-1].seq, entries=entries)
 
 
-def test_what_an_agent_has_folded_at_its_start_is_not_kept() -> None:
-    """The loop lives for months: it lets go of the past once the agent has moved on from it."""
-    past = [_noted(1)]
+class _Follower:
+    """An agent that says what it sees in which turn, and whether anybody still holds an entry."""
+
+    name, unhurried = "risk", ()
+
+    def __init__(self, held: Callable[[], object]) -> None:
+        self._held = held
+        self.turns: list[tuple[list[int], bool]] = [([], True)]
+
+    def declaration(self) -> Declaration:
+        return declare([], [])
+
+    def see(self, entry: Entry) -> None:
+        self.turns[-1][0].append(entry.seq)
+
+    def step(self, _now_ns: int, inbox: Inbox) -> Outbox:
+        self.turns.append(([entry.seq for entry in inbox.entries], self._held() is not None))
+        return Outbox()
+
+
+def test_the_past_is_folded_batch_by_batch_and_nobody_holds_it_at_the_first_turn() -> None:
+    """However long a journal is, an agent that starts needs the memory of one batch."""
+    batch = 10
+    past = [_noted(seq) for seq in range(1, batch + 1)]
     held = weakref.ref(past[0])
-    board = _Board(past, [_noted(2)])
+    board = _Board(past, [_noted(11)], [_noted(12)])
     del past
-    turns = asyncio.Queue[int]()
+    turned = asyncio.Queue[int]()
     host = SimpleNamespace(
         name="risk",
         board=board,
         clock=SimpleNamespace(now_ns=lambda: 2),
-        settings=Settings(),
+        settings=Settings(board=BoardSection(read_batch_max=batch)),
         poll_timeout_s=1.0,
         beat=lambda: None,
         well=lambda: None,
-        turned=lambda _seconds, taken, _posted: turns.put_nowait(taken),
+        turned=lambda _seconds, taken, _posted: turned.put_nowait(taken),
     )
-    agent = SimpleNamespace(
-        name="risk",
-        unhurried=(),
-        declaration=lambda: declare([], []),
-        step=lambda _now_ns, _inbox: Outbox(),
-    )
+    agent = _Follower(held)
 
     async def two_turns() -> list[int]:
         running = asyncio.create_task(live_loop.LiveLoop(host, agent, SimpleNamespace()).run())  # type: ignore[arg-type]
-        taken = [await turns.get(), await turns.get()]
-        assert held() is None
+        taken = [await turned.get(), await turned.get()]
         running.cancel()
         return taken
 
-    assert asyncio.run(two_turns()) == [1, 1]
+    assert asyncio.run(two_turns()) == [0, 1]
+    assert agent.turns == [(list(range(1, 12)), True), ([], False), ([12], False)]
 
 
 def _noted(seq: int) -> Entry:
