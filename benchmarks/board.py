@@ -61,8 +61,9 @@ def run() -> Section:
             ),
         ),
         notes=(
-            "Raw: an actor that keeps a list of 200 bytes each; nothing is decoded, checked, given "
-            "a place, hashed or written down.",
+            "Raw: an actor that keeps a list of 200 bytes each, no two alike; nothing is made, "
+            "decoded, checked, given a place, hashed or written down. Both run under the product's "
+            "own settings of Ray.",
             "Seconds of the clock, not of processors: several processes work for one post.",
         ),
         comparisons=(

@@ -32,7 +32,7 @@ INLINE_BYTES_MAX = 1 << 20
 which costs as much again as the call; the votes of 28 symbols are 107 KB."""
 _PORTS_TRIED = 50
 _TOKEN_BYTES = 32
-_ENVIRONMENT = {
+ENVIRONMENT = {
     "RAY_AUTH_MODE": "token",
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -42,9 +42,12 @@ _ENVIRONMENT = {
     "RAY_worker_niceness": "0",
     "MALLOC_ARENA_MAX": "1",
 }
-"""Ray starts its workers at nice 15: whatever else ran on the machine would go before trading. And
+"""What Ray and its processes are started with, unless the operator has set it otherwise.
+
+Ray starts its workers at nice 15: whatever else ran on the machine would go before trading. And
 glibc has a heap for each thread, while an agent steps in any of several: what one heap was given
-for a weekend's work stays free there, and the next weekend fills another."""
+for a weekend's work stays free there, and the next weekend fills another.
+"""
 
 
 class RaySession(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,7 +69,7 @@ def set_ray_environment(log: LogSection | None = None) -> None:
         "RAY_ROTATION_MAX_BYTES": str(log.file_bytes_max),
         "RAY_ROTATION_BACKUP_COUNT": str(log.files_max),
     }
-    for name, value in (_ENVIRONMENT | rotation).items():
+    for name, value in (ENVIRONMENT | rotation).items():
         os.environ.setdefault(name, value)
 
 
