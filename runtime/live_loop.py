@@ -138,8 +138,8 @@ class LiveLoop:
 
     async def run(self) -> None:
         """Rebuild, then follow until cancelled."""
-        host, board = self._host, self._host.board
-        joined = await board.join(self._agent.name)
+        host = self._host
+        joined = await host.board.join(self._agent.name)
         self._epoch = joined.epoch
         now_ns = await self._rebuild(joined)
         entries: list[Entry] = []
