@@ -9,7 +9,10 @@ import pytest
 
 from agents.learner import LearnerAgent
 from agents.requests import ModelRead, ReadModel, Unanswered
+from agents.training.live_losses import Tenure
+from agents.training.outcomes import Outcome
 from agents.training.requests import NoteShadow, ServeModel, ShadowNoted, Train, Trained
+from agents.training.succession import Reign
 from blackboard.entry import Draft
 from blackboard.facts import (
     DriftDetected,
@@ -23,6 +26,7 @@ from blackboard.facts import (
 )
 from blackboard.facts.opinion import ModelWord, RivalForecast
 from config.settings import Settings
+from models.learning.drift import RenewedStream
 from models.market.sessions import DAY_NS
 from models.opinion.variance import parkinson_variance
 from tests.chamber import M15, a_forecast
@@ -353,6 +357,21 @@ def a_vote(words: Mapping[str, float], up: float, row: int) -> Draft:
         ),
     )
     return Draft(fact=fact, ts_event_ns=CLOSES_NS[row], timeframe="M15", ordinal="learned")
+
+
+def test_a_version_that_serves_is_judged_by_what_is_not_too_old() -> None:
+    """An outcome counts for its time, beside the version before and beside the baseline."""
+    tenure = Tenure(Reign(FIRST, at_ns=0, effective_from_ns=0, seq=1), RenewedStream(DAY_NS))
+    pairs = (tenure.beside_before, tenure.beside_baseline)
+    for close_ns in range(4):
+        outcome = Outcome(close_ns, close_ns + 10, ({FIRST: 0.5, WEEKLY: 1.0},), (1,))
+        for pair in pairs:
+            pair.add(outcome, FIRST, WEEKLY)
+
+    tenure.forget(close_ns=112, kept_ns=100)
+
+    for pair in pairs:
+        assert pair.record(0, 112).settled_ns.tolist() == [12, 13]
 
 
 @pytest.mark.parametrize(("chance", "gate"), [(0.8, ""), (0.2, "shadow.excess_errors")])
