@@ -56,6 +56,7 @@ from blackboard.facts.market import Timeframe
 from config.agent import Mode
 from config.agents import LearnerSection
 from config.settings import Settings
+from models.decision.arbitration import calibrated
 from models.learning.performance import DeclineTerms, TradeRecord
 from models.learning.scoring import (
     IGNORANCE_BRIER,
@@ -135,6 +136,10 @@ class LearnerAgent(Agent):
         self._open: dict[tuple[str, int], Retraining] = {}
         self._held: set[tuple[str, int]] = set()
         self._answered: dict[tuple[str, int], None] = {}
+
+    def warm_up(self) -> None:
+        """Calibrate a chance of nobody, as from the first calibration on every vote is."""
+        calibrated(0.5, 0.0, 1.0)
 
     def see(self, entry: Entry) -> None:
         """Fold what is scored, what was asked, and what was said already."""
