@@ -2,8 +2,8 @@
 
 Weights, calibrations and statistics are folds over votes, bars and closed trades, and what weights
 were told last sums up what is too old to count; so a rebuilt learner says what the dead one would
-have said. A candidate serves only after the gate; one that
-fails it, or cannot be trained, is answered all the same, so that whoever asked can go on.
+have said. A candidate serves only after the gate; one that fails it, or cannot be trained, is
+answered all the same, so that whoever asked can go on.
 """
 
 from collections.abc import Mapping

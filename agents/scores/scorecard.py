@@ -6,6 +6,7 @@ A voter is judged on its vote as it served, which is after the calibration in fo
 What is old is forgotten; of that the weights keep what they need, and every fact of them says it.
 """
 
+import math
 from collections import deque
 from typing import Final, NamedTuple
 
@@ -189,11 +190,16 @@ class Scorecard:
                 kept.popleft()
 
     def _told(self, fact: VoterWeights) -> Weighing:
-        """Return what weights follow from; who had no part yet is still without a record."""
+        """Return what weights follow from; who had no part yet is still without a record.
+
+        The part of a voter that has left goes to the others in proportion.
+        """
         told = {each.scope: each for each in fact.weights if each.hedged > 0.0}
         first = unjudged(len(self.live), self._terms)
+        kept = [told[each].hedged if each in told else 0.0 for each in (*self.live, CONSTANT)]
+        total = 1.0 if told.keys() <= {*self.live, CONSTANT} else math.fsum(kept)
         return Weighing(
-            tuple(told[each].hedged if each in told else 0.0 for each in (*self.live, CONSTANT)),
+            tuple(part / total for part in kept),
             tuple(
                 told[each].log_odds if each in told else odds
                 for each, odds in zip(self.live, first.log_odds, strict=True)

@@ -179,6 +179,25 @@ def test_a_voter_that_is_let_in_later_joins_at_its_first_outcome() -> None:
     assert sum(after.values()) == pytest.approx(1.0)
 
 
+def test_what_a_voter_weighed_that_has_left_goes_to_the_others() -> None:
+    """In proportion, so that their parts are one whole again."""
+    stage, later = a_stage(), a_stage(sentiment="shadow")
+    bars = flat_bars(1.1, *[1.1011] * 40, *[1.1022] * GRID_ROWS)
+    close_ns = bars["close_ns"]
+    play(stage, bars[:40], {0: [vote_draft(SYMBOL, int(close_ns[0]), 0.6)]})
+    before = {each.scope: each.hedged for each in stage.facts(VoterWeights)[-1].weights}
+
+    stage.make = later.make
+    stage.rebuild(int(close_ns[39]))
+    second = vote_draft(SYMBOL, int(close_ns[40]), 0.6, voter=REVERSION, reference=1.1011)
+    play(stage, bars[40:], {0: [second]})
+
+    after = {each.scope: each.hedged for each in stage.facts(VoterWeights)[-1].weights}
+    assert before[NEWS] > 0.0 == after[NEWS]
+    assert sum(before.values()) == pytest.approx(1.0)
+    assert sum(after.values()) == pytest.approx(1.0)
+
+
 def test_nothing_is_published_while_nothing_is_settled() -> None:
     """Grid closes without a new outcome repeat no weights."""
     stage = a_stage()
