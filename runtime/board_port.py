@@ -61,4 +61,5 @@ async def read_past(
     while is_more:
         answer = await board.read(cursor, wanted, limit)
         yield answer
-        cursor, is_more = answer.read_to, len(answer.entries) == limit
+        # No post is parted: a batch that was cut may hold more than was asked for.
+        cursor, is_more = answer.read_to, len(answer.entries) >= limit
