@@ -16,6 +16,7 @@ from benchmarks import (
     comparisons,
     council,
     council_growth,
+    council_history,
     decisions,
     direction,
     fan_out,
@@ -47,6 +48,7 @@ BENCHMARKS: Final[dict[str, Callable[[], Section]]] = {
     "growth": growth.run,
     "decisions": decisions.run,
     "council_growth": council_growth.run,
+    "council_history": council_history.run,
     "fan_out": fan_out.run,
     "journal_growth": journal_growth.run,
     "gates": gates.run,
@@ -63,7 +65,10 @@ BENCHMARKS: Final[dict[str, Callable[[], Section]]] = {
 GROUPS: Final = {
     "all": tuple(name for name in BENCHMARKS if name != "soak"),
     "peers": ("sma_cross", "council", "adaptation", "latency", "board", "redis_journal"),
-    "curves": ("growth", "decisions", "council_growth", "fan_out", "journal_growth"),
+    "curves": (
+        *("growth", "decisions", "council_growth", "council_history"),
+        *("fan_out", "journal_growth"),
+    ),
     "quick": (
         *("sma_cross", "council", "adaptation", "board", "redis_journal"),
         *("growth", "decisions"),

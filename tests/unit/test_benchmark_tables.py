@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from benchmarks.comparisons import Comparison, Kept, keep, not_run, read, rows_of, text_of
-from benchmarks.council_growth import Stretch, fitted
+from benchmarks.council_growth import fitted
 from benchmarks.council_marks import instant_ns, symbols_of
+from benchmarks.council_stretches import Stretch
 from benchmarks.measuring import short
 from benchmarks.picture import Line, draw_levels
 from benchmarks.running import chosen, run_each
