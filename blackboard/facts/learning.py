@@ -27,6 +27,7 @@ class VoterWeight(Fact, frozen=True, kw_only=True):
         within("weight", self.weight, 0.0, 1.0)
         within("hedged", self.hedged, 0.0, 1.0)
         within("brier", self.brier, 0.0, 1.0)
+        within("log_odds", self.log_odds, -20.0, 20.0)
 
 
 class VoterWeights(Fact, frozen=True, kw_only=True):

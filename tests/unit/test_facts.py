@@ -12,6 +12,7 @@ from blackboard import facts
 from blackboard.facts import AmendIntent, AnyFact, ExitIntent, Fact, Quote, VoterWeights
 from blackboard.facts.decision import Side
 from blackboard.facts.learning import VoterWeight
+from models.learning.weighing import LOG_ODDS_MAX
 from runtime.reference.glossary import MEANINGS
 from tests.samples import SAMPLES
 
@@ -109,6 +110,22 @@ def test_voter_weights_sum_to_one() -> None:
 
     with pytest.raises(ValueError, match="sum of weights"):
         VoterWeights(scope="account", weights=(half,), effective_from_ns=1)
+
+
+def test_log_odds_are_bounded_as_they_are_made() -> None:
+    """What a journal says of a chance cannot lie where the learner itself never comes."""
+    voter = VoterWeight(
+        scope="a",
+        weight=0.5,
+        brier=0.25,
+        skill=0.0,
+        outcomes=0,
+        is_proven=False,
+        log_odds=-LOG_ODDS_MAX,
+    )
+
+    with pytest.raises(ValueError, match="log_odds"):
+        msgspec.structs.replace(voter, log_odds=math.nextafter(-LOG_ODDS_MAX, -math.inf))
 
 
 def test_the_glossary_holds_names_of_fields_alone() -> None:
