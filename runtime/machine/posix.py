@@ -63,8 +63,9 @@ class PosixMachine:
         return ""
 
     def lower_priority(self) -> None:
-        """Raise the nice value, which cannot be taken back."""
-        os.setpriority(os.PRIO_PROCESS, 0, _NICE)
+        """Raise the nice value, which cannot be taken back; who was started lower stays there."""
+        own = os.getpriority(os.PRIO_PROCESS, 0)
+        os.setpriority(os.PRIO_PROCESS, 0, max(own, _NICE))
 
     def is_running(self, pid: int) -> bool:
         """Send signal 0, which asks and does nothing."""

@@ -195,6 +195,24 @@ def test_windows_refuses_paths_that_do_not_last(path: PureWindowsPath, problem: 
     assert str(PATH_LENGTH_MAX) in machine.path_problem(long)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(("lower_by", "least"), [(0, 10), (19, 19)])
+def test_posix_gives_way_and_takes_nothing_back(lower_by: int, least: int) -> None:
+    """Whoever was started still lower, as by `nice -n 19`, stays there."""
+    if os.name != "posix":
+        pytest.skip("nice values are POSIX's")
+    lowered = (
+        "import os; from runtime.machine.posix import PosixMachine; "
+        f"own = os.nice({lower_by}); PosixMachine().lower_priority(); print(own, os.nice(0))"
+    )
+
+    done = subprocess.run(
+        (sys.executable, "-c", lowered), capture_output=True, text=True, check=True
+    )
+
+    own, given = map(int, done.stdout.split())
+    assert given == max(own, least)
+
+
 def test_windows_gives_way_below_the_normal_priority() -> None:
     """The priority class is BELOW_NORMAL."""
     kernel = Kernel()

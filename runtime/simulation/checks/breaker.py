@@ -21,8 +21,9 @@ PROMISE = "P5"
 
 CLOSES_UNTIL_TRIPPED = 3
 """Closes after which a drawdown must have changed the trading state."""
-DEPTH_TOLERANCE = 1.02
-"""A drawdown counts once it is this much deeper than the limit: readings lie between closes."""
+DEPTH_TOLERANCE = 0.02
+"""A drawdown counts once it is deeper than the limit by this share of it: readings lie between
+closes. A withdrawal leaves what was not read before it as large as it was."""
 YIELD_TO_RESUME = frozenset({"identity", "drawdown_halted", "terminal", "flatten"})
 """Restrictions that only a person lifts."""
 DRAWDOWN = "drawdown_reducing"
@@ -73,23 +74,24 @@ def _slot(key: str) -> str:
 def breaker_trips(record: Record) -> Iterator[Violation]:
     """Every drawdown at the broker changes the trading state within a few closes."""
     limit = record.limits.drawdown_reducing
-    mark, paid_in, deep_closes, was_restricted = 0.0, 0.0, 0, False
+    mark, paid_in, unread, deep_closes, was_restricted = 0.0, 0.0, 0.0, 0, False
     for state in record.states:
         payments = _paid_in(record, state.at_ns)
         mark = max(mark + payments - paid_in, state.equity, _MARK_MIN)
         paid_in = payments
+        unread = max(unread, DEPTH_TOLERANCE * limit * mark)
         if not state.is_close:
             continue
-        drawdown = 1.0 - state.equity / mark
+        lost = mark - state.equity
         # What has tripped once holds until the drawdown has healed: the way out is a probation.
-        has_healed = drawdown < limit / DEPTH_TOLERANCE
+        has_healed = lost < limit * mark - unread
         was_restricted = not has_healed and (was_restricted or _is_restricted(record, state.at_ns))
-        is_deep = drawdown >= limit * DEPTH_TOLERANCE
+        is_deep = lost >= limit * mark + unread
         wait_ns = record.limits.timeframe_ns * CLOSES_UNTIL_TRIPPED
         is_deaf = record.is_deaf(state.at_ns - wait_ns - record.known_within_ns, state.at_ns)
         deep_closes = deep_closes + 1 if is_deep and not is_deaf else 0
         if deep_closes == CLOSES_UNTIL_TRIPPED + 1 and not was_restricted:
-            text = f"drawdown {drawdown:.4f} and no breaker after some closes"
+            text = f"drawdown {lost / mark:.4f} and no breaker after some closes"
             yield _violation("breaker_trips", state.at_ns, text)
 
 
