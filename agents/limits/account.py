@@ -11,6 +11,8 @@ from datetime import date
 from math import inf
 from typing import NamedTuple
 
+import msgspec
+
 from agents.limits.reasons import Reason
 from agents.limits.view import ControlView, Seen
 from blackboard.entry import Entry
@@ -137,8 +139,7 @@ class AccountView:
             case DayCounters() as counters:
                 self.counters = Seen(counters, entry)
             case LimitBreached() as breach:
-                self.raised[breach.limit] = entry.seq
-                self._unhealed.update({breach.limit} & set(DRAWDOWN_LIMITS))
+                self._note_breach(breach, entry)
             case RiskApproved():
                 self.tally.enter(entry.ts_event_ns)
             case TradeClosed() as closed:
@@ -285,6 +286,17 @@ class AccountView:
             if seen.fact.drawdown_frac < getattr(self._limits, limit):
                 self._unhealed.discard(limit)
                 self._begun_anew.discard(limit)
+
+    def _note_breach(self, breach: LimitBreached, entry: Entry) -> None:
+        self.raised[breach.limit] = entry.seq
+        if breach.limit not in DRAWDOWN_LIMITS:
+            return
+        self._unhealed.add(breach.limit)
+        if self.mark is not None and self.mark.ts_ns != entry.ts_event_ns:
+            # A breach follows its own mark. Of old ones whoever starts sees those of probations
+            # alone, so there was none any more when this one happened.
+            ended = msgspec.structs.replace(self.mark.fact, probation_mark=0.0)
+            self.mark = Seen(ended, self.mark.entry)
 
     def _pass_over(self, first: Seen[EquityMark]) -> None:
         # What was read before the first mark adds nothing to it.

@@ -1,14 +1,22 @@
-"""F33: the first high-water mark of a book, rebuilt from the account's deals or not at all."""
+"""The marks of a book: F33, the first, rebuilt from the deals or not at all; and of probations."""
 
 from agents.risk import RiskAgent
 from agents.rounds.restrictions import Restrictions, strictest
 from blackboard.facts import EquityMark, LimitBreached, RiskRefused
 from blackboard.facts.control import Command, TradingState
 from config.settings import Settings
-from models.market.sessions import MINUTE_NS
-from tests.builders import M15_NS, T0_NS, a_command, a_snapshot, an_entry, an_intent
+from models.market.sessions import DAY_NS, MINUTE_NS
+from tests.builders import (
+    M15_NS,
+    T0_NS,
+    a_command,
+    a_snapshot,
+    a_state,
+    an_entry,
+    an_intent,
+)
 from tests.desk import Desk
-from tests.risk_desk import a_desk, settings, verdicts
+from tests.risk_desk import a_desk, an_open_desk, settings, verdicts
 
 HOLED = a_snapshot(balance=10_250.0, is_explained=False)
 
@@ -120,3 +128,39 @@ def test_f33_without_a_mark_trading_is_halted_until_there_is_one() -> None:
 
         restrictions.see(an_entry(way_out, seq=2))
         assert restrictions.at(an_entry(breach).ts_event_ns) == ()
+
+
+def test_after_a_restart_a_second_probation_still_runs_against_its_own_mark() -> None:
+    """Of the time between the two no mark is seen any more; the breaker trips all the same."""
+    wide = {"daily_loss_max": 0.2, "weekly_loss_max": 0.3, "drawdown_halted": 0.3}
+    desk = an_open_desk(wide)
+    fall_and_let_on(desk, 9_000.0)
+    read(desk, 9_100.0, 9_050.0, 20_000.0)
+    fall_and_let_on(desk, 18_000.0)
+    read(desk, *[17_900.0] * 20, apart_ns=DAY_NS)
+    assert breaches(desk) == ["drawdown_reducing"] * 2
+
+    desk.restart(RiskAgent(settings(wide)))
+    read(desk, 17_000.0, 16_100.0)
+
+    assert breaches(desk) == ["drawdown_reducing"] * 3
+    mark = desk.latest(EquityMark)
+    assert isinstance(mark, EquityMark)
+    assert mark.probation_mark == 18_000.0
+
+
+def fall_and_let_on(desk: Desk, equity: float) -> None:
+    """Let the account fall, and trading go on from there."""
+    read(desk, equity)
+    desk.say(a_state(TradingState.REDUCING))
+    read(desk, equity)
+    desk.say(a_state(TradingState.ACTIVE))
+    read(desk, equity)
+
+
+def read(desk: Desk, *equities: float, apart_ns: int = MINUTE_NS) -> None:
+    """Read the account time and again."""
+    for equity in equities:
+        desk.now_ns += apart_ns
+        desk.say(a_snapshot(equity=equity))
+        desk.run()
