@@ -48,6 +48,7 @@ class Account:
     def __init__(self, timeframe: Timeframe, grace_ns: int, reconcile_ns: int) -> None:
         self.identity: AccountSnapshot | None = None
         self._latest: AccountSnapshot | None = None
+        self._was_explained = False
         self._started_ns = 0
         self.snapshot_ns = 0
         self.reconciled: Reconciled | None = None
@@ -67,6 +68,7 @@ class Account:
                 if self.identity is None:
                     self.identity, self._started_ns = fact, entry.now_ns
                 self._latest = fact
+                self._was_explained |= fact.is_explained
                 self.snapshot_ns, self._snapshot_seq = entry.ts_event_ns, entry.seq
             case Reconciled() as fact:
                 again = entry.ts_event_ns == self._reconciled_ns
@@ -167,7 +169,7 @@ class Account:
             margin=account.margin,
             margin_free=account.margin_free,
             leverage=account.leverage,
-            deposits=reading.deposits,
+            deposits=self._deposits(reading),
             open_positions=len(reading.positions),
             fifo_close=account.fifo_close,
             credit=account.credit,
@@ -192,6 +194,16 @@ class Account:
         mends = last is not None and fact.is_clean and not last.is_clean
         fact = msgspec.structs.replace(fact, mends=mends)
         return Draft(fact=fact, ts_event_ns=at_ns, ordinal=str(again) if again else "")
+
+    def _deposits(self, reading: BrokerRead) -> float:
+        """Return what was paid in; deals that are missing must not look like payments taken back.
+
+        The terminal keeps to the sums of the last deals that made the balance, until it is
+        restarted. Where none ever did, what is missing is always the same.
+        """
+        if reading.is_explained or self._latest is None or not self._was_explained:
+            return reading.deposits
+        return self._latest.deposits
 
     def _comparison_ns(self, now_ns: int) -> int:
         """Return the latest instant at which the books were due to be compared, −1 on weekends."""
