@@ -110,7 +110,8 @@ def hedge(
     total = math.fsum(grown.values())
     after = list(weights)
     for place in awake:
-        after[place] = mass * ((1.0 - share) * grown[place] / total + share / len(awake))
+        part = mass * ((1.0 - share) * grown[place] / total + share / len(awake))
+        after[place] = min(part, 1.0)  # rounding: who has all of it would come to hold more
     return tuple(after)
 
 

@@ -70,7 +70,7 @@ def unjudged(
     prior = terms.hearing_prior
     equal = iter(equal_weights(voters + 1 - len(latecomers)))
     hedged = tuple(0.0 if each in latecomers else next(equal) for each in range(voters + 1))
-    return Weighing(hedged, (math.log(prior / (1.0 - prior)),) * voters)
+    return Weighing(hedged, (_bounded(math.log(prior / (1.0 - prior))),) * voters)
 
 
 def judge(

@@ -55,6 +55,23 @@ def test_no_record_is_beyond_repair() -> None:
     assert judge(after, (0.75,), (1.0,), TERMS).log_odds == (-LOG_ODDS_MAX,)
 
 
+@pytest.mark.parametrize("prior", [1e-12, 1.0 - 1e-12])
+def test_no_prior_is_beyond_the_bound_of_a_record(prior: float) -> None:
+    """Whoever is as good as sure of a voter begins where the longest record would end."""
+    first = unjudged(1, TERMS._replace(hearing_prior=prior))
+
+    assert abs(first.log_odds[0]) == LOG_ODDS_MAX
+
+
+def test_who_has_all_of_the_weight_never_holds_more() -> None:
+    """Without a share for the others one voter comes to hold everything, and rounding adds none."""
+    terms = TERMS._replace(rate=5.0, share=0.0)
+    after = unjudged(4, terms)
+    for turn in range(2_000):
+        after = judge(after, (-0.2, 0.1, None if turn % 2 else 0.2, 0.05), (0.7,) * 4, terms)
+        assert max(after.hedged) <= 1.0
+
+
 def test_latecomer_weighs_nothing_and_takes_nothing() -> None:
     """Until its first outcome the others weigh, to the bit, what they weigh without it."""
     alone, beside = unjudged(2, TERMS), unjudged(3, TERMS, frozenset({1}))
