@@ -23,11 +23,14 @@ from blackboard.facts import (
     Vote,
     VoterWeights,
 )
+from models.market.sessions import DAY_NS
 
 KEPT_CLOSES: Final = 6000
 """Closes for which an outcome counts: three months of M15."""
 OPEN_CLOSES: Final = 1000
 """Closes for which a vote or a forecast may be open, the longest horizon that settings allow."""
+PAUSE_NS: Final = 4 * DAY_NS
+"""A weekend with holidays: where bars are short, more than half of what their closes take."""
 
 
 def kept_ns(timeframe: Timeframe) -> int:
@@ -37,7 +40,7 @@ def kept_ns(timeframe: Timeframe) -> int:
 
 def open_ns(timeframe: Timeframe) -> int:
     """Return for how long a vote or a forecast may be open before it is forgotten unjudged."""
-    return _span_ns(OPEN_CLOSES, timeframe)
+    return _span_ns(OPEN_CLOSES, timeframe) + PAUSE_NS
 
 
 def started_from(timeframe: Timeframe) -> dict[type[Fact], Recent]:

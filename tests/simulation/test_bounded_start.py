@@ -33,6 +33,7 @@ def test_what_counts_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
     """
     monkeypatch.setattr(age, "KEPT_CLOSES", 90)
     monkeypatch.setattr(age, "OPEN_CLOSES", 50)
+    monkeypatch.setattr(age, "PAUSE_NS", 0)
     monkeypatch.setattr(age, "FORTNIGHT", Recent(4 * DAY_NS))
     limits = {"drawdown_reducing": 0.005, "drawdown_halted": 0.02, "drawdown_sizing": 0.005}
     host = twins_of(seed=3, weeks=4, **limits)
@@ -65,6 +66,7 @@ def test_a_learner_that_starts_from_what_counts_comes_to_the_same_verdicts(
     """
     monkeypatch.setattr(age, "KEPT_CLOSES", 600)
     monkeypatch.setattr(age, "OPEN_CLOSES", 16)
+    monkeypatch.setattr(age, "PAUSE_NS", 0)
     monkeypatch.setattr(age, "FORTNIGHT", Recent(3 * DAY_NS))
 
     steady, none_skipped = weeks_of_models(is_restarted=False)

@@ -150,6 +150,7 @@ def test_an_outcome_counts_for_its_time_and_its_weight_stays(
 def test_a_vote_that_is_open_too_long_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     """A barrier that is touched after that decides nothing."""
     monkeypatch.setattr(age, "OPEN_CLOSES", 8)
+    monkeypatch.setattr(age, "PAUSE_NS", 0)
     stage = a_stage()
     bars = flat_bars(*[1.1] * 20, *[1.1011] * GRID_ROWS)
     vote = vote_draft(SYMBOL, int(bars["close_ns"][0]), 0.6, horizon_bars=64)
