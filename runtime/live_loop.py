@@ -204,7 +204,7 @@ class LiveLoop:
         return entries
 
     async def _post(self, outbox: Outbox, now_ns: int) -> int:
-        """Post and hand the requests on; return the last seq that the post has created, or 0."""
+        """Post and hand the requests on; return the last seq that the post stands at, or 0."""
         created: set[str] = set()
         posted_to = 0
         sends = any(isinstance(request, SendOrder) for request in outbox.requests)
@@ -222,7 +222,8 @@ class LiveLoop:
             created = {
                 draft.slot for draft, ack in zip(outbox.drafts, acks, strict=True) if ack.created
             }
-            posted_to = max((ack.seq for ack in acks if ack.created), default=0)
+            # Also where a call that was cut off had it taken already, and this one created nothing.
+            posted_to = max((ack.seq for ack in acks), default=0)
             if sends:
                 reach("send.after_post")
             if any(isinstance(draft.fact, OrderOutcome) for draft in outbox.drafts):

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from agents.agent import Inbox, Outbox
+from agents.requests import Wake
 from blackboard.access import Declaration, declare
-from blackboard.entry import Entry
+from blackboard.entry import Ack, Draft, Entry, Post
 from blackboard.errors import BoardUnavailable
 from blackboard.facts import RetrainRequested
 from blackboard.reading import Joined
@@ -156,6 +157,72 @@ def test_the_past_is_folded_batch_by_batch_and_nobody_holds_it_at_the_first_turn
 
     assert asyncio.run(two_turns()) == [0, 1]
     assert agent.turns == [(list(range(1, 12)), True), ([], False), ([12], False)]
+
+
+class _SlowBoard(_Board):
+    """A board that takes a post and lets it be read a while later."""
+
+    def __init__(self, *, is_repeated: bool) -> None:
+        super().__init__([_noted(1)])
+        self._is_repeated = is_repeated
+        self._posted = asyncio.Event()
+        self._reads = 0
+
+    async def post(self, post: Post) -> tuple[Ack, ...]:
+        self._posted.set()
+        return tuple(Ack(1, created=not self._is_repeated) for _ in post.drafts)
+
+    async def read(self, *_: object) -> ReadAnswer:
+        self._reads += 1
+        if self._reads == 1:
+            return ReadAnswer(read_to=0, entries=[])
+        await self._posted.wait()
+        await asyncio.sleep(0.05)
+        return await super().read()
+
+
+class _Poster:
+    """An agent that posts and wants to be woken at once, and notes what it is given."""
+
+    name, unhurried = "supervisor", ()
+
+    def __init__(self) -> None:
+        self.turns: list[tuple[list[int], int]] = []
+
+    def declaration(self) -> Declaration:
+        return declare([], [])
+
+    def step(self, _now_ns: int, inbox: Inbox) -> Outbox:
+        self.turns.append(([entry.seq for entry in inbox.entries], len(inbox.replies)))
+        if len(self.turns) > 1:
+            return Outbox()
+        return Outbox([Draft(fact=_noted(1).fact, ts_event_ns=1)], [Wake(at_ns=1)])
+
+
+@pytest.mark.parametrize("is_repeated", [False, True])
+def test_own_entries_come_before_any_reply(is_repeated: bool) -> None:
+    """Also where the post was a repetition, because the first call was cut off after it."""
+    turned = asyncio.Queue[int]()
+    host = SimpleNamespace(
+        name="supervisor",
+        board=_SlowBoard(is_repeated=is_repeated),
+        clock=SimpleNamespace(now_ns=lambda: 2, wait_s=lambda _: 0.0),
+        settings=Settings(),
+        poll_timeout_s=1.0,
+        beat=lambda: None,
+        well=lambda: None,
+        turned=lambda _seconds, taken, _posted: turned.put_nowait(taken),
+    )
+    agent = _Poster()
+
+    async def three_turns() -> None:
+        running = asyncio.create_task(live_loop.LiveLoop(host, agent, SimpleNamespace()).run())  # type: ignore[arg-type]
+        for _ in range(3):
+            await turned.get()
+        running.cancel()
+
+    asyncio.run(asyncio.wait_for(three_turns(), 5.0))
+    assert agent.turns == [([], 0), ([1], 0), ([], 1)]
 
 
 def _noted(seq: int) -> Entry:
