@@ -4,11 +4,14 @@ import msgspec
 
 from agents.known import Known
 from agents.rounds.parameters import Parameters, confluence_of, rr_ratio_of
+from agents.supervisor import SupervisorAgent
 from blackboard.facts.control import TradingState
 from blackboard.facts.opinion import Evidence
 from config.settings import Settings
-from tests.builders import T0_NS, some_parameters
-from tests.chamber import a_vote
+from models.market.sessions import DAY_NS
+from runtime.board_port import past_wanted
+from tests.builders import M15_NS, T0_NS, some_parameters
+from tests.chamber import Chamber, a_vote
 
 
 def test_learned_parameters_hold_from_their_time_on() -> None:
@@ -18,6 +21,24 @@ def test_learned_parameters_hold_from_their_time_on() -> None:
 
     assert parameters.at(T0_NS - 1, TradingState.ACTIVE).seq == 0
     assert parameters.at(T0_NS, TradingState.ACTIVE).seq == 7
+
+
+def test_a_restarted_supervisor_goes_on_with_old_parameters_until_new_ones_hold() -> None:
+    """However long ago the ones in force were said; those of the settings may permit more."""
+    chamber = Chamber()
+    old = some_parameters(min_confidence=0.7, effective_from_ns=T0_NS)
+    chamber.say("learner", old)
+    chamber.at(T0_NS + 60 * DAY_NS)
+    new_ns = chamber.now_ns + M15_NS
+    chamber.say("learner", some_parameters(min_confidence=0.6, effective_from_ns=new_ns))
+    chamber.settle()
+
+    wanted = past_wanted(chamber.wanted, chamber.board.join("supervisor"))
+    restarted = SupervisorAgent(chamber.settings)
+    for item in chamber.board.read(0, wanted)[1]:
+        restarted.see(item.entry)
+
+    assert restarted._arbiter.parameters(new_ns - 1).fact == old
 
 
 def test_safe_uses_nothing_learned() -> None:
