@@ -81,7 +81,7 @@ class Blackboard:
             self._supersteps.leave(author)
             if self._jumping is not None:
                 self._jumping.cancel()  # time stands still until the new instance waits too
-        return msgspec.msgpack.encode(self._board.join(author))
+        return msgspec.msgpack.encode(self._service.join(author))
 
     @ray.method(enable_task_events=False)
     async def post(self, post: bytes) -> bytes:

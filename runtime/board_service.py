@@ -17,7 +17,7 @@ from blackboard.errors import (
     JournalUnavailable,
     PostRefused,
 )
-from blackboard.reading import Filter
+from blackboard.reading import Filter, Joined
 from runtime.clock import process_s
 
 Answer = tuple[Ack, ...] | PostRefused | BoardUnavailable
@@ -49,6 +49,12 @@ class BoardService:
         self._draining: asyncio.Task[None] | None = None
         self._waiting: dict[asyncio.Future[None], Callable[[Entry], bool]] = {}
         self._told_to = board.head
+
+    def join(self, author: str) -> Joined:
+        """Admit a new instance of an author; what it brings to the journal is news for readers."""
+        joined = self.board.join(author)
+        self.wake_readers()
+        return joined
 
     async def post(self, post: Post) -> tuple[Ack, ...]:
         """Take a post; those that arrive together share one journal block.

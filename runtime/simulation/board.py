@@ -110,7 +110,7 @@ class BoardLine:
 
         async def join(service: BoardService) -> Joined:
             try:
-                return service.board.join(author)
+                return service.join(author)
             except OSError as error:
                 raise PostRefused(str(error)) from error
 

@@ -9,6 +9,7 @@ from blackboard.board import Board
 from blackboard.entry import Ack, Draft
 from blackboard.errors import BoardUnavailable, JournalFenced, JournalUnavailable, PostRefused
 from blackboard.journal import Block, Durability, Label, MemoryJournal
+from blackboard.reading import Filter
 from runtime.board_service import BoardService
 from tests.contract.test_board_contract import ACCESS, a_post, a_quote, seqs
 
@@ -93,6 +94,25 @@ def test_nobody_joins_past_what_may_be_stored(journal: DistantJournal) -> None:
 
     assert board.join("data").epoch == 2
     assert seqs(board) == [1]
+
+
+def test_readers_are_told_of_what_a_join_has_brought_there(journal: DistantJournal) -> None:
+    """Whoever had posted it may be gone: nobody waits until somebody posts again."""
+    board = Board(ACCESS, journal)
+    board.join("data")
+
+    async def told() -> list[int]:
+        service = BoardService(board, lambda: 1000)
+        journal.is_away = True
+        assert isinstance(await posted(service, a_quote(1)), BoardUnavailable)
+        journal.is_away = False
+        reading = asyncio.create_task(service.read(0, Filter(), 10, timeout_s=60.0))
+        await asyncio.sleep(0)
+        service.join("data")
+        _, stored = await asyncio.wait_for(reading, 5.0)
+        return [item.entry.seq for item in stored]
+
+    assert asyncio.run(told()) == [1]
 
 
 def test_a_board_that_was_fenced_refuses_for_good(journal: DistantJournal) -> None:
