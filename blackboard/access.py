@@ -18,7 +18,7 @@ DRIVER = "driver"
 class Recent(msgspec.Struct, frozen=True):
     """How much of a kind an author needs to be rebuilt as if it had seen all of it.
 
-    That is the newest entry of each scope, and all of a span.
+    That is the newest entry of each scope, what holds until its time has come, and all of a span.
     """
 
     span_ns: int

@@ -5,12 +5,13 @@ the entries of rare kinds, and the place from which on everything counts, take a
 however long the journal is.
 """
 
-from collections.abc import Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from heapq import merge
 from typing import Final, get_args
 
 from blackboard.access import Recent
-from blackboard.entry import Head, Stored
+from blackboard.entry import Entry, Head, Stored
 from blackboard.facts import AnyFact, Fact, kind_of
 from blackboard.journal import LASTING, Block, Journal
 from blackboard.memory import Memory, verified
@@ -48,7 +49,9 @@ def past_of(
     since = {kind: starts[recent.span_ns] for kind, recent in spans.items()}
     newest = [entry.seq for entry in latest if entry.seq < since.get(entry.kind, 0)]
     firsts = [_first_of(journal, kind) for kind, recent in spans.items() if recent.with_first]
-    return Past(since=since, beside=frozenset((*newest, *filter(None, firsts))))
+    coming = [entry for entry in latest if entry.kind in spans and _begins_ns(entry) > now_ns]
+    holding = _before(journal, coming, now_ns)
+    return Past(since=since, beside=frozenset((*newest, *filter(None, firsts), *holding)))
 
 
 def chosen(journal: Journal, after: int, past: Past, kinds: frozenset[str]) -> Iterator[Stored]:
@@ -112,6 +115,29 @@ def _first_of(journal: Journal, kind: str) -> int:
         ),
         0,
     )
+
+
+def _begins_ns(entry: Entry) -> int:
+    """Return from when on a fact holds: most do at once."""
+    begins_ns: int = getattr(entry.fact, "effective_from_ns", 0)
+    return begins_ns
+
+
+def _before(journal: Journal, coming: Iterable[Entry], now_ns: int) -> Iterator[int]:
+    """Yield the seqs of what holds until the times of these have come."""
+    scopes: defaultdict[str, set[str]] = defaultdict(set)
+    for entry in coming:
+        scopes[entry.kind].add(entry.fact.scope)
+    for kind, wanted in scopes.items():
+        places = list(journal.places(kind))
+        while wanted and places:
+            block = journal.block(places.pop())
+            for item in reversed(verified(block) if block is not None else ()):
+                entry = item.entry
+                is_wanted = entry.kind == kind and entry.fact.scope in wanted
+                if is_wanted and _begins_ns(entry) <= now_ns:
+                    wanted.discard(entry.fact.scope)
+                    yield entry.seq
 
 
 def _block_of(journal: Journal, seq: int) -> Block:

@@ -14,7 +14,8 @@ class Past(msgspec.Struct, frozen=True, kw_only=True):
     since: dict[str, int]
     """By kind: the seq from which on its entries count."""
     beside: frozenset[int] = frozenset()
-    """Seqs that count although they are older: the newest of a scope, the first of a kind."""
+    """Seqs that count although they are older: the newest of a scope, what it has not yet
+    replaced, the first of a kind."""
 
     def counts(self, entry: Entry) -> bool:
         """Whether the entry has to be seen."""

@@ -15,6 +15,7 @@ from blackboard.facts import (
     EquityMark,
     Fact,
     Fill,
+    ParametersChanged,
     PortfolioBudget,
     Quote,
     Reconciled,
@@ -33,7 +34,7 @@ _WEEKS: Final = 3 * WEEK_NS
 RECENT: Final[dict[type[Fact], Recent]] = {
     # The latest rounds, and what is latest.
     **dict.fromkeys((Bar, Vote, VolatilityForecast, TrailingStop, PortfolioBudget), FORTNIGHT),
-    **dict.fromkeys((VoterWeights, Calibration), FORTNIGHT),
+    **dict.fromkeys((VoterWeights, Calibration, ParametersChanged), FORTNIGHT),
     # What a trade was asked on and filled at, until it is closed.
     **dict.fromkeys((Quote, Fill), Recent(HELD_NS_MAX + FORTNIGHT.span_ns)),
     # The days and weeks that are not told yet. The first reading says when the book begins, and

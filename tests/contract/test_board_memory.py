@@ -14,7 +14,7 @@ from blackboard.access import Access, Recent, declare
 from blackboard.board import Board, BoardLimits
 from blackboard.entry import Ack, Draft
 from blackboard.errors import JournalCorrupt, PostRefused
-from blackboard.facts import FOREVER_NS, Fact, Reconciled, VoterWeights
+from blackboard.facts import FOREVER_NS, Calibration, Fact, Reconciled, VoterWeights
 from blackboard.journal import SNAPSHOT_STATE, Block, Durability, Journal, MemoryJournal
 from blackboard.reading import Filter
 from blackboard.snapshot import standing_snapshot
@@ -179,6 +179,30 @@ def test_what_lasts_counts_however_old(open_journal: OpenJournal, is_earlier: bo
     _, stored = board.read(0, Filter(kinds=frozenset(), author="execution", past=past))
 
     assert [item.entry.seq for item in stored] == [1, 7, 17, 18, 19, 20]
+
+
+def test_what_holds_counts_until_the_time_of_the_next_has_come(open_journal: OpenJournal) -> None:
+    """However old it is: who starts in between would go on with nothing."""
+    recent: dict[type[Fact], Recent] = {Calibration: Recent(3)}
+    board = Board(Access({"learner": declare([Calibration], [], recent)}), open_journal())
+    board.join("learner")
+
+    def counting(now_ns: int, scope: str = "", begins_ns: int = 0) -> list[int]:
+        fact = msgspec.structs.replace(
+            SAMPLES["Calibration"], scope=scope, effective_from_ns=begins_ns
+        )
+        drafts = [Draft(fact=fact, ts_event_ns=now_ns)] if scope else []
+        epoch = board.epoch("learner")
+        board.post(a_post(*drafts, author="learner", now_ns=now_ns, epoch=epoch), now_ns)
+        wanted = Filter(kinds=frozenset(), author="learner", past=board.join("learner").past)
+        return [item.entry.seq for item in board.read(0, wanted)[1]]
+
+    counting(1, "trend", begins_ns=2)
+    counting(2, "sentiment", begins_ns=3)
+    counting(3, "trend", begins_ns=4)
+    assert counting(20, "trend", begins_ns=21) == [2, 3, 4]
+    assert counting(20, "reversion", begins_ns=21) == [2, 3, 4, 5]
+    assert counting(21) == [2, 4, 5]
 
 
 def test_without_a_sum_of_what_came_before_everything_counts(open_journal: OpenJournal) -> None:
