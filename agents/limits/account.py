@@ -128,6 +128,8 @@ class AccountView:
         """Drawdown limits breached since the drawdown from the high-water mark was last below."""
         self._begun_anew: set[str] = set()
         """Those of them after whose breach trading has begun again, with a mark of its own."""
+        self._was_explained = False
+        """Whether a mark was made of deals that make the balance."""
 
     def see(self, entry: Entry) -> None:
         """Fold one entry into the view."""
@@ -167,6 +169,16 @@ class AccountView:
         # once had is unknown, and only a person may have the mark begin with what it has now.
         return self.mark is not None or snapshot.is_explained or self._may_begin_anew
 
+    def _before(self, now: AccountSnapshot) -> EquityMark:
+        """Return the mark that a reading goes on from.
+
+        Deals that come late were paid in before a mark that could not know of them.
+        """
+        assert self.mark is not None, "the first reading goes on from none"
+        is_late = now.is_explained and not self._was_explained
+        before = self.mark.fact
+        return msgspec.structs.replace(before, deposits=now.deposits) if is_late else before
+
     def covers(self, close_ns: int) -> bool:
         """Whether a reading of the account at or after a close has its mark."""
         return self.mark is not None and self.mark.ts_ns >= close_ns
@@ -177,8 +189,9 @@ class AccountView:
         if self.mark is None:
             mark = first_mark(now.equity, now.deposits, now.peak_balance)
         else:
-            paid_in = now.deposits - self.mark.fact.deposits
-            mark = advance_mark(self.mark.fact.high_water_mark, paid_in, now.equity)
+            before = self._before(now)
+            paid_in = now.deposits - before.deposits
+            mark = advance_mark(before.high_water_mark, paid_in, now.equity)
         return EquityMark(
             scope=ACCOUNT,
             equity=now.equity,
@@ -195,7 +208,7 @@ class AccountView:
         start, week_start = equity, equity
         if self.counters is not None and self.mark is not None:
             before = self.counters.fact
-            paid_in = now.deposits - self.mark.fact.deposits
+            paid_in = now.deposits - self._before(now).deposits
             if day == before.day:
                 start = shifted_start(before.start_equity, paid_in)
             if _week(day) == _week(before.day):
@@ -272,9 +285,10 @@ class AccountView:
         if self.mark is None:
             self.raised.pop(Reason.HIGH_WATER_MARK, None)
             self._pass_over(seen)
-        elif _begins_anew(self.mark.fact, seen.fact):
+        elif _begins_anew(self._before(known.fact) if known else self.mark.fact, seen.fact):
             self._begun_anew.update(self.raised.keys() & set(DRAWDOWN_LIMITS))
         self.mark = seen
+        self._was_explained |= known is None or known.fact.is_explained
         if self.counters is None:
             return
         # After a start old readings are gone: whether margin was too high then, nobody asks again.
@@ -327,7 +341,7 @@ class AccountView:
         # It outlives the probation until the drawdown from the high-water mark has healed.
         if self.mark is None or not (control.is_probation or self._unhealed):
             return 0.0
-        before = self.mark.fact
+        before = self._before(now)
         is_raised = any(limit in self.raised for limit in DRAWDOWN_LIMITS)
         if (before.probation_mark == 0.0 or is_raised) and self._may_enter_again(control):
             return max(now.equity, MARK_MIN)

@@ -164,3 +164,23 @@ def read(desk: Desk, *equities: float, apart_ns: int = MINUTE_NS) -> None:
         desk.now_ns += apart_ns
         desk.say(a_snapshot(equity=equity))
         desk.run()
+
+
+def test_f33_deals_that_come_after_the_mark_began_anew_are_no_payments() -> None:
+    """Else the whole deposit would be a drawdown; what is paid in from then on moves the mark."""
+    desk = a_desk()
+    desk.say(a_snapshot(deposits=0.0, is_explained=False))
+    desk.run()
+    desk.say(a_command(Command.RESUME))
+    desk.run()
+    marks = []
+    for paid_in in (0.0, 500.0):
+        desk.now_ns += MINUTE_NS
+        desk.say(a_snapshot(equity=10_000.0 + paid_in, deposits=10_000.0 + paid_in))
+        desk.run()
+        mark = desk.latest(EquityMark)
+        assert isinstance(mark, EquityMark)
+        marks.append((mark.high_water_mark, mark.deposits))
+
+    assert marks == [(10_000.0, 10_000.0), (10_500.0, 10_500.0)]
+    assert breaches(desk) == ["high_water_mark"]
