@@ -36,16 +36,17 @@ from blackboard.facts import (
 from blackboard.facts.opinion import PROBABILITY_MAX, PROBABILITY_MIN, ComponentScore, Evidence
 from config.agents import TechnicalSection
 from config.settings import Settings
-from models.market.bars import Window
+from models.market.bars import BarArray, Window
 from models.market.indicators import IndicatorPeriods
 from models.market.sample_bars import sample_bars
+from models.market.sessions import DAY_NS
 from models.opinion.rules import Opinion, RuleSettings, WeekRules
 from models.opinion.signals import Family
 
 LIVE_BARS: Final = 2
 """Bars that a vote stays valid; a close that is older than this is no longer answered."""
 WARM_UP_BARS: Final = 600
-"""More than the indicators' own warm-up, and more than a trading day."""
+"""More than the indicators' own warm-up."""
 CLOSES_KEPT_MAX: Final = 1000
 """Closes of a symbol that are remembered until they are answered."""
 
@@ -96,12 +97,12 @@ class TechnicalAgent(Agent):
 
     def warm_up(self) -> None:
         """Fit the rules on bars of no market, and carry them on by one."""
-        bars = sample_bars(WARM_UP_BARS, self.settings.timeframe.length_ns)
+        bars = warm_up_sample(self.settings.timeframe.length_ns)
         window = Window(bars[:-1])
         rules = WeekRules(bars[:-1], self._rule_settings)
         window.extend(bars[-1:])
         rules.follow(window)
-        rules.trailing_levels(WARM_UP_BARS - 1)
+        rules.trailing_levels(len(bars) - 1)
 
     def see(self, entry: Entry) -> None:
         """Follow windows and promotions, and note which closes wait for an answer."""
@@ -326,3 +327,8 @@ def _evidence(opinion: Opinion) -> tuple[Evidence, ...]:
         )
         for reading in opinion.readings
     )
+
+
+def warm_up_sample(length_ns: int) -> BarArray:
+    """Return bars of no market among which a trading day begins, so that its night is computed."""
+    return sample_bars(max(WARM_UP_BARS, DAY_NS // length_ns + 2), length_ns)

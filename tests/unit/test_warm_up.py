@@ -5,7 +5,8 @@ import pytest
 
 from agents.agent import Agent, Inbox
 from agents.learner import LearnerAgent
-from agents.technical import WARM_UP_BARS, TechnicalAgent
+from agents.technical import WARM_UP_BARS, TechnicalAgent, warm_up_sample
+from blackboard.facts import Timeframe
 from config.settings import Settings
 from models.decision.arbitration import calibrated
 from models.market.bars import Window, empty_bars
@@ -31,6 +32,12 @@ def test_sample_bars_are_sound_and_reach_beyond_every_warm_up() -> None:
     columns = indicator_columns(Window(bars), IndicatorPeriods())
     assert all(np.isfinite(column[-1]) for column in columns)
     assert len(nights(bars["close_ns"]))
+
+
+@pytest.mark.parametrize("timeframe", list(Timeframe))
+def test_a_night_is_computed_before_the_first(timeframe: Timeframe) -> None:
+    """On M1 too, where the indicators' warm-up is over within a day."""
+    assert len(nights(warm_up_sample(timeframe.length_ns)["close_ns"]))
 
 
 @pytest.mark.parametrize("kind", [TechnicalAgent, LearnerAgent])
