@@ -7,7 +7,7 @@ variables carry the prefix ``QUORUM_`` and reach into sections by two underscore
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -70,6 +70,22 @@ def load_settings(
     return LoadedSettings(_validated(merged, origins, problems), origins, firm)
 
 
+def load_home(file: Path | None = None, env_file: Path = Path(".env")) -> Path:
+    """Return where state lies, whatever else is wrong with the settings; ConfigError if unknown.
+
+    The kill switch must not wait until somebody has found a typo in another key.
+    """
+    ignored: list[str] = []
+    sources: tuple[Callable[[], Values], ...] = (
+        lambda: _placed(_variables(None), "environment", ignored),
+        lambda: _placed(_variables(env_file), str(env_file), ignored),
+        lambda: _read_yaml(file or DEFAULT_FILE),
+    )
+    found = (values for read in sources if "home" in (values := read()))
+    home = {name: value for name, value in next(found, {}).items() if name == "home"}
+    return _validated(home, {}, []).home
+
+
 def with_overrides(
     loaded: LoadedSettings, values: Mapping[str, object], origin: str
 ) -> LoadedSettings:
@@ -112,11 +128,15 @@ class _OneValueLoader(yaml.SafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen = set()
         for key, _ in node.value:
-            if key.value in seen and isinstance(key.value, str):
+            if not isinstance(key, yaml.ScalarNode):
+                raise yaml.MarkedYAMLError(
+                    problem="a key must be a name", problem_mark=key.start_mark
+                )
+            if key.value in seen:
                 raise yaml.MarkedYAMLError(
                     problem=f"{key.value} stands twice", problem_mark=key.start_mark
                 )
-            seen.add(str(key.value))
+            seen.add(key.value)
         return super().construct_mapping(node, deep=deep)
 
 
@@ -127,6 +147,8 @@ def _read_yaml(path: Path) -> Values:
         raise ConfigError(f"configuration file {path} cannot be read: {error}") from error
     except yaml.YAMLError as error:
         raise ConfigError(f"configuration file {path} is not YAML: {error}") from error
+    except RecursionError:
+        raise ConfigError(f"configuration file {path} is nested too deeply") from None
     if content is None:
         return {}
     if not isinstance(content, dict):

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated, Final, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from blackboard.facts.market import Timeframe
 from config.agent import Mode
@@ -32,6 +32,13 @@ AUTO_SYMBOLS: Final = ("auto",)
 any agent starts, so no agent ever sees it."""
 
 
+def _named_folder(value: object) -> object:
+    # An empty path would be the working directory, and the state would lie among other files.
+    if isinstance(value, str) and not value.strip():
+        raise ValueError(f"home must name a folder, was {value!r}")
+    return value
+
+
 class Settings(Section):
     """Everything an operator can set. Secrets stand apart, in `config.secrets`."""
 
@@ -39,7 +46,7 @@ class Settings(Section):
     """Whose money and prices: simulated, real prices with simulated money, or real."""
     book: str = Field("embedded", pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")
     """Name of the account's journal under books/; a later start continues it."""
-    home: Path = Path("var")
+    home: Annotated[Path, BeforeValidator(_named_folder)] = Path("var")
     """Where state lives; also QUORUM_HOME."""
     symbols: Annotated[tuple[str, ...], FROM_TEXT] = (
         "EURUSD",

@@ -126,6 +126,17 @@ class Book(msgspec.Struct, frozen=True):
         with held:
             yield
 
+    @property
+    def is_held(self) -> bool:
+        """Whether a process holds it, also one that has told nothing of itself for long."""
+        if not self.folder.is_dir():
+            return False
+        try:
+            with lock(self.folder / "lock"):
+                return False
+        except Held:
+            return True
+
     def write_manifest(self, manifest: Manifest) -> None:
         """Write the manifest of a start; earlier ones of a book are kept beside it."""
         path = self.folder / "manifests" / f"{manifest.run_id}.json"
@@ -135,16 +146,21 @@ class Book(msgspec.Struct, frozen=True):
     def newest_manifest(self) -> Manifest | None:
         """Return the manifest of the latest start, None before the first."""
         paths = self._manifest_paths()
-        return msgspec.json.decode(paths[-1].read_bytes(), type=Manifest) if paths else None
+        return _manifest(paths[-1]) if paths else None
 
     def manifests(self) -> list[Manifest]:
         """Return the manifests of all starts, oldest first."""
-        return [
-            msgspec.json.decode(path.read_bytes(), type=Manifest) for path in self._manifest_paths()
-        ]
+        return [_manifest(path) for path in self._manifest_paths()]
 
     def _manifest_paths(self) -> list[Path]:
         return sorted((self.folder / "manifests").glob("*.json"))
+
+
+def _manifest(path: Path) -> Manifest:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Manifest)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is no manifest of this version: {error}") from error
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -162,12 +178,16 @@ def _replace(path: Path, content: bytes, *, is_durable: bool = False) -> None:
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     beside.unlink(missing_ok=True)
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-    with os.fdopen(os.open(beside, flags, 0o600), "wb") as file:
-        file.write(content)
-        if is_durable:
-            file.flush()
-            sync_file(file.fileno())
-    MACHINE.replace(beside, path)
+    try:
+        with os.fdopen(os.open(beside, flags, 0o600), "wb") as file:
+            file.write(content)
+            if is_durable:
+                file.flush()
+                sync_file(file.fileno())
+        MACHINE.replace(beside, path)
+    except OSError:
+        beside.unlink(missing_ok=True)  # a folder stands there, or the disk is full
+        raise
 
 
 def book_of(home: Path, name: str) -> Book:

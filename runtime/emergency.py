@@ -37,7 +37,7 @@ def flatten_at_terminal(book: Book) -> int:
     path = book.folder / PLAN_FILE
     try:
         settings = read_plan(path).settings
-    except (FileNotFoundError, msgspec.DecodeError) as error:
+    except FileNotFoundError as error:
         raise ConfigError(
             f"{path} does not say how to reach the terminal of {book.name}: {error}"
         ) from error

@@ -43,7 +43,7 @@ class CommonGround(msgspec.Struct, frozen=True, kw_only=True):
     def _require_folder(self, node_ip: str) -> None:
         try:
             found = read_plan(Path(self.folder) / PLAN_FILE).run_id
-        except (OSError, msgspec.DecodeError):
+        except (OSError, ConfigError):
             found = ""
         if found != self.run_id:
             raise ConfigError(

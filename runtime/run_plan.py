@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 
+from blackboard.errors import ConfigError
 from blackboard.facts import FOREVER_NS
 from config.settings import Settings
 from runtime.book import Book, write_atomically
@@ -76,5 +77,10 @@ def models_folder(settings: Settings, *, is_real: bool = False) -> Path:
 
 
 def read_plan(path: Path) -> RunPlan:
-    """Read a plan that `RunPlan.write` wrote."""
-    return msgspec.json.decode(path.read_bytes(), type=RunPlan)
+    """Read a plan that `RunPlan.write` wrote; ConfigError if it is none, or another version's."""
+    try:
+        plan = msgspec.json.decode(path.read_bytes(), type=RunPlan)
+        plan.settings  # noqa: B018 - read once: a setting that is gone since is told here
+    except (msgspec.DecodeError, ValueError) as error:
+        raise ConfigError(f"{path} is no plan of this version: {error}") from error
+    return plan

@@ -83,6 +83,10 @@ def restore(path: Path, home: Path, name: str = "") -> tuple[Book, BackupContent
                 folder.rename(book.folder)
     except _BROKEN as error:
         raise ConfigError(f"{path} is no sound backup: {error}") from error
+    except OSError as error:
+        if error.errno is not None:  # the system's own, of the disk
+            raise
+        raise ConfigError(f"{path} is no sound backup: {error}") from error
     MACHINE.sync_folder(book.folder.parent)
     return book, contents
 

@@ -1,12 +1,13 @@
 """``why`` and ``journal``: what happened and from what it followed, from the journal alone."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
 from blackboard.entry import Entry
+from blackboard.errors import ConfigError
 from blackboard.facts import DayCounters, DayStatistics, EquityMark, kind_of
 from runtime.commands.files import CsvOption, write_csv
 from runtime.commands.options import BookOption, ConfigOption, JsonOption, load
@@ -58,9 +59,13 @@ def journal(
 
     import msgspec
 
+    from blackboard.access import DRIVER
     from runtime.book import find_book
+    from runtime.council import ORDER
+    from runtime.journals.export import KINDS
     from runtime.proof.lineage import entries_of
 
+    _require_known("--kind", kind, KINDS)
     found = find_book(load(config).settings.home.absolute(), book)
     newest: deque[Entry] = deque(maxlen=last)
     count = 0
@@ -68,6 +73,8 @@ def journal(
         count += 1
         if _matches(entry, kind, scope, author):
             newest.append(entry)
+    if not newest:  # an old journal may have an author whom nobody knows any more
+        _require_known("--author", author, (*ORDER, DRIVER))
     if verify:
         _console.print(f"{found.journal}: {count} entries, gapless, hash chain unbroken")
         return
@@ -78,6 +85,11 @@ def journal(
         return
     for entry in newest:
         print(msgspec.json.encode(entry).decode() if json else _text(entry))
+
+
+def _require_known(option: str, asked: str, known: Collection[str]) -> None:
+    if asked and asked not in known:
+        raise ConfigError(f"{option} must be one of {', '.join(sorted(known))}, was {asked!r}")
 
 
 def _matches(entry: Entry, kind: str, scope: str, author: str) -> bool:

@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 
 from runtime.book import write_durably
-from runtime.commands.options import ConfigOption, load
+from runtime.commands.options import ConfigOption, home_of
 from runtime.terminals.gate import STOP_FILE_NAME
 
 
@@ -28,7 +28,7 @@ def halt(
     off: Annotated[bool, typer.Option(help="Release it: trading may go on.")] = False,
 ) -> None:
     """Refuse whatever may raise risk at the terminal itself, at once, with Ray dead or alive."""
-    home = load(config).settings.home.absolute()
+    home = home_of(config)
     if off:
         release_switch(home)
         print(f"{home / STOP_FILE_NAME} is gone: orders may leave again")

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from blackboard.errors import ConfigError
-from config.loading import LoadedSettings, load_settings
+from config.loading import LoadedSettings, load_home, load_settings
 
 ConfigOption = Annotated[
     Path | None, typer.Option("--config", help="YAML file with the settings that differ.")
@@ -41,14 +41,19 @@ def load(
     return load_settings(config, overrides)
 
 
-def seconds_of(text: str) -> float:
+def home_of(config: Path | None) -> Path:
+    """Return the folder of the state, also where other settings are wrong."""
+    return load_home(config).absolute()
+
+
+def seconds_of(text: str, option: str = "--duration") -> float:
     """Return a duration such as 90s, 5m, 2h or 28d in seconds, 0 for none; ConfigError if wrong."""
     if not text:
         return 0.0
     match = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd]?)", text.strip())
     if match is None:
-        raise ConfigError(f"--duration must be a number with s, m, h or d, was {text!r}")
+        raise ConfigError(f"{option} must be a number with s, m, h or d, was {text!r}")
     seconds = float(match[1]) * _UNITS_S[match[2]]
     if seconds <= 0.0:
-        raise ConfigError(f"--duration must be more than nothing, was {text!r}")
+        raise ConfigError(f"{option} must be more than nothing, was {text!r}")
     return seconds

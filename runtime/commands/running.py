@@ -8,21 +8,24 @@ the journal.
 import os
 import signal
 from collections.abc import Iterator
-from typing import Annotated
+from typing import Annotated, Final
 
 import msgspec
 import typer
 from rich.console import Console
 
+from agents.rounds.closings import ALL
 from blackboard.errors import ConfigError, QuorumError, RecoverableError
+from blackboard.facts import Summary
 from blackboard.facts.control import Command
 from runtime.book import Book
 from runtime.commands.kill_switch import release_switch, set_switch
-from runtime.commands.options import BookOption, ConfigOption, JsonOption, load
+from runtime.commands.options import BookOption, ConfigOption, JsonOption, home_of
 from runtime.commands.running_book import (
+    consequence,
     find,
     headline,
-    is_running,
+    is_silent,
     order,
     picture_of,
     require_running,
@@ -33,7 +36,9 @@ from runtime.picture import Picture, clock_text, lock_text
 from runtime.status import Status, read_status
 
 _console = Console(soft_wrap=True, highlight=False, markup=False)
-_STOP_WITHIN_S = 30.0
+STOP_WITHIN_S: Final = 60.0
+"""Longest wait until a book is free."""
+_FOLLOWS: Final = "python launch.py status shows what follows from it"
 
 
 def mount(app: typer.Typer) -> None:
@@ -92,7 +97,7 @@ def pause(book: BookOption = "", config: ConfigOption = None) -> None:
 
 def resume(book: BookOption = "", config: ConfigOption = None) -> None:
     """End a pause, whatever waits for a person, and the kill switch if it is set."""
-    was_set = release_switch(load(config).settings.home.absolute())
+    was_set = release_switch(home_of(config))
     if was_set:
         _console.print("the kill switch is released: orders may leave again")
     try:
@@ -109,8 +114,14 @@ def forceexit(
     config: ConfigOption = None,
 ) -> None:
     """Close one position of ours, those of a symbol, or all of them; trading goes on."""
-    asked = what.lower() if what.lower() == "all" else what.upper()
-    _command(Command.CLOSE, book, config, asked)
+    asked = ALL if what.strip().lower() == ALL else what.strip().upper()
+    if not asked.isalnum():
+        raise ConfigError(f"forceexit takes a ticket, a symbol or all, was {what!r}")
+    found = find(book, config)
+    followed = consequence(found, order(found, Command.CLOSE, asked))
+    if followed is not None and isinstance(followed.fact, Summary):
+        raise RecoverableError(f"{followed.fact.title}: {followed.fact.text}")
+    _console.print(f"close {asked}: taken; {_FOLLOWS}")
 
 
 def flatten(book: BookOption = "", config: ConfigOption = None) -> None:
@@ -127,7 +138,7 @@ def flatten(book: BookOption = "", config: ConfigOption = None) -> None:
 
         _console.print(f"{error}\nclosing every position of the account at the terminal instead")
         closed = flatten_at_terminal(found)
-        stop_file = load(config).settings.home.absolute() / STOP_FILE_NAME
+        stop_file = home_of(config) / STOP_FILE_NAME
         _console.print(
             f"{closed} positions closed; the next start journals it and trades on, except while "
             f"{stop_file} exists"
@@ -147,27 +158,34 @@ def stop(
     """Stop the system in order; positions keep their stops at the broker."""
     if emergency:
         # Before anything is looked up: it must work with Ray dead, and with nothing running.
-        path = set_switch(load(config).settings.home.absolute())
+        path = set_switch(home_of(config))
         _console.print(
             f"{path} is set: only what reduces risk leaves, until: python launch.py resume. "
             "Positions are still cared for; python launch.py flatten closes them"
         )
         return
     found = find(book, config)
-    told = require_running(found)
+    told = read_status(found.state)
+    if told is None or not is_silent(found, told):
+        told = require_running(found)
     leave(found.mailbox, STOP_LETTER)
-    if wait(lambda: not is_running(found), _STOP_WITHIN_S):
+    # The book is free once everything is written and closed; until then no other start can have it.
+    if wait(lambda: not found.is_held, STOP_WITHIN_S):
         _console.print(f"{found.name} stopped")
         return
     if not kill:
-        raise RecoverableError(f"{found.name} has not stopped within {_STOP_WITHIN_S:g} s: --kill")
+        raise RecoverableError(f"{found.name} has not stopped within {STOP_WITHIN_S:g} s: --kill")
     os.kill(told.pid, signal.SIGTERM)
-    _console.print(f"process {told.pid} was asked to end")
+    if not wait(lambda: not found.is_held, STOP_WITHIN_S):
+        raise RecoverableError(
+            f"process {told.pid} was asked to end and has not within {STOP_WITHIN_S:g} s"
+        )
+    _console.print(f"{found.name} stopped: process {told.pid} was asked to end")
 
 
 def _command(command: Command, book: str, config: ConfigOption, argument: str = "") -> None:
     order(find(book, config), command, argument)
-    _console.print(f"{command.value}: taken; python launch.py status shows what follows from it")
+    _console.print(f"{command.value}: taken; {_FOLLOWS}")
 
 
 def _as_data(book: Book, told: Status | None, picture: Picture) -> dict[str, object]:

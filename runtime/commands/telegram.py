@@ -30,7 +30,7 @@ def setup(
     from runtime.notify.link import Link
     from runtime.notify.setup import bot_name, first_writer, send_test
 
-    settings = load(config).settings
+    settings, within_s = load(config).settings, seconds_of(within, "--within")
     section = settings.telegram
     token = load_secrets().telegram_bot_token
     if not token.get_secret_value():
@@ -39,7 +39,7 @@ def setup(
     link = Link(token, SecretStr(""), section)
     name = asyncio.run(bot_name(link))
     _console.print(f"the token is good; now write anything to @{name} in a private chat")
-    writer = asyncio.run(first_writer(link, seconds_of(within)))
+    writer = asyncio.run(first_writer(link, within_s))
     _console.print(f"{writer.name}: chat {writer.chat}, user {writer.user}")
     if not (yes or typer.confirm("is that you?")):
         raise ConfigError("nothing was written; begin anew when only you write to the bot")

@@ -123,4 +123,6 @@ def _cell(value: object) -> object:
 def _write(path: Path, content: bytes) -> None:
     if not path.parent.is_dir():
         raise ConfigError(f"{path} cannot be written: there is no folder {path.parent}")
+    if path.is_dir():
+        raise ConfigError(f"{path} cannot be written: it is a folder")
     write_atomically(path, content)

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from blackboard.errors import ConfigError
 from config.agent import Mode
-from config.loading import LoadedSettings, load_settings
+from config.loading import LoadedSettings, load_home, load_settings
 from config.secrets import SECRET_SOURCES, load_secrets
 from runtime.commands import configuration
 
@@ -293,3 +293,44 @@ def test_config_init_writes_a_file_that_changes_nothing() -> None:
     assert first.exit_code == 0, first.output
     assert load_settings(Path("quorum.yaml")).settings == load_settings().settings
     assert isinstance(second.exception, FileExistsError)
+
+
+@pytest.mark.parametrize(
+    ("yaml", "told"),
+    [
+        ("? [1, 2]\n: 3", "a key must be a name"),
+        ("[" * 3000, "nested too deeply"),
+    ],
+)
+def test_strange_yaml_is_refused_in_words(yaml: str, told: str) -> None:
+    """What YAML allows and settings do not is told, not a traceback."""
+    assert told in "\n".join(refusal(yaml))
+
+
+@pytest.mark.parametrize("given", ["", " "])
+def test_home_is_never_empty(given: str) -> None:
+    """An empty variable does not scatter the state over the working directory."""
+    assert refusal(environment={"QUORUM_HOME": given}) == [
+        f"home must name a folder, was {given!r}"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("yaml", "environment", "home"),
+    [
+        ("nonsense: 1\nhome: there", {}, "there"),
+        ("home: there\nagents: {risk: {heat_max: much}}", {"QUORUM_NONSENSE": "1"}, "there"),
+        ("a: [1,", {"QUORUM_HOME": "here"}, "here"),
+        ("home: there", {"QUORUM_HOME": "here"}, "here"),
+        ("", {}, "var"),
+    ],
+)
+def test_home_is_known_whatever_else_is_wrong(
+    yaml: str, environment: Mapping[str, str], home: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who looks for the kill switch finds the folder of the state behind a typo elsewhere."""
+    Path("mine.yaml").write_text(yaml, encoding="utf-8")
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+
+    assert load_home(Path("mine.yaml")) == Path(home)
