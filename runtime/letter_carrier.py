@@ -50,6 +50,8 @@ class LetterCarrier:
         self._count = 0
         self._asked: asyncio.Queue[tuple[Letter, Draft]] = asyncio.Queue(LETTERS_MAX)
         """What operators have asked for and the board does not have yet."""
+        self._in_hand: Letter | None = None
+        """The one that is on its way."""
 
     def collect(self, now_ns: int) -> bool:
         """Take what lies in the mailbox; return whether the driver is asked to stop."""
@@ -62,11 +64,15 @@ class LetterCarrier:
         return is_stop
 
     async def deliver(self) -> None:
-        """Hand over one command after the other, until cancelled."""
-        while True:
-            letter, draft = await self._asked.get()
-            await self._hand_over(letter, draft)
-            await self._apply(letter)
+        """Hand over one command after the other, until cancelled; say what then is left."""
+        try:
+            while True:
+                self._in_hand, draft = await self._asked.get()
+                await self._hand_over(self._in_hand, draft)
+                letter, self._in_hand = self._in_hand, None
+                await self._apply(letter)
+        finally:
+            self._tell_left()
 
     def _note(self, letter: Letter, now_ns: int) -> None:
         self._count += 1
@@ -77,6 +83,17 @@ class LetterCarrier:
             reason = f"{LETTERS_MAX} commands wait for the board"
             _log.warning("command_refused", command=letter.command, reason=reason)
             self._say(f"operator   {letter.command} refused: {reason}")
+
+    def _tell_left(self) -> None:
+        # The next run begins without them: whoever asked must know that nobody has obeyed.
+        queued = [self._asked.get_nowait()[0] for _ in range(self._asked.qsize())]
+        for letter in (self._in_hand, *queued):
+            if letter is not None:
+                _log.warning("command_lost", command=letter.command, argument=letter.argument)
+                self._say(
+                    f"operator   {letter.command} LOST: the run ended before the board had it"
+                )
+        self._in_hand = None
 
     async def _hand_over(self, letter: Letter, draft: Draft) -> None:
         while True:

@@ -70,6 +70,30 @@ def test_a_command_waits_for_a_board_that_is_away_and_is_the_same_each_time(
     assert desk.said == ["operator   pause waits: frozen"] * 2
 
 
+def test_what_the_board_never_had_is_told_at_the_end(tmp_path: Path) -> None:
+    """A run that ends before the board is back says which commands nobody obeyed."""
+    desk = Desk(tmp_path, away=1)
+    leave(tmp_path, Letter(command=Command.PAUSE, origin="cli"))
+    leave(tmp_path, Letter(command=Command.FLATTEN, origin="cli"))
+    desk.carrier.collect(7)
+
+    async def end_while_it_waits() -> None:
+        work = asyncio.create_task(desk.carrier.deliver())
+        await asyncio.sleep(0)
+        work.cancel()
+        with suppress(asyncio.CancelledError):
+            await work
+
+    asyncio.run(end_while_it_waits())
+
+    assert desk.applied == []
+    assert desk.said == [
+        "operator   pause waits: frozen",
+        "operator   pause LOST: the run ended before the board had it",
+        "operator   flatten LOST: the run ended before the board had it",
+    ]
+
+
 def test_a_stop_is_heard_while_commands_wait(tmp_path: Path) -> None:
     """The mailbox is read on, whatever the board does."""
     desk = Desk(tmp_path)
