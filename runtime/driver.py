@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
@@ -29,13 +29,15 @@ from runtime.machine.current import MACHINE
 from runtime.mailbox import Letter
 from runtime.picture import SEEN_KINDS, Picture
 from runtime.run_plan import RunPlan
-from runtime.status import AgentLine, Status, write_status
+from runtime.status import STALE_AFTER_S, AgentLine, Status, write_status
 
 if TYPE_CHECKING:
     from runtime.cluster import Cluster  # it imports ray, which a run in one process does without
 
 _log = structlog.get_logger()
 _STATUS_EVERY_S = 1.0
+_PULSE_WITHIN_S: Final = STALE_AFTER_S / 3
+"""Longest wait for what a status tells of the board."""
 _MAILBOX_EVERY_S = 0.25
 _FOLLOW_TIMEOUT_S = 1.0
 _FOLLOW_BATCH_MAX = 5000
@@ -244,11 +246,11 @@ class Driver:
         return self.picture.now_ns if self.plan.is_virtual else self.plan.clock.now_ns()
 
     async def _tell(self) -> None:
+        pulse: BoardPulse | None = None
         while not self.stop.is_set:
-            try:
-                pulse = await self.cluster.board.pulse()
-            except BoardUnavailable as error:
-                self.display.line(f"board      {error}")
+            # Without an answer the last one is told: the driver lives, and takes commands.
+            pulse = await self._pulse() or pulse
+            if pulse is None:
                 continue
             if pulse.failure:
                 raise UnrecoverableError(f"the journal cannot be written: {pulse.failure}")
@@ -260,6 +262,14 @@ class Driver:
                 self._ending = Ending.FINISHED
                 self.stop.set()
             await asyncio.sleep(_STATUS_EVERY_S)
+
+    async def _pulse(self) -> BoardPulse | None:
+        try:
+            return await asyncio.wait_for(self.cluster.board.pulse(), _PULSE_WITHIN_S)
+        except (BoardUnavailable, TimeoutError) as error:
+            reason = str(error) or f"it did not answer within {_PULSE_WITHIN_S:g} s"
+            self.display.line(f"board      {reason}")
+            return None
 
     def _status(self, pulse: BoardPulse) -> Status:
         cluster = self.cluster
