@@ -15,6 +15,7 @@ from config.settings import AUTO_SYMBOLS, Settings
 from models.market.sessions import SECOND_NS
 from runtime.book import Book, Manifest, book_of, new_run, new_run_id
 from runtime.clock import start_clock, wall_ns
+from runtime.instants import iso
 from runtime.journals.opening import open_journal
 from runtime.overrides import in_force
 from runtime.packages import without_missing
@@ -28,6 +29,8 @@ from runtime.terminals.simulated.market import open_market
 
 MAX_SPEED = "max"
 _PACED_SPEED_FOR_MAX = 1.0
+CLOCK_BEHIND_S_MAX = 300.0
+"""How far the machine's clock may have been set back since a book's newest entry."""
 HISTORY_BOOK = "history"
 """Book name of every run over history: it is part of intent ids, which must not differ by run."""
 
@@ -113,6 +116,7 @@ def _on_real_market(settings: Settings, options: StartOptions) -> Start:
     newest = newest_entry(book)
     settings = with_training(settings, is_following=True, learns=options.learns)
     now_ns = wall_ns()
+    require_clock(book, newest, now_ns)
     plan = RunPlan(
         run_id=new_run_id(),
         folder=str(book.folder),
@@ -272,6 +276,19 @@ def require_same_market(book: Book, provenance: dict[str, str]) -> None:
             f"book {book.name} was begun on {_described(manifest.data)}, this start asks for "
             f"{_described(provenance)}: choose another --book"
         )
+
+
+def require_clock(book: Book, newest: Entry | None, now_ns: int) -> None:
+    """Refuse to go on with a book before the time it has come to: ConfigError.
+
+    Whatever is kept for so long, bars, locks and days among it, is found by a time that only grows.
+    """
+    if newest is None or newest.known_at_ns - now_ns <= CLOCK_BEHIND_S_MAX * SECOND_NS:
+        return
+    raise ConfigError(
+        f"the clock of this machine must not be before the newest entry of book {book.name}, "
+        f"{iso(newest.known_at_ns)}; it is {iso(now_ns)}: set the clock, or choose another --book"
+    )
 
 
 def _described(data: dict[str, str]) -> str:

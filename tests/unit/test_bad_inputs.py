@@ -13,9 +13,11 @@ import pyarrow as pa
 import pytest
 
 from blackboard.errors import ConfigError
+from models.market.sessions import SECOND_NS
 from runtime.book import Book, Manifest, book_of
-from runtime.preparation import require_same_market
+from runtime.preparation import CLOCK_BEHIND_S_MAX, require_clock, require_same_market
 from tests.bar_writers import Columns, write_parquet
+from tests.builders import a_state, an_entry
 from tests.command_line import CommandLine, bars_folder, m15_bars
 
 FAILURE, USAGE, CONFIGURATION = 1, 2, 3
@@ -453,6 +455,19 @@ def test_a_book_keeps_its_market(tmp_path: Path) -> None:
 
     with pytest.raises(ConfigError, match=r"seed 1, .* asks for .* seed 2, .*another --book"):
         require_same_market(book, {**began, "seed": "2"})
+
+
+def test_a_book_does_not_go_on_before_its_newest_entry(tmp_path: Path) -> None:
+    """A clock that was set back by more than its usual corrections is named with both times."""
+    book = Book(tmp_path / "books" / "live")
+    newest = an_entry(a_state())
+    back_ns = int(CLOCK_BEHIND_S_MAX * SECOND_NS)
+
+    require_clock(book, None, 0)
+    require_clock(book, newest, newest.known_at_ns - back_ns)
+
+    with pytest.raises(ConfigError, match=r"2025-03-05T12:00:00Z; it is 2025-03-05T11:54:59Z"):
+        require_clock(book, newest, newest.known_at_ns - back_ns - SECOND_NS)
 
 
 def test_a_ledger_of_another_layout_is_refused(quorum: CommandLine) -> None:
