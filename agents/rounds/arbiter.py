@@ -40,7 +40,7 @@ from config.settings import Settings
 from models.decision import arbitration
 from models.decision.arbitration import GATES, Ballot, Circumstances, Ruling, Terms
 from models.decision.jump import is_event_ahead
-from models.market.sessions import MINUTE_NS
+from models.market.sessions import DAY_NS, MINUTE_NS
 
 REVERSAL_VOTER: Final = "technical.reversion"
 """The voter who bets on a reversal, which a storm vetoes."""
@@ -114,12 +114,18 @@ class Arbiter:
             case Quote() as quote:
                 self.quotes[quote.scope] = known(quote, entry)
             case EntryBlackout() as blackout:
-                latest = self._blackouts.setdefault(blackout.scope, deque(maxlen=BLACKOUTS_MAX))
-                latest.append(known(blackout, entry))
+                self._forbid(known(blackout, entry), entry.now_ns)
             case CalendarCoverage() as coverage:
                 self._coverage = known(coverage, entry)
             case _:
                 pass
+
+    def _forbid(self, latest: Known[EntryBlackout], now_ns: int) -> None:
+        # Each close looks at all of them. No close is decided a day late, so what was over then
+        # forbids nothing any more.
+        before = self._blackouts.get(latest.fact.scope, ())
+        open_ones = (each for each in before if each.fact.valid_until_ns >= now_ns - DAY_NS)
+        self._blackouts[latest.fact.scope] = deque((*open_ones, latest), maxlen=BLACKOUTS_MAX)
 
     def parameters(
         self, ts_ns: int, state: TradingState = TradingState.ACTIVE
