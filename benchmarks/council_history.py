@@ -1,7 +1,7 @@
-"""Benchmark: the nine agents in one process against the length of a run, to five million bars.
+"""Benchmark: the nine agents in one process against the length of a run, to three million bars.
 
-The market is synthetic, because a run as long as this needs more years than anybody has recorded
-of four symbols. It takes about twenty minutes of a processor.
+The market is synthetic, as for the curve against symbols. It takes about fifteen minutes of a
+processor.
 """
 
 from typing import Final
@@ -9,7 +9,7 @@ from typing import Final
 from benchmarks.council_stretches import draw, stretches
 from benchmarks.sections import Section, table
 
-BARS: Final = (10_000, 30_000, 100_000, 300_000, 1_000_000, 3_000_000, 5_000_000)
+BARS: Final = (10_000, 30_000, 100_000, 300_000, 1_000_000, 3_000_000)
 SYMBOLS: Final = 4
 SETTLED: Final = 1_000_000
 """Bars after which everything with a bound has filled up."""
