@@ -14,6 +14,7 @@ from blackboard.entry import Draft, Post
 from blackboard.facts import ACCOUNT, Summary
 from blackboard.facts.control import Command
 from config.settings import Settings
+from models.market.sessions import SECOND_NS
 from runtime.book import Book, book_of, remember_latest
 from runtime.clock import wall_ns
 from runtime.commands import running, running_book
@@ -25,7 +26,6 @@ from runtime.mailbox import leave as leave_really
 from runtime.status import Status, write_status
 from tests.command_line import CommandLine
 
-SECOND_NS = 1_000_000_000
 AT_NS = 1_741_003_200_000_000_000
 
 
