@@ -14,26 +14,30 @@ import os
 from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 import ray
 
 from blackboard.access import Access
 from blackboard.board import Board
-from blackboard.entry import Post, encode_entries
+from blackboard.entry import Ack, Post, encode_entries
 from blackboard.errors import JournalCorrupt, JournalFenced, PostRefused
 from blackboard.journal import Durability
-from blackboard.reading import Filter
+from blackboard.reading import Filter, Joined
 from config.system import LogSection
 from runtime.board_plan import BoardPlan, BoardPulse
+from runtime.board_server import BoardServer
 from runtime.board_service import BoardService
+from runtime.board_wire import Call, JoinCall, PostCall, PulseCall, ReadCall, TurnCall
 from runtime.clock import process_s
 from runtime.ground import require_ground
 from runtime.journals.opening import open_to_write
 from runtime.log_setup import set_up_logs
 from runtime.settled_heap import leave_out_of_collections
 from runtime.supersteps import Release, Supersteps, Turn
+
+LOOPBACK: Final = "127.0.0.1"
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,6 +68,8 @@ class Blackboard:
             for name in self.plan.order
         }
         self._service = BoardService(board, self.plan.clock.now_ns, journal.tidy)
+        self._server = BoardServer(self._answer)
+        self._listening = asyncio.create_task(self._server.listen(_host(self.plan)))
         self._settling = asyncio.create_task(leave_out_of_collections())
         self._held: deque[asyncio.Future[Any]] = deque()
         self._supersteps: Supersteps | None = None
@@ -75,69 +81,73 @@ class Blackboard:
                 board, self._filters, self.plan.start_ns, self.plan.end_ns
             )
 
-    async def join(self, author: str) -> bytes:
-        """Admit a new instance of an author."""
+    @ray.method(enable_task_events=False)
+    async def address(self) -> bytes:
+        """Return where the board answers its callers, see `board_wire`."""
+        return msgspec.msgpack.encode(await asyncio.shield(self._listening))
+
+    async def _answer(self, call: Call) -> bytes:
+        match call:
+            case PostCall(post):
+                return msgspec.msgpack.encode(await self._post(post))
+            case ReadCall():
+                return await self._read(call)
+            case TurnCall(turn):
+                return await self._turn(turn)
+            case JoinCall(author):
+                return msgspec.msgpack.encode(self._join(author))
+            case PulseCall():
+                return msgspec.msgpack.encode(self._pulse())
+
+    def _join(self, author: str) -> Joined:
         if self._supersteps is not None:
             self._supersteps.leave(author)
             if self._jumping is not None:
                 self._jumping.cancel()  # time stands still until the new instance waits too
-        return msgspec.msgpack.encode(self._service.join(author))
+        return self._service.join(author)
 
-    @ray.method(enable_task_events=False)
-    async def post(self, post: bytes) -> bytes:
-        """Take a post; concurrent ones share one journal block."""
-        decoded = msgspec.msgpack.decode(post, type=Post)
+    async def _post(self, post: Post) -> tuple[Ack, ...]:
         if self._supersteps is None:
-            return msgspec.msgpack.encode(await self._service.post(decoded))
-        answer = await self._injected(self._supersteps, decoded)
+            return await self._service.post(post)
+        answer: tuple[Ack, ...] | PostRefused = await self._injected(self._supersteps, post)
         if isinstance(answer, PostRefused):
             raise answer
-        return msgspec.msgpack.encode(answer)
+        return answer
 
-    @ray.method(enable_task_events=False)
-    async def read(
-        self, after: int, wanted: bytes, limit: int, timeout_s: float, linger_s: float = 0.0
-    ) -> bytes:
-        """Return entries after a cursor; wait for the first one if there is none."""
-        decoded = msgspec.msgpack.decode(wanted, type=Filter)
-        head, stored = await self._service.read(after, decoded, limit, timeout_s, linger_s)
+    async def _read(self, call: ReadCall) -> bytes:
+        head, stored = await self._service.read(
+            call.after, call.wanted, call.limit, call.timeout_s, call.linger_s
+        )
         answer = Answer(read_to=head, entries=msgspec.Raw(encode_entries(stored)))
         return msgspec.msgpack.encode(answer)
 
-    @ray.method(enable_task_events=False)
-    async def turn(self, turn: bytes) -> bytes:
-        """Let an agent wait for its next turn in virtual time; repeatable."""
+    async def _turn(self, turn: Turn) -> bytes:
         if self._supersteps is None:
             raise PostRefused("turn is for runs in virtual time, this one follows the clock")
-        decoded = msgspec.msgpack.decode(turn, type=Turn)
         self._service.beat_s = process_s()
-        release = self._supersteps.hand_in(decoded)
+        release = self._supersteps.hand_in(turn)
         if release is not None:
             return release.encoded()
         future: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
-        if (repeated := self._released.get(decoded.author)) is not None:
+        if (repeated := self._released.get(turn.author)) is not None:
             repeated.cancel()
-        self._released[decoded.author] = future
+        self._released[turn.author] = future
         self._run_supersteps(self._supersteps)
         return await future
+
+    def _pulse(self) -> BoardPulse:
+        return BoardPulse(
+            head=self._board.head,
+            now_ns=self._board.now_ns if self.plan.is_virtual else self.plan.clock.now_ns(),
+            supersteps=self._supersteps.count if self._supersteps else 0,
+            has_ended=self._has_ended,
+            failure=self._service.failure,
+            authors=self._board.pulses,
+        )
 
     async def rest(self) -> None:
         """Store a snapshot for the next start; nothing is lost where that fails."""
         self._board.rest()
-
-    @ray.method(enable_task_events=False)
-    async def pulse(self) -> bytes:
-        """Return how far the run has come and how much each author has said."""
-        return msgspec.msgpack.encode(
-            BoardPulse(
-                head=self._board.head,
-                now_ns=self._board.now_ns if self.plan.is_virtual else self.plan.clock.now_ns(),
-                supersteps=self._supersteps.count if self._supersteps else 0,
-                has_ended=self._has_ended,
-                failure=self._service.failure,
-                authors=self._board.pulses,
-            )
-        )
 
     @ray.method(concurrency_group="ctl", enable_task_events=False)
     async def health(self) -> Mapping[str, Any]:
@@ -210,3 +220,10 @@ class Blackboard:
                 future.set_result(release.encoded())
         if self._has_ended:
             self._service.release_readers()
+
+
+def _host(plan: BoardPlan) -> str:
+    if not plan.serves_nodes:
+        return LOOPBACK
+    address: str = ray.util.get_node_ip_address()  # type: ignore[no-untyped-call]
+    return address

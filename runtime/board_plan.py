@@ -30,6 +30,8 @@ class BoardPlan(msgspec.Struct, frozen=True, kw_only=True):
     """Settings of the log as JSON."""
     profile: str
     """Of the run; every line of the log says it."""
+    serves_nodes: bool = False
+    """Whether it listens where other machines of the cluster reach it, instead of on loopback."""
     ground: CommonGround | None = None
     """What its node must have, on a cluster that was joined."""
 

@@ -264,6 +264,7 @@ class Cluster:
             log_folder=str(plan.book.logs),
             log=self.settings.log.model_dump_json(),
             profile=self.settings.profile,
+            serves_nodes=bool(self.address),
             ground=self._ground,
         )
         actor = ray.remote(  # type: ignore[call-overload] # Ray's types do not know the groups

@@ -89,6 +89,10 @@ class ActorBoard:
         del known_at_ns
         return self._loop.run_until_complete(self._client.post(post))
 
+    async def close(self) -> None:
+        """End the connection."""
+        self._client.close()
+
     def rest(self) -> None:
         """Do what an ordered stop begins with."""
         import ray
@@ -132,16 +136,17 @@ def open_board(
     actor = cluster.remote(num_cpus=0, max_restarts=-1, concurrency_groups={"ctl": 1})(Blackboard)
     handle = actor.options(name=name).remote(msgspec.msgpack.encode(plan))
     loop = asyncio.new_event_loop()
-    opened = 0
+    opened: list[ActorBoard] = []
 
     def open_again() -> ActorBoard:
-        nonlocal opened
-        opened += 1
-        if opened > 1:
+        if opened:
             os.kill(int(cluster.get(handle.health.remote())["pid"]), signal.SIGKILL)
-        return ActorBoard(loop, name)
+        opened.append(ActorBoard(loop, name))
+        return opened[-1]
 
     yield open_again
+    for board in opened:
+        loop.run_until_complete(board.close())
     cluster.kill(handle, no_restart=True)
     loop.close()
 
