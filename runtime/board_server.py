@@ -50,7 +50,7 @@ class BoardServer:
     def __init__(self, answer: Callable[[Call], Awaitable[bytes]]) -> None:
         self._answer = answer
         self._token = secrets.token_bytes(TOKEN_BYTES)
-        self._connections = 0
+        self._connections: set[asyncio.StreamWriter] = set()
 
     async def listen(self, host: str) -> Address:
         """Begin to listen on a port that the system chooses; return where, and the token."""
@@ -59,12 +59,14 @@ class BoardServer:
         return Address(host, port, self._token)
 
     async def close(self) -> None:
-        """Stop listening."""
+        """Stop listening, and hang up on everybody."""
         self._server.close()
+        for writer in self._connections:
+            writer.close()
         await self._server.wait_closed()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._connections += 1
+        self._connections.add(writer)
         calls: set[asyncio.Task[None]] = set()
         try:
             if await self._is_welcome(reader):
@@ -75,13 +77,13 @@ class BoardServer:
         except (EOFError, OSError):
             pass  # whoever called has gone, and begins anew if it still lives
         finally:
-            self._connections -= 1
+            self._connections.discard(writer)
             for call in calls:
                 call.cancel()
             writer.close()
 
     async def _is_welcome(self, reader: asyncio.StreamReader) -> bool:
-        if self._connections > CONNECTIONS_MAX:
+        if len(self._connections) > CONNECTIONS_MAX:
             _log.error("board_connection_refused", reason=f"there are {CONNECTIONS_MAX} already")
             return False
         given = await asyncio.wait_for(reader.readexactly(TOKEN_BYTES), GREETING_S_MAX)

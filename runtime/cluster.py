@@ -230,6 +230,7 @@ class Cluster:
                     asyncio.gather(*(h.stop.remote() for h in handles), return_exceptions=True),
                     budget_s / 4,
                 )
+        self.board.close()
         if (board := self._board_watch.handle) is not None:
             with suppress(RayError, QuorumError, OSError):
                 await asyncio.wait_for(board.rest.remote(), budget_s / 4)

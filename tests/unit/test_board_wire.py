@@ -1,0 +1,306 @@
+"""The connection to the board: who is let in, what waits for what, and what a lost one means."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import msgspec
+import pytest
+
+from blackboard.entry import Draft, Post
+from blackboard.errors import (
+    BoardUnavailable,
+    InvariantBroken,
+    JournalUnavailable,
+    PostRefused,
+    QuorumError,
+    StaleEpoch,
+)
+from blackboard.reading import Filter
+from runtime import board_server, board_wire
+from runtime.board_link import BoardLink
+from runtime.board_server import BoardServer
+from runtime.board_wire import (
+    TOKEN_BYTES,
+    Address,
+    Call,
+    JoinCall,
+    PostCall,
+    PulseCall,
+    ReadCall,
+)
+from tests.builders import a_quote
+
+LOOPBACK = "127.0.0.1"
+POLL = ReadCall(0, Filter(), 10, 5.0, 0.0)
+
+
+@dataclass
+class Stage:
+    """A server on loopback whose polls wait until they are let go."""
+
+    server: BoardServer
+    address: Address
+    asked: list[Call]
+    dropped: list[Call]
+    go: asyncio.Event
+
+
+def played(play: Callable[[Stage], Awaitable[None]]) -> None:
+    """Play a scene on a stage of its own."""
+
+    async def scene() -> None:
+        asked: list[Call] = []
+        dropped: list[Call] = []
+        go = asyncio.Event()
+
+        async def answer(call: Call) -> bytes:
+            asked.append(call)
+            if isinstance(call, ReadCall):
+                try:
+                    await go.wait()
+                except asyncio.CancelledError:
+                    dropped.append(call)
+                    raise
+            return msgspec.msgpack.encode(len(asked))
+
+        server = BoardServer(answer)
+        stage = Stage(server, await server.listen(LOOPBACK), asked, dropped, go)
+        try:
+            await play(stage)
+        finally:
+            await server.close()
+
+    asyncio.run(scene())
+
+
+async def until(is_so: Callable[[], bool]) -> None:
+    """Let everybody else run until something is so."""
+    async with asyncio.timeout(30.0):
+        while not is_so():  # noqa: ASYNC110 -- what it waits for may lie beyond a socket
+            await asyncio.sleep(0.001)
+
+
+async def said_to(address: Address, *parts: bytes) -> bytes:
+    """Return what a caller hears, who says just this, until the other side hangs up."""
+    reader, writer = await asyncio.open_connection(address.host, address.port)
+    try:
+        for part in parts:
+            writer.write(part)
+        async with asyncio.timeout(30.0):
+            return await reader.read()
+    except ConnectionError:
+        return b""
+    finally:
+        writer.close()
+
+
+def test_without_the_token_nothing_is_decoded() -> None:
+    """A caller with another token is hung up on, whatever follows it, and the board hears none."""
+    call = board_wire.framed(board_wire.Asked(1, PulseCall()))
+
+    async def play(stage: Stage) -> None:
+        assert await said_to(stage.address, bytes(TOKEN_BYTES), call) == b""
+        assert stage.asked == []
+
+        token = stage.address.token
+        link = await BoardLink.open(stage.address)
+        await link.call(PulseCall())
+        link.close()
+        assert stage.asked == [PulseCall()]
+        assert token not in repr(stage.address).encode()
+
+    played(play)
+
+
+def test_who_shows_no_token_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A caller that stays silent is hung up on after its time."""
+    monkeypatch.setattr(board_server, "GREETING_S_MAX", 0.01)
+
+    async def play(stage: Stage) -> None:
+        assert await said_to(stage.address, b"half a token") == b""
+
+    played(play)
+
+
+def test_no_more_callers_than_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beyond the bound a caller is hung up on, and those who are in stay."""
+    monkeypatch.setattr(board_server, "CONNECTIONS_MAX", 1)
+
+    async def play(stage: Stage) -> None:
+        link = await BoardLink.open(stage.address)
+        await link.call(PulseCall())
+        with pytest.raises(ConnectionError):
+            await (await BoardLink.open(stage.address)).call(PulseCall())
+        await link.call(PulseCall())
+        link.close()
+
+    played(play)
+
+
+def test_a_poll_holds_up_no_post() -> None:
+    """Of two calls over one connection the later is answered while the earlier waits."""
+
+    async def play(stage: Stage) -> None:
+        link = await BoardLink.open(stage.address)
+        poll = asyncio.create_task(link.call(POLL))
+        await until(lambda: POLL in stage.asked)
+
+        assert msgspec.msgpack.decode(await link.call(PulseCall())) == 2
+        assert not poll.done()
+        stage.go.set()
+        assert msgspec.msgpack.decode(await poll) == 2
+        link.close()
+
+    played(play)
+
+
+def test_calls_beyond_the_bound_wait_their_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A caller whose bound of open calls is reached is heard again once one is answered."""
+    monkeypatch.setattr(board_server, "CALLS_MAX", 2)
+
+    async def play(stage: Stage) -> None:
+        link = await BoardLink.open(stage.address)
+        calls = [asyncio.create_task(link.call(call)) for call in (POLL, POLL, PulseCall())]
+        await until(lambda: len(stage.asked) == 2)
+        other = await BoardLink.open(stage.address)
+        await other.call(PulseCall())
+
+        assert stage.asked == [POLL, POLL, PulseCall()]
+        stage.go.set()
+        await asyncio.gather(*calls)
+        assert len(stage.asked) == 4
+        link.close()
+        other.close()
+
+    played(play)
+
+
+@pytest.mark.parametrize(
+    ("raised", "heard"),
+    [
+        (PostRefused("too old"), PostRefused),
+        (StaleEpoch("a younger one"), StaleEpoch),
+        (BoardUnavailable("no server"), BoardUnavailable),
+        (JournalUnavailable("no server"), JournalUnavailable),
+        (KeyError("nobody"), InvariantBroken),
+    ],
+)
+def test_an_error_of_the_board_is_the_callers(raised: Exception, heard: type[QuorumError]) -> None:
+    """What the board raises arrives as the same error with its reason; the connection stays."""
+
+    async def answer(call: Call) -> bytes:
+        if isinstance(call, JoinCall):
+            raise raised
+        return b"\xc0"
+
+    async def scene() -> None:
+        server = BoardServer(answer)
+        link = await BoardLink.open(await server.listen(LOOPBACK))
+        with pytest.raises(heard, match=str(raised.args[0])) as caught:
+            await link.call(JoinCall("data"))
+        assert type(caught.value) is heard
+        assert bytes(await link.call(PulseCall())) == b"\xc0"
+        link.close()
+        await server.close()
+
+    asyncio.run(scene())
+
+
+def test_a_lost_connection_is_told_to_all_who_wait() -> None:
+    """When the board's end is gone every open call fails, and so does each further one."""
+
+    async def play(stage: Stage) -> None:
+        link = await BoardLink.open(stage.address)
+        calls = [asyncio.create_task(link.call(POLL)) for _ in range(3)]
+        await until(lambda: len(stage.asked) == 3)
+
+        link.close()
+        for call in calls:
+            with pytest.raises(ConnectionError):
+                await call
+        assert link.is_lost
+        with pytest.raises(ConnectionError):
+            await link.call(PulseCall())
+        assert len(stage.asked) == 3
+
+    played(play)
+
+
+def test_what_a_caller_that_has_gone_waited_for_is_dropped() -> None:
+    """The board keeps no poll of a process that has died."""
+
+    async def play(stage: Stage) -> None:
+        link = await BoardLink.open(stage.address)
+        call = asyncio.create_task(link.call(POLL))
+        await until(lambda: POLL in stage.asked)
+
+        link.close()
+        with pytest.raises(ConnectionError):
+            await call
+        await until(lambda: stage.dropped == [POLL])
+
+    played(play)
+
+
+def test_a_call_that_is_no_longer_waited_for_disturbs_none() -> None:
+    """The answer of a call that was cancelled is passed over; later ones get their own."""
+
+    async def play(stage: Stage) -> None:
+        link = await BoardLink.open(stage.address)
+        poll = asyncio.create_task(link.call(POLL))
+        await until(lambda: POLL in stage.asked)
+        poll.cancel()
+        stage.go.set()
+
+        assert msgspec.msgpack.decode(await link.call(PulseCall())) == 2
+        link.close()
+
+    played(play)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"\x00\x00\x00\x01\xc1",
+        b"\x00\x00\x00\x02\x92\x01",
+        b"\xff\xff\xff\xff",
+    ],
+    ids=["no message", "half a message", "too long"],
+)
+def test_what_is_no_call_ends_only_its_connection(said: bytes) -> None:
+    """Whoever knows the token and talks nonsense is hung up on; others are served."""
+
+    async def play(stage: Stage) -> None:
+        link = await BoardLink.open(stage.address)
+        assert await said_to(stage.address, stage.address.token, said) == b""
+        await link.call(PulseCall())
+        assert stage.asked == [PulseCall()]
+        link.close()
+
+    played(play)
+
+
+def test_a_post_beyond_a_frame_is_refused_before_it_is_sent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A call or an answer that no frame holds is refused by name, and the connection stays."""
+    post = Post(
+        author="data",
+        epoch=1,
+        drafts=(Draft(fact=a_quote(), ts_event_ns=1),),
+        read_to=0,
+        now_ns=1,
+    )
+
+    async def play(stage: Stage) -> None:
+        link = await BoardLink.open(stage.address)
+        monkeypatch.setattr(board_wire, "FRAME_BYTES_MAX", 100)
+        with pytest.raises(PostRefused, match="100 bytes"):
+            await link.call(PostCall(post))
+        assert stage.asked == []
+        await link.call(PulseCall())
+        monkeypatch.setattr(board_wire, "FRAME_BYTES_MAX", 1 << 20)
+        link.close()
+
+    played(play)
