@@ -86,8 +86,10 @@ class BoardClient:
                 return await asyncio.wait_for(self._ask(call), left_s)
             except BoardUnavailable as error:  # it lives, and its journal does not answer
                 reason = f": {error}"
-            except (ActorUnavailableError, ActorDiedError, OSError):  # or the time is over
-                self.close()
+            except TimeoutError:
+                self.close()  # it hangs: the next call looks for it anew
+            except (ActorUnavailableError, ActorDiedError, OSError):
+                pass  # it has gone, and the connection with it
             await asyncio.sleep(pause_s)
             pause_s = min(_PAUSE_S_MAX, pause_s * 2)
         raise BoardUnavailable(

@@ -271,7 +271,6 @@ class Cluster:
         actor = ray.remote(  # type: ignore[call-overload] # Ray's types do not know the groups
             num_cpus=0, max_restarts=-1, max_task_retries=0, concurrency_groups={"ctl": 1}
         )(Blackboard)
-        # One call waits for each agent, so the default of 1,000 concurrent calls is plenty.
         options = self._placement.options(BOARD)
         try:
             self._board_watch.handle = actor.options(name=BOARD_NAME, **options).remote(

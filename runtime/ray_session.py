@@ -27,9 +27,6 @@ RAY_VERSION_MIN = (2, 54)
 """Older ones have a dashboard that a web page can command (CVE-2026-27482)."""
 RAY_FOLDER = "r"
 """Where Ray's own files lie; short, because a socket's whole path may have 107 bytes."""
-INLINE_BYTES_MAX = 1 << 20
-"""What travels inside a call. Above Ray's own 100 KiB a call's bytes go through the object store,
-which costs as much again as the call; the votes of 28 symbols are 107 KB."""
 _PORTS_TRIED = 50
 _TOKEN_BYTES = 32
 ENVIRONMENT = {
@@ -38,7 +35,6 @@ ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_DEDUP_LOGS": "1",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-    "RAY_max_direct_call_object_size": str(INLINE_BYTES_MAX),
     "RAY_worker_niceness": "0",
     "MALLOC_ARENA_MAX": "1",
 }
