@@ -60,8 +60,8 @@ def run() -> Section:
             ),
         ),
         notes=(
-            "Raw: a list of 200 bytes each in an actor, polled in the same way through Ray; nothing "
-            "is encoded, decoded, checked or written down.",
+            "Raw: a list of 200 bytes each in an actor, polled in the same way through Ray; "
+            "nothing is encoded, decoded, checked or written down.",
             "Delays over all readers, by the clock; processor time of the actors, without Ray's "
             "own daemons. The first tenth of the facts does not count for delays.",
         ),
