@@ -5,8 +5,8 @@ date waits until something new is there (long poll), and in virtual time an agen
 barrier of `Supersteps`. A restarted actor rebuilds itself from its journal in the constructor,
 which fails if the journal cannot be trusted: a board without its past must not serve.
 
-Ray keeps an event of every call for its dashboard. Those of polls and posts would be millions and
-tell nothing, so they are not kept; the actors themselves are shown all the same.
+Ray starts and watches it and says where it answers; what is read and posted comes over connections
+of its own, see `board_server`.
 """
 
 import asyncio
@@ -40,8 +40,8 @@ from runtime.supersteps import Release, Supersteps, Turn
 LOOPBACK: Final = "127.0.0.1"
 
 
-class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """Answer to a read: the cursor to go on from, and encoded entries."""
+class EncodedRead(msgspec.Struct, frozen=True, kw_only=True):
+    """A `ReadAnswer` whose entries are as the board stores them."""
 
     read_to: int
     entries: msgspec.Raw
@@ -118,7 +118,7 @@ class Blackboard:
         head, stored = await self._service.read(
             call.after, call.wanted, call.limit, call.timeout_s, call.linger_s
         )
-        answer = Answer(read_to=head, entries=msgspec.Raw(encode_entries(stored)))
+        answer = EncodedRead(read_to=head, entries=msgspec.Raw(encode_entries(stored)))
         return msgspec.msgpack.encode(answer)
 
     async def _turn(self, turn: Turn) -> bytes:
