@@ -49,7 +49,9 @@ def past_of(
     since = {kind: starts[recent.span_ns] for kind, recent in spans.items()}
     newest = [entry.seq for entry in latest if entry.seq < since.get(entry.kind, 0)]
     firsts = [_first_of(journal, kind) for kind, recent in spans.items() if recent.with_first]
-    coming = [entry for entry in latest if entry.kind in spans and _begins_ns(entry) > now_ns]
+    coming = [
+        entry for entry in latest if entry.kind in spans and entry.fact.holds_from_ns > now_ns
+    ]
     holding = _before(journal, coming, now_ns)
     return Past(since=since, beside=frozenset((*newest, *filter(None, firsts), *holding)))
 
@@ -117,12 +119,6 @@ def _first_of(journal: Journal, kind: str) -> int:
     )
 
 
-def _begins_ns(entry: Entry) -> int:
-    """Return from when on a fact holds: most do at once."""
-    begins_ns: int = getattr(entry.fact, "effective_from_ns", 0)
-    return begins_ns
-
-
 def _before(journal: Journal, coming: Iterable[Entry], now_ns: int) -> Iterator[int]:
     """Yield the seqs of what holds until the times of these have come."""
     scopes: defaultdict[str, set[str]] = defaultdict(set)
@@ -135,7 +131,7 @@ def _before(journal: Journal, coming: Iterable[Entry], now_ns: int) -> Iterator[
             for item in reversed(verified(block) if block is not None else ()):
                 entry = item.entry
                 is_wanted = entry.kind == kind and entry.fact.scope in wanted
-                if is_wanted and _begins_ns(entry) <= now_ns:
+                if is_wanted and entry.fact.holds_from_ns <= now_ns:
                     wanted.discard(entry.fact.scope)
                     yield entry.seq
 

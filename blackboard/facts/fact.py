@@ -50,6 +50,27 @@ class Fact(
         """Whether whoever posted it can go on from it without what is older than what counts."""
         return False
 
+    @property
+    def holds_from_ns(self) -> int:
+        """Market time from which on it holds; until then the one before does. 0 for at once."""
+        return 0
+
+
+class Effective:
+    """What facts that hold from a later close on have in common; each has the field itself.
+
+    A struct's own fields follow those of the struct that it extends, so the field of a common one
+    would stand elsewhere in what is stored than it does in older journals.
+    """
+
+    __slots__ = ()
+    effective_from_ns: int
+
+    @property
+    def holds_from_ns(self) -> int:
+        """Market time from which on it holds; until then the one before does."""
+        return self.effective_from_ns
+
 
 def kind_of(fact: Fact | type[Fact]) -> str:
     """Return the tag under which a fact is stored, which is the name of its class."""

@@ -4,7 +4,7 @@ Whatever changes a decision carries `effective_from_ns`, never before the next c
 round in progress is not changed under the feet of those who take part in it.
 """
 
-from blackboard.facts.fact import Fact, above, within
+from blackboard.facts.fact import Effective, Fact, above, within
 
 
 class VoterWeight(Fact, frozen=True, kw_only=True):
@@ -30,7 +30,7 @@ class VoterWeight(Fact, frozen=True, kw_only=True):
         within("log_odds", self.log_odds, -20.0, 20.0)
 
 
-class VoterWeights(Fact, frozen=True, kw_only=True):
+class VoterWeights(Effective, Fact, frozen=True, kw_only=True):
     """Weights of all voters from `effective_from_ns` on; they sum to 1."""
 
     weights: tuple[VoterWeight, ...]
@@ -45,7 +45,7 @@ class VoterWeights(Fact, frozen=True, kw_only=True):
         return any(each.hedged > 0.0 for each in self.weights)
 
 
-class Calibration(Fact, frozen=True, kw_only=True):
+class Calibration(Effective, Fact, frozen=True, kw_only=True):
     """Platt calibration of one voter (the scope): logit p' = intercept + slope · logit p."""
 
     intercept: float
@@ -71,7 +71,7 @@ class TradeStatistics(Fact, frozen=True, kw_only=True):
     """Largest fall of the cumulated P&L, as a share of its peak equity."""
 
 
-class ParametersChanged(Fact, frozen=True, kw_only=True):
+class ParametersChanged(Effective, Fact, frozen=True, kw_only=True):
     """Values of the learned parameters, within the settings' bounds; SAFE does not use them."""
 
     min_confidence: float
@@ -149,7 +149,7 @@ class TrainingSkipped(Fact, frozen=True, kw_only=True):
     need: int
 
 
-class ModelPromoted(Fact, frozen=True, kw_only=True):
+class ModelPromoted(Effective, Fact, frozen=True, kw_only=True):
     """A candidate serves from `effective_from_ns` on."""
 
     version: str
@@ -157,7 +157,7 @@ class ModelPromoted(Fact, frozen=True, kw_only=True):
     effective_from_ns: int
 
 
-class ModelRolledBack(Fact, frozen=True, kw_only=True):
+class ModelRolledBack(Effective, Fact, frozen=True, kw_only=True):
     """An earlier version, or the baseline, serves again."""
 
     version: str

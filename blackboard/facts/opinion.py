@@ -1,6 +1,6 @@
 """What the voters and advisers think of one symbol at one close."""
 
-from blackboard.facts.fact import Fact, above, within
+from blackboard.facts.fact import Effective, Fact, above, within
 from blackboard.facts.market import Timeframe
 
 PROBABILITY_MIN, PROBABILITY_MAX = 0.02, 0.98
@@ -183,7 +183,7 @@ class SymbolCorrelation(Fact, frozen=True, kw_only=True):
         within("correlation", self.correlation, -1.0, 1.0)
 
 
-class PortfolioBudget(Fact, frozen=True, kw_only=True):
+class PortfolioBudget(Effective, Fact, frozen=True, kw_only=True):
     """How much of the usual risk a symbol deserves beside the others."""
 
     multiplier: float

@@ -51,6 +51,14 @@ def test_every_fact_still_decodes_from_its_golden_sample() -> None:
     assert decoded == {kind.__name__: SAMPLES[kind.__name__] for kind in KINDS}
 
 
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+def test_every_fact_says_from_when_on_it_holds(kind: type[Fact]) -> None:
+    """One with a close to hold from holds from there, any other at once."""
+    sample = SAMPLES[kind.__name__]
+
+    assert sample.holds_from_ns == getattr(sample, "effective_from_ns", 0)
+
+
 def test_all_names_are_exported() -> None:
     """The package exports what it defines, so no fact hides in a module."""
     assert {kind.__name__ for kind in KINDS} <= set(facts.__all__)
