@@ -19,8 +19,9 @@ from runtime.console.metrics import Metrics
 from runtime.console.present import Present
 from runtime.journals.diskcache import DiskcacheJournal
 from runtime.run_plan import RunPlan
-from runtime.status import AgentLine, Status
+from runtime.status import Status
 from tests.recorded_run import a_run, entries_of_run, sealed
+from tests.statuses import a_status, an_agent_line
 
 HOST = "127.0.0.1:8280"
 TOKEN = "a-token-of-the-console-for-tests"
@@ -65,33 +66,12 @@ def plan_in(folder: Path, **changes: object) -> RunPlan:
 
 def status_of_run(entries: list[Entry]) -> Status:
     """Return what a driver would say after these entries."""
-    agent = AgentLine(
-        name="risk",
-        class_name="RiskAgent",
-        mode="true",
-        health="healthy",
-        pid=7,
-        restarts=1,
-        reason="",
-        last_fact_age_s=2.0,
-        posts_per_s=1.0,
-    )
-    return Status(
+    return a_status(
+        an_agent_line(pid=7, restarts=1, last_fact_age_s=2.0, posts_per_s=1.0),
         pid=1,
-        book="embedded",
-        marker="SIMULATED",
-        started_wall_ns=0,
         written_wall_ns=0,
         now_ns=entries[-1].known_at_ns,
-        host="ray",
-        ray_address="",
-        dashboard_url="",
-        terminal_url="",
-        terminal_pid=0,
-        board_pid=0,
         head=entries[-1].seq,
-        supersteps=0,
-        agents=[agent],
     )
 
 

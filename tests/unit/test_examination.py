@@ -17,9 +17,10 @@ from runtime.examination.market import symbols
 from runtime.examination.stored_models import stored_models
 from runtime.machine.current import MACHINE
 from runtime.model_store import MANIFEST_FILE, ModelStore
-from runtime.status import Status, write_status
+from runtime.status import write_status
 from tests.candidates import a_candidate, forecast_evidence
 from tests.feed_server import FeedServer, Reply, failing, page
+from tests.statuses import a_status
 from tests.without_packages import without
 
 Examine = Callable[[Settings], Iterator[Finding]]
@@ -108,29 +109,6 @@ def test_f43_listeners_of_the_running_system_are_examined(tmp_path: Path) -> Non
 
     write_status(state, msgspec.structs.replace(a_status(), has_ended=True))
     assert found(ports.listeners, settings) == {}
-
-
-def a_status() -> Status:
-    """Return the account of a driver that is this process."""
-    from runtime.clock import wall_ns
-
-    return Status(
-        pid=os.getpid(),
-        book="embedded",
-        marker="SIMULATED",
-        started_wall_ns=0,
-        written_wall_ns=wall_ns(),
-        now_ns=0,
-        host="ray",
-        ray_address="",
-        dashboard_url="",
-        terminal_url="",
-        terminal_pid=0,
-        board_pid=0,
-        head=0,
-        supersteps=0,
-        agents=[],
-    )
 
 
 def test_symbols_are_told_with_their_filling() -> None:

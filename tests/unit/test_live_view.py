@@ -27,45 +27,10 @@ from runtime.commands.running import _lines
 from runtime.live_view import render
 from runtime.picture import EVENTS_KEPT, SEEN, Picture
 from runtime.process_load import Load, ProcessLoads
-from runtime.status import AgentLine, Status
+from runtime.status import Status
 from tests.builders import T0_NS, a_health, a_snapshot, a_state, an_entry
 from tests.samples import SAMPLES
-
-
-def a_status(*agents: AgentLine) -> Status:
-    """Return what a driver tells of itself."""
-    return Status(
-        pid=1,
-        book="embedded",
-        marker="SIMULATED",
-        started_wall_ns=T0_NS,
-        written_wall_ns=T0_NS,
-        now_ns=T0_NS,
-        host="ray",
-        ray_address="",
-        dashboard_url="",
-        terminal_url="",
-        terminal_pid=0,
-        board_pid=0,
-        head=0,
-        supersteps=0,
-        agents=list(agents),
-    )
-
-
-def a_line(name: str = "risk", **changes: object) -> AgentLine:
-    """Return a healthy agent that has not posted yet."""
-    fields: dict[str, object] = {
-        "class_name": "RiskAgent",
-        "mode": "true",
-        "health": "healthy",
-        "pid": 1,
-        "restarts": 0,
-        "reason": "",
-        "last_fact_age_s": -1.0,
-        "posts_per_s": 0.0,
-    }
-    return AgentLine(name=name, **{**fields, **changes})  # type: ignore[arg-type]
+from tests.statuses import a_status, an_agent_line
 
 
 def drawn(picture: Picture, status: Status, width: int = 160) -> str:
@@ -105,7 +70,7 @@ def test_view_of_every_kind_of_fact_is_drawn() -> None:
     """Each kind that the picture is made of can be shown."""
     picture = a_picture(*(SAMPLES[kind.__name__] for kind in SEEN))
 
-    text = drawn(picture, a_status(a_line()))
+    text = drawn(picture, a_status(an_agent_line()))
 
     assert "risk" in text
     assert picture.account is not None
@@ -144,12 +109,15 @@ def test_votes_stand_side_by_side() -> None:
 @pytest.mark.parametrize("health", [*(each.value for each in Health), "unheard of"])
 def test_every_health_is_drawn(health: str) -> None:
     """No state of an agent, however new, breaks the view."""
-    assert health in drawn(Picture(), a_status(a_line(health=health, last_fact_age_s=3.4)))
+    assert health in drawn(Picture(), a_status(an_agent_line(health=health, last_fact_age_s=3.4)))
 
 
 def test_shadow_and_age_are_told() -> None:
     """Who weighs nothing is shown as such, and so is how long an agent has been silent."""
-    text = drawn(Picture(), a_status(a_line(mode="shadow", last_fact_age_s=3.4), a_line("data")))
+    text = drawn(
+        Picture(),
+        a_status(an_agent_line(mode="shadow", last_fact_age_s=3.4), an_agent_line("data")),
+    )
 
     assert "shadow" in text
     assert "3 s" in text
@@ -192,7 +160,9 @@ def test_narrow_terminal_is_drawn() -> None:
     """Forty columns are little, but no error."""
     picture = a_picture(*(SAMPLES[kind.__name__] for kind in SEEN))
 
-    assert all(len(line) <= 40 for line in drawn(picture, a_status(a_line()), 40).splitlines())
+    assert all(
+        len(line) <= 40 for line in drawn(picture, a_status(an_agent_line()), 40).splitlines()
+    )
 
 
 def test_events_are_bounded() -> None:
@@ -227,7 +197,7 @@ def test_status_tells_each_lock_with_reason_and_end() -> None:
 
 def test_load_of_each_process_is_shown_where_it_is_known() -> None:
     """Processor and memory stand beside the agent whose process takes them; unknown is a dash."""
-    agents = (a_line("risk", pid=7), a_line("data", pid=8))
+    agents = (an_agent_line("risk", pid=7), an_agent_line("data", pid=8))
     console = Console(file=io.StringIO(), width=200)
     console.print(render(Picture(), a_status(*agents), {7: Load(0.25, 120_000_000)}))
     lines = cast("io.StringIO", console.file).getvalue().splitlines()

@@ -1,6 +1,5 @@
 """A second process steers a book: what it answers is true of the driver and of the board."""
 
-import os
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -23,8 +22,9 @@ from runtime.journals.diskcache import DiskcacheJournal
 from runtime.letter_carrier import operator_draft
 from runtime.mailbox import Letter, take
 from runtime.mailbox import leave as leave_really
-from runtime.status import Status, write_status
+from runtime.status import write_status
 from tests.command_line import CommandLine
+from tests.statuses import a_status
 
 AT_NS = 1_741_003_200_000_000_000
 
@@ -43,25 +43,8 @@ class Running:
 
     def tell(self, silent_s: float = 0.0) -> None:
         """Write its driver's account of itself."""
-        now_ns = wall_ns()
-        status = Status(
-            pid=os.getpid(),
-            book="embedded",
-            marker="SIMULATED",
-            started_wall_ns=now_ns,
-            written_wall_ns=now_ns - int(silent_s * SECOND_NS),
-            now_ns=AT_NS,
-            host="in-process",
-            ray_address="",
-            dashboard_url="",
-            terminal_url="",
-            terminal_pid=0,
-            board_pid=0,
-            head=0,
-            supersteps=0,
-            agents=[],
-        )
-        write_status(self.book.state, status)
+        written_ns = wall_ns() - int(silent_s * SECOND_NS)
+        write_status(self.book.state, a_status(host="in-process", written_wall_ns=written_ns))
 
     def obey(self, letter: Letter) -> int:
         """Put a command on the board; return its seq."""

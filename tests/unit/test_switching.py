@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import re
 import stat
 import sys
@@ -15,15 +14,16 @@ from config.agent import Mode
 from config.loading import load_settings
 from config.settings import Settings
 from runtime.book import Book
-from runtime.clock import ScaledClock, wall_ns
+from runtime.clock import ScaledClock
 from runtime.council import ORDER
 from runtime.mailbox import take
 from runtime.overrides import in_force, keep_override, read_overrides
 from runtime.preparation import StartOptions, continues_book
 from runtime.run_plan import PLAN_FILE, RunPlan, read_plan
-from runtime.status import Status, write_status
+from runtime.status import write_status
 from runtime.switching import SWITCHED_NOW, reset, restart, switch, switched
 from tests.command_line import CommandLine
+from tests.statuses import a_status
 
 
 @pytest.fixture
@@ -61,24 +61,7 @@ def started(home: Path, *, is_virtual: bool = False, **agents: str) -> Book:
 
 def run(book: Book, host: str = "ray") -> Book:
     """Let this process be the driver of a book."""
-    status = Status(
-        pid=os.getpid(),
-        book=book.name,
-        marker="SIMULATED",
-        started_wall_ns=0,
-        written_wall_ns=wall_ns(),
-        now_ns=0,
-        host=host,
-        ray_address="",
-        dashboard_url="",
-        terminal_url="",
-        terminal_pid=0,
-        board_pid=0,
-        head=0,
-        supersteps=0,
-        agents=[],
-    )
-    write_status(book.state, status)
+    write_status(book.state, a_status(book=book.name, host=host))
     return book
 
 
