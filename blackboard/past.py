@@ -71,6 +71,14 @@ def chosen(journal: Journal, after: int, past: Past, kinds: frozenset[str]) -> I
         yield from (item for item in verified(block, may_count) if item.entry.seq >= whole_from)
 
 
+def newest_first(journal: Journal, kind: str) -> Iterator[Entry]:
+    """Yield the entries of a kind, the newest first."""
+    for first_seq in reversed(list(journal.places(kind))):
+        block = journal.block(first_seq)
+        items = verified(block) if block is not None else []
+        yield from (item.entry for item in reversed(items) if item.entry.kind == kind)
+
+
 def _blocks(
     journal: Journal, after: int, until: int, past: Past, kinds: frozenset[str]
 ) -> Iterator[Block]:
@@ -125,15 +133,12 @@ def _before(journal: Journal, coming: Iterable[Entry], now_ns: int) -> Iterator[
     for entry in coming:
         scopes[entry.kind].add(entry.fact.scope)
     for kind, wanted in scopes.items():
-        places = list(journal.places(kind))
-        while wanted and places:
-            block = journal.block(places.pop())
-            for item in reversed(verified(block) if block is not None else ()):
-                entry = item.entry
-                is_wanted = entry.kind == kind and entry.fact.scope in wanted
-                if is_wanted and entry.fact.holds_from_ns <= now_ns:
-                    wanted.discard(entry.fact.scope)
-                    yield entry.seq
+        for entry in newest_first(journal, kind):
+            if entry.fact.scope in wanted and entry.fact.holds_from_ns <= now_ns:
+                wanted.discard(entry.fact.scope)
+                yield entry.seq
+            if not wanted:
+                break
 
 
 def _block_of(journal: Journal, seq: int) -> Block:

@@ -47,7 +47,7 @@ class EventsSection(Section):
     agent: Loudness = "on"
     """An agent is down or back."""
     feed: Loudness = "on"
-    """Nobody can say which economic events are near, or somebody can again."""
+    """Prices, the calendar or the account's deals cannot be relied on, or can again."""
     training: Loudness = "silent"
     """The verdict on a candidate, or why there was none."""
     drift: Loudness = "silent"

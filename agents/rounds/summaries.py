@@ -12,6 +12,8 @@ from agents.rounds.drawdown_path import DRAWDOWN
 from agents.rounds.restrictions import RULES, UNFIT
 from blackboard.entry import Draft, Entry
 from blackboard.facts import (
+    FOREVER_NS,
+    AccountSnapshot,
     AgentHealth,
     CalendarCoverage,
     Decision,
@@ -36,7 +38,7 @@ from blackboard.facts.execution import Origin
 from blackboard.facts.market import FeedState
 from blackboard.facts.news import Coverage
 from config.settings import Settings
-from models.market.sessions import WEEK_NS
+from models.market.sessions import HOUR_NS, MINUTE_NS, WEEK_NS
 
 DUE_MAX: Final = 256
 """Texts that wait to be posted; the oldest gives way."""
@@ -55,6 +57,10 @@ REASONS_MAX: Final = 128
 USABLE: Final = frozenset({FeedState.LIVE, FeedState.CLOSED})
 """States of a feed that nobody needs to be told of."""
 
+LATE_DEALS_NS_MAX: Final = HOUR_NS
+"""How long deals may be missing to a balance before they count as lost: a terminal shows some late,
+and after a restart it fetches them again."""
+
 
 class Summaries:
     """The texts that are due."""
@@ -69,6 +75,8 @@ class Summaries:
         self._reasons: dict[str, str] = {}
         """Why a position was wanted, by the intent."""
         self._troubled: set[str] = set()
+        self._unexplained_ns = FOREVER_NS
+        """Since when the account's deals have not made its balance."""
 
     def see(self, entry: Entry) -> None:
         """Fold one entry: note the text that it calls for."""
@@ -87,6 +95,8 @@ class Summaries:
                 self._tell_position(position, entry)
             case FeedStatus() | CalendarCoverage() as feed:
                 self._tell_feed(feed, entry)
+            case AccountSnapshot() as account:
+                self._tell_deals(account, entry)
             case _:
                 self._tell_warning(entry)
 
@@ -185,7 +195,21 @@ class Summaries:
                 name, is_troubled = f"prices of {feed.scope}", feed.state not in USABLE
             case CalendarCoverage():
                 name, is_troubled = "the calendar", feed.state is Coverage.UNKNOWN
-        text = f"{feed.state.value}: {feed.reason}"
+        self._tell_trust(entry, name, f"{feed.state.value}: {feed.reason}", is_troubled=is_troubled)
+
+    def _tell_deals(self, account: AccountSnapshot, entry: Entry) -> None:
+        since_ns = min(self._unexplained_ns, entry.ts_event_ns)
+        self._unexplained_ns = FOREVER_NS if account.is_explained else since_ns
+        are_lost = entry.ts_event_ns - self._unexplained_ns > LATE_DEALS_NS_MAX
+        if are_lost:
+            late_min = LATE_DEALS_NS_MAX // MINUTE_NS
+            text = f"they have not made the balance of {account.balance:,.2f} for more than "
+            text += f"{late_min} min: a payment may pass for profit or loss"
+        else:
+            text = f"they make the balance of {account.balance:,.2f}"
+        self._tell_trust(entry, "the account's deals", text, is_troubled=are_lost)
+
+    def _tell_trust(self, entry: Entry, name: str, text: str, *, is_troubled: bool) -> None:
         if is_troubled and name not in self._troubled:
             self._troubled.add(name)
             self.note(entry, "feed", f"Not to be relied on: {name}", text)

@@ -55,11 +55,12 @@ def doctor(
 
 
 def _examinations(*, asks: bool) -> Iterator[Examine]:
-    from runtime.examination import installation, market, network, ports, stored_models
+    from runtime.examination import account, installation, market, network, ports, stored_models
 
     yield from (installation.python, installation.packages, installation.machine)
     yield from (_safety, ports.ports, ports.listeners)
     yield from (market.market, market.symbols, market.scorer)
+    yield account.account
     yield stored_models.stored_models
     yield network.keys
     if asks:

@@ -6,6 +6,7 @@ import pytest
 
 from agents.rounds.days import SETTLING_NS
 from agents.rounds.periods import week_end_ns
+from agents.rounds.summaries import LATE_DEALS_NS_MAX
 from blackboard.facts import (
     GateReport,
     ModelPromoted,
@@ -25,6 +26,8 @@ from tests.chamber import Chamber
 REFUSED = GateReport(
     scope="forest", version="f7", is_promoted=False, failed_gate="baseline", detail="p_value 0.31"
 )
+
+LOST = "Not to be relied on: the account's deals"
 
 
 def told(chamber: Chamber, event: str) -> list[Summary]:
@@ -79,6 +82,25 @@ def test_feeds_that_fail_are_told_once_and_again_when_they_are_back() -> None:
         "Not to be relied on: the calendar",
         "Back: the calendar",
     ]
+
+
+def test_deals_that_are_lost_are_told_and_late_ones_are_not() -> None:
+    """A person hears once that payments cannot be told from profit, and once that they can."""
+    chamber = Chamber()
+
+    def read(after_ns: int, *, is_explained: bool) -> list[str]:
+        chamber.now_ns += after_ns
+        chamber.say("execution", a_snapshot(is_explained=is_explained))
+        chamber.settle()
+        return [fact.title for fact in told(chamber, "feed")]
+
+    assert read(0, is_explained=False) == []
+    assert read(LATE_DEALS_NS_MAX, is_explained=False) == []
+    assert read(MINUTE_NS, is_explained=True) == []
+    assert read(MINUTE_NS, is_explained=False) == []
+    assert read(LATE_DEALS_NS_MAX + 1, is_explained=False) == [LOST]
+    assert read(MINUTE_NS, is_explained=False) == [LOST]
+    assert read(MINUTE_NS, is_explained=True) == [LOST, "Back: the account's deals"]
 
 
 def test_the_close_of_a_session_is_told() -> None:

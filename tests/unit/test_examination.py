@@ -9,17 +9,22 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from agents.rounds.summaries import LATE_DEALS_NS_MAX
+from blackboard.entry import Draft, Post
 from config.settings import Settings
 from runtime.book import book_of
 from runtime.examination import installation, network, ports
+from runtime.examination.account import account
 from runtime.examination.finding import FAIL, OK, WARN, Finding
 from runtime.examination.market import symbols
 from runtime.examination.stored_models import stored_models
 from runtime.machine.current import MACHINE
 from runtime.model_store import MANIFEST_FILE, ModelStore
 from runtime.status import write_status
+from tests.builders import a_snapshot
 from tests.candidates import a_candidate, forecast_evidence
 from tests.feed_server import FeedServer, Reply, failing, page
+from tests.journals import board_on
 from tests.statuses import a_status
 from tests.without_packages import without
 
@@ -109,6 +114,28 @@ def test_f43_listeners_of_the_running_system_are_examined(tmp_path: Path) -> Non
 
     write_status(state, msgspec.structs.replace(a_status(), has_ended=True))
     assert found(ports.listeners, settings) == {}
+
+
+def test_an_account_whose_deals_are_lost_is_named(tmp_path: Path) -> None:
+    """One whose deals are late for a moment, or have come, is not; nor is a book without any."""
+    settings = with_(home=tmp_path)
+    assert found(account, settings) == {}
+    board, journal = board_on(book_of(tmp_path, settings.book).journal)
+    epoch = board.join("execution").epoch
+
+    def read(at_ns: int, *, is_explained: bool) -> dict[str, Finding]:
+        draft = Draft(fact=a_snapshot(is_explained=is_explained), ts_event_ns=at_ns)
+        post = Post(author="execution", epoch=epoch, drafts=(draft,), read_to=0, now_ns=at_ns)
+        board.post(post, at_ns)
+        return found(account, settings)
+
+    with contextlib.closing(journal):
+        assert read(1, is_explained=False) == {}
+        assert read(2, is_explained=True) == {}
+        assert read(3, is_explained=False) == {}
+        assert read(3 + LATE_DEALS_NS_MAX, is_explained=False) == {}
+        assert read(4 + LATE_DEALS_NS_MAX, is_explained=False)["account"].verdict == WARN
+        assert read(5 + LATE_DEALS_NS_MAX, is_explained=True) == {}
 
 
 def test_symbols_are_told_with_their_filling() -> None:
