@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
@@ -24,6 +25,9 @@ CONSOLE_TOKEN = "console.token"  # noqa: S105 - the name of a file
 """File under the home with the token of the console."""
 RUNS = "runs"
 """Folder under the home in which runs over history lie."""
+LOOK_WITHIN_S: Final = 0.5
+"""Process time for which a start waits for its book: whoever looks whether somebody holds it does so
+himself, for an instant."""
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
@@ -117,7 +121,7 @@ class Book(msgspec.Struct, frozen=True):
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.mailbox.mkdir(exist_ok=True, mode=0o700)
         try:
-            held = lock(self.folder / "lock")
+            held = lock(self.folder / "lock", LOOK_WITHIN_S)
         except Held as error:
             raise ConfigError(
                 f"book {self.name} is in use by another process ({error}): "

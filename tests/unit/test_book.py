@@ -2,6 +2,7 @@
 
 import json
 import multiprocessing
+import threading
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from blackboard.errors import ConfigError
 from runtime.book import (
+    LOOK_WITHIN_S,
     Book,
     Manifest,
     book_of,
@@ -18,6 +20,7 @@ from runtime.book import (
     remember_latest,
     write_atomically,
 )
+from runtime.machine.port import lock
 
 WAIT_S = 60.0
 """Longest wait for another process; only a failing test ever waits for it."""
@@ -48,6 +51,26 @@ def test_second_process_is_refused_with_the_name_of_the_book(tmp_path: Path) -> 
     other.join(WAIT_S)
     with book.held():
         assert book.mailbox.is_dir()
+
+
+def test_a_look_at_a_book_refuses_no_start(tmp_path: Path) -> None:
+    """Whoever asks whether it is held has its lock for a moment, and a start waits for that."""
+    book = book_of(tmp_path, "paper")
+    book.folder.mkdir(parents=True)
+    looks, never = threading.Event(), threading.Event()
+
+    def look() -> None:
+        with lock(book.folder / "lock"):
+            looks.set()
+            never.wait(LOOK_WITHIN_S / 5)
+
+    other = threading.Thread(target=look)
+    other.start()
+    assert looks.wait(WAIT_S)
+
+    with book.held():
+        pass
+    other.join(WAIT_S)
 
 
 def test_book_is_free_again_after_an_error(tmp_path: Path) -> None:
