@@ -26,8 +26,8 @@ CONSOLE_TOKEN = "console.token"  # noqa: S105 - the name of a file
 RUNS = "runs"
 """Folder under the home in which runs over history lie."""
 LOOK_WITHIN_S: Final = 0.5
-"""Process time for which a start waits for its book: whoever looks whether somebody holds it does so
-himself, for an instant."""
+"""Process time for which a start waits for its book: whoever looks whether somebody holds it holds
+it himself, for an instant."""
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
