@@ -79,22 +79,23 @@ class BoardClient:
             link.close()
 
     async def _call(self, call: Call, deadline_s: float = 0.0) -> msgspec.Raw:
-        end_s = process_s() + (deadline_s or self._deadline_s)
+        deadline_s = deadline_s or self._deadline_s
+        end_s = process_s() + deadline_s
         pause_s, reason = _PAUSE_S_MIN, ""
         while (left_s := end_s - process_s()) > 0:
             try:
-                return await asyncio.wait_for(self._ask(call), left_s)
+                async with asyncio.timeout(left_s):
+                    return await self._ask(call)
             except BoardUnavailable as error:  # it lives, and its journal does not answer
                 reason = f": {error}"
             except TimeoutError:
                 self.close()  # it hangs: the next call looks for it anew
             except (ActorUnavailableError, ActorDiedError, OSError):
                 pass  # it has gone, and the connection with it
-            await asyncio.sleep(pause_s)
+            await asyncio.sleep(min(pause_s, max(0.0, end_s - process_s())))
             pause_s = min(_PAUSE_S_MAX, pause_s * 2)
         raise BoardUnavailable(
-            f"the board did not answer {call.__struct_config__.tag} "
-            f"within {self._deadline_s} s{reason}"
+            f"the board did not answer {call.__struct_config__.tag} within {deadline_s} s{reason}"
         )
 
     async def _ask(self, call: Call) -> msgspec.Raw:

@@ -265,7 +265,8 @@ class Driver:
 
     async def _pulse(self) -> BoardPulse | None:
         try:
-            return await asyncio.wait_for(self.cluster.board.pulse(), _PULSE_WITHIN_S)
+            async with asyncio.timeout(_PULSE_WITHIN_S):
+                return await self.cluster.board.pulse()
         except (BoardUnavailable, TimeoutError) as error:
             reason = str(error) or f"it did not answer within {_PULSE_WITHIN_S:g} s"
             self.display.line(f"board      {reason}")

@@ -14,6 +14,7 @@ from runtime.board_client import BoardClient
 from runtime.board_plan import BoardPulse
 from runtime.board_server import BoardServer
 from runtime.board_wire import Address, Call
+from runtime.supersteps import Turn
 
 LOOPBACK = "127.0.0.1"
 Answer = Callable[[Call], Awaitable[bytes]]
@@ -102,6 +103,7 @@ def test_a_call_cut_off_by_a_restart_is_asked_again(boards: Boards) -> None:
 
     assert asyncio.run(scene()) == 7
     assert len(asked) == 2
+    assert boards.looks > 1
 
 
 def test_calls_at_one_time_share_a_connection(boards: Boards) -> None:
@@ -134,6 +136,55 @@ def test_without_a_board_the_deadline_ends_the_wait(boards: Boards) -> None:
     assert boards.looks > 1
 
 
+def test_no_pause_reaches_beyond_the_deadline(
+    boards: Boards, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The caller is told at his deadline, whichever it is, not when the next try would be."""
+    monkeypatch.setattr(board_client, "_PAUSE_S_MIN", 60.0)
+    turn = Turn(author="data", epoch=1, read_to=0)
+
+    async def scene() -> None:
+        async with asyncio.timeout(30.0):
+            await BoardClient(600.0).turn(turn, 0.05)
+
+    with pytest.raises(BoardUnavailable, match=r"did not answer turn within 0\.05 s"):
+        asyncio.run(scene())
+    assert boards.looks == 1
+
+
+def test_a_caller_that_is_cancelled_as_the_answer_comes_is_cancelled(boards: Boards) -> None:
+    """No answer swallows a cancellation: whoever ends a loop that asks would wait for ever."""
+
+    async def scene() -> None:
+        answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+
+        async def answers(call: Call) -> bytes:
+            del call
+            return a_pulse(1)
+
+        await boards.start(answers)
+        client = BoardClient(30.0)
+        await client.pulse()
+        link = client._link
+        assert link is not None
+
+        async def call(_call: Call) -> bytes:
+            return await answer
+
+        link.call = call  # type: ignore[method-assign,assignment]
+        asking = asyncio.create_task(client.pulse())
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        answer.set_result(a_pulse(1))
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+        client.close()
+        await boards.end()
+
+    asyncio.run(scene())
+
+
 def test_a_board_that_hangs_is_left_at_the_deadline(boards: Boards) -> None:
     """A board that is frozen costs the caller his deadline, and the next call looks for it anew."""
 
@@ -151,10 +202,13 @@ def test_a_board_that_hangs_is_left_at_the_deadline(boards: Boards) -> None:
         client = BoardClient(0.05)
         with pytest.raises(BoardUnavailable):
             await client.pulse()
+        frozen, boards.board = boards.board, None
+        assert frozen is not None
         await boards.start(answers)
         found = await client.pulse()
         client.close()
         await boards.end()
+        await frozen.close()
         return found.head
 
     assert asyncio.run(scene()) == 3
