@@ -34,8 +34,10 @@ class BoardLink:
         self._reader = reader
         self._writer = writer
         self._calls = 0
-        self._waiting: dict[int, asyncio.Future[Answered]] = {}
+        self._waiting: dict[int, asyncio.Future[Answered | None]] = {}
         self._listening = asyncio.create_task(self._listen())
+        # No `finally` of its own: a task that is cancelled before it begins runs none.
+        self._listening.add_done_callback(self._tell_lost)
 
     @classmethod
     async def open(cls, address: Address) -> "BoardLink":
@@ -66,7 +68,7 @@ class BoardLink:
             raise ConnectionResetError("the connection to the board is lost")
         self._calls += 1
         number = self._calls
-        answer: asyncio.Future[Answered] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[Answered | None] = asyncio.get_running_loop().create_future()
         self._waiting[number] = answer
         try:
             self._writer.write(framed(Asked(number, call)))
@@ -74,6 +76,8 @@ class BoardLink:
             answered = await answer
         finally:
             del self._waiting[number]
+        if answered is None:
+            raise ConnectionResetError("the board's process has gone")
         if answered.error:
             raise _ERRORS.get(answered.error, InvariantBroken)(answered.reason)
         return answered.body
@@ -92,8 +96,9 @@ class BoardLink:
                     answer.set_result(answered)
         except (EOFError, OSError, *UNDECODABLE):
             pass
-        finally:
-            self._writer.close()
-            for answer in self._waiting.values():
-                if not answer.done():
-                    answer.set_exception(ConnectionResetError("the board's process has gone"))
+
+    def _tell_lost(self, _listening: asyncio.Task[None]) -> None:
+        self._writer.close()
+        for answer in self._waiting.values():
+            if not answer.done():
+                answer.set_result(None)  # no exception: a caller that cannot send never hears it

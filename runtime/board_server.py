@@ -7,13 +7,14 @@ import asyncio
 import hmac
 import secrets
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from functools import partial
 from typing import Final
 
 import msgspec
 import structlog
 
-from blackboard.errors import InvariantBroken, QuorumError
+from blackboard.errors import BoardUnavailable, InvariantBroken, PostRefused, QuorumError
 from blackboard.journal import UNDECODABLE
 from runtime.board_wire import (
     BUFFER_BYTES,
@@ -36,6 +37,15 @@ GREETING_S_MAX: Final = 5.0
 _REASON_LENGTH_MAX: Final = 500
 _log = structlog.get_logger()
 _decoder = msgspec.msgpack.Decoder(Asked)
+
+
+class _Numbered(msgspec.Struct, array_like=True, frozen=True):
+    """What can be told of a call that cannot be decoded: whom to answer."""
+
+    number: int
+
+
+_numbered = msgspec.msgpack.Decoder(_Numbered)
 
 
 class BoardServer:
@@ -105,7 +115,15 @@ class BoardServer:
             room.release()
 
         while True:
-            asked = _decoder.decode(await read_frame(reader))
+            frame = await read_frame(reader)
+            try:
+                asked = _decoder.decode(frame)
+            except UNDECODABLE as error:
+                # Hung up on, its caller would send the same again until his deadline.
+                refused = PostRefused(f"the board cannot read the call: {error}")
+                writer.write(framed(_refused(_numbered.decode(frame).number, refused)))
+                await writer.drain()
+                continue
             await room.acquire()
             call = asyncio.create_task(self._reply(asked, writer))
             calls.add(call)
@@ -118,16 +136,25 @@ class BoardServer:
             frame = framed(Answered(asked.number, body))
         except QuorumError as error:
             frame = framed(_refused(asked.number, error))
-        writer.write(frame)
-        await writer.drain()
+        except OSError as error:  # of the journal: a full disk may pass, and is no caller's fault
+            frame = framed(_refused(asked.number, BoardUnavailable(str(error))))
+        with suppress(OSError):  # the caller has gone
+            writer.write(frame)
+            await writer.drain()
 
 
 def _tell_failure(number: int, writer: asyncio.StreamWriter, call: asyncio.Task[None]) -> None:
     # Nobody else looks at the task: without this whoever asked would wait until his deadline.
-    error = None if call.cancelled() else call.exception()
-    if error is not None and not isinstance(error, OSError):
+    told: QuorumError
+    if call.cancelled():
+        told = BoardUnavailable("the board has dropped the call")
+    elif (error := call.exception()) is not None:
         _log.error("board_call_failed", reason=repr(error)[:_REASON_LENGTH_MAX])
-        writer.write(framed(_refused(number, InvariantBroken(f"the board failed: {error!r}"))))
+        told = InvariantBroken(f"the board failed: {error!r}")
+    else:
+        return
+    if not writer.is_closing():
+        writer.write(framed(_refused(number, told)))
 
 
 def _refused(number: int, error: QuorumError) -> Answered:

@@ -7,6 +7,7 @@ post need not wait for a poll. Nothing is unpickled, and nothing is decoded befo
 
 import asyncio
 import socket
+from contextlib import suppress
 from typing import Final
 
 import msgspec
@@ -23,6 +24,7 @@ BUFFER_BYTES: Final = 1 << 20
 """What a side takes in before it lets the other wait; the votes of 28 symbols are 107 KB."""
 _LENGTH_BYTES: Final = 4
 _SILENCE: Final = {
+    "SO_KEEPALIVE": 1,
     "TCP_KEEPIDLE": 5,
     "TCP_KEEPINTVL": 2,
     "TCP_KEEPCNT": 3,
@@ -122,7 +124,8 @@ async def read_frame(reader: asyncio.StreamReader) -> bytes:
 def keep_alive(writer: asyncio.StreamWriter) -> None:
     """Let the system notice that the other machine is gone, not only that its process has ended."""
     connection: socket.socket = writer.get_extra_info("socket")
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     for name, value in _SILENCE.items():
-        if hasattr(socket, name):
-            connection.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+        level = socket.SOL_SOCKET if name == "SO_KEEPALIVE" else socket.IPPROTO_TCP
+        with suppress(OSError):  # the system does not know it, or the connection is lost already
+            if hasattr(socket, name):
+                connection.setsockopt(level, getattr(socket, name), value)
