@@ -30,6 +30,8 @@ from runtime.board_wire import (
 
 CONNECTIONS_MAX: Final = 1_000
 """Callers at one time; nine agents and a driver are ten."""
+STRANGERS_MAX: Final = 256
+"""Callers at one time who have not shown the token; a further one takes the place of the oldest."""
 CALLS_MAX: Final = 64
 """Calls of one connection that wait for an answer; further ones are not read until one has it."""
 GREETING_S_MAX: Final = 5.0
@@ -60,6 +62,8 @@ class BoardServer:
     def __init__(self, answer: Callable[[Call], Awaitable[bytes]]) -> None:
         self._answer = answer
         self._token = secrets.token_bytes(TOKEN_BYTES)
+        self._strangers: dict[asyncio.StreamWriter, None] = {}
+        """Who has not shown the token yet, oldest first."""
         self._connections: set[asyncio.StreamWriter] = set()
 
     async def listen(self, host: str) -> Address:
@@ -71,15 +75,15 @@ class BoardServer:
     async def close(self) -> None:
         """Stop listening, and hang up on everybody."""
         self._server.close()
-        for writer in self._connections:
+        for writer in (*self._strangers, *self._connections):
             writer.close()
         await self._server.wait_closed()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._connections.add(writer)
         calls: set[asyncio.Task[None]] = set()
         try:
-            if await self._is_welcome(reader):
+            if await self._is_welcome(reader, writer):
+                self._connections.add(writer)
                 keep_alive(writer)
                 await self._take_calls(reader, writer, calls)
         except UNDECODABLE as error:
@@ -92,13 +96,22 @@ class BoardServer:
                 call.cancel()
             writer.close()
 
-    async def _is_welcome(self, reader: asyncio.StreamReader) -> bool:
-        if len(self._connections) > CONNECTIONS_MAX:
-            _log.error("board_connection_refused", reason=f"there are {CONNECTIONS_MAX} already")
-            return False
-        given = await asyncio.wait_for(reader.readexactly(TOKEN_BYTES), GREETING_S_MAX)
+    async def _is_welcome(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        # Who has no token can keep none out who has it: that one shows it at once.
+        self._strangers[writer] = None
+        if len(self._strangers) > STRANGERS_MAX:
+            oldest = next(iter(self._strangers))
+            del self._strangers[oldest]
+            oldest.close()
+        try:
+            given = await asyncio.wait_for(reader.readexactly(TOKEN_BYTES), GREETING_S_MAX)
+        finally:
+            self._strangers.pop(writer, None)
         if not hmac.compare_digest(given, self._token):
             _log.error("board_connection_refused", reason="another token")
+            return False
+        if len(self._connections) >= CONNECTIONS_MAX:
+            _log.error("board_connection_refused", reason=f"there are {CONNECTIONS_MAX} already")
             return False
         return True
 

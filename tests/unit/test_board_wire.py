@@ -79,6 +79,29 @@ def test_no_more_callers_than_the_bound(monkeypatch: pytest.MonkeyPatch) -> None
     played(play)
 
 
+def test_callers_without_the_token_keep_nobody_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many are silent, who shows the token comes in: the oldest of them makes room."""
+    monkeypatch.setattr(board_server, "GREETING_S_MAX", 600.0)
+    monkeypatch.setattr(board_server, "STRANGERS_MAX", 2)
+    monkeypatch.setattr(board_server, "CONNECTIONS_MAX", 1)
+
+    async def play(stage: Stage) -> None:
+        host, port = stage.address.host, stage.address.port
+        strangers = [await asyncio.open_connection(host, port) for _ in range(3)]
+        async with asyncio.timeout(30.0):
+            assert await strangers[0][0].read() == b""
+            link = await BoardLink.open(stage.address)
+            await link.call(PulseCall())
+            more = [await asyncio.open_connection(host, port) for _ in range(3)]
+            assert await more[0][0].read() == b""
+            await link.call(PulseCall())
+        link.close()
+        for _, writer in strangers + more:
+            writer.close()
+
+    played(play)
+
+
 def test_a_poll_holds_up_no_post() -> None:
     """Of two calls over one connection the later is answered while the earlier waits."""
 
