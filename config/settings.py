@@ -121,6 +121,7 @@ def _contradictions(settings: Settings) -> Iterator[str]:
         yield f"terminal.symbol_names must be distinct names, was {settings.terminal.symbol_names}"
     if len(set(settings.symbols)) != len(settings.symbols) or not settings.symbols:
         yield f"symbols must be distinct and at least one, was {settings.symbols}"
+    yield from _board_contradictions(settings.board)
     yield from _placement_contradictions(settings)
     yield from _terminal_contradictions(settings)
     yield from _calendar_contradictions(settings)
@@ -128,6 +129,15 @@ def _contradictions(settings: Settings) -> Iterator[str]:
     yield from _second_source_contradictions(settings)
     yield from _text_contradictions(settings)
     yield from telegram_contradictions(settings.telegram)
+
+
+def _board_contradictions(board: BoardSection) -> Iterator[str]:
+    if board.call_deadline_s < 2 * board.poll_timeout_s:  # a poll has jitter, and may linger
+        yield (
+            f"board.call_deadline_s must be at least twice poll_timeout_s "
+            f"({board.poll_timeout_s:g}), was {board.call_deadline_s:g}: a board with nothing to "
+            "tell would pass for one that is away"
+        )
 
 
 def _placement_contradictions(settings: Settings) -> Iterator[str]:

@@ -281,7 +281,8 @@ class BoardSection(Section):
     the console and the view read, quotes for the risk agent, and the like. Each answer of the board
     costs its processor what the decision needs."""
     call_deadline_s: float = Field(30.0, gt=1.0, le=600.0)
-    """Longest wait for the board, restarts included, before an agent reports it unavailable."""
+    """Longest wait for the board, restarts included, before an agent reports it unavailable; at
+    least twice `poll_timeout_s`."""
     journal_bytes_max: int = Field(50_000_000_000, ge=1_000_000, le=10**15, json_schema_extra=LIMIT)
     """Size of a journal beyond which nothing is accepted."""
 

@@ -26,6 +26,7 @@ _LENGTH_BYTES: Final = 4
 _SILENCE: Final = {
     "SO_KEEPALIVE": 1,
     "TCP_KEEPIDLE": 5,
+    "TCP_KEEPALIVE": 5,  # as macOS calls it
     "TCP_KEEPINTVL": 2,
     "TCP_KEEPCNT": 3,
     "TCP_USER_TIMEOUT": 11_000,

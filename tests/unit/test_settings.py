@@ -234,6 +234,10 @@ def test_examples_are_there() -> None:
             "terminal.hang_deadline_s must be at least send_timeout_s (40), was 30",
         ),
         (
+            {"board": {"poll_timeout_s": 20.0}},
+            "board.call_deadline_s must be at least twice poll_timeout_s (20), was 30",
+        ),
+        (
             {"agents": {"technical": {"macd_fast": 26}}},
             "agents.technical.macd_fast must be below macd_slow (26), was 26",
         ),
