@@ -365,6 +365,29 @@ def test_an_intent_that_does_not_reduce_is_found(
     assert words in found[0]
 
 
+@pytest.mark.parametrize(
+    ("intent", "meanwhile"),
+    [(EXIT, {"lots": 0.0}), (EXIT, {"lots": 0.2}), (AMEND, {"stop_price": 1.097})],
+)
+def test_an_intent_is_judged_by_what_its_author_had_read(
+    intent: ExitIntent | AmendIntent, meanwhile: dict[str, object]
+) -> None:
+    """What changed while an exit was being decided breaks no promise; what was read does."""
+    changed = msgspec.structs.replace(POSITION, **meanwhile)
+
+    def found(read_to: int) -> list[str]:
+        check = Permissions()
+        entries = [
+            an_entry(POSITION, seq=1),
+            an_entry(changed, seq=2),
+            an_entry(intent, seq=3, read_to=read_to),
+        ]
+        return [detail for entry in entries for detail in check.look(entry)]
+
+    assert found(1) == []
+    assert len(found(2)) == 1
+
+
 def test_an_order_after_its_approval_expired_is_found() -> None:
     """A permission that is too old permits nothing."""
     entry = an_order(Purpose.ENTRY)

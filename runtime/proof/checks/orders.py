@@ -1,11 +1,13 @@
 """Whether every order was permitted, and every fill belongs to an order or to somebody else.
 
 An entry needs an approval that covers it: same side, no more lots, still valid. An exit or an
-amendment needs an intent that only reduces what the board knew of the position, a cancel one that
-names an order known to rest. A deal that names
-an intent must follow from its submission; one that names none was made by the broker or by others.
+amendment needs an intent that only reduces the position as its author had read of it (a stop may
+have closed it meanwhile: then nothing is sent), a cancel one that names an order known to rest. A
+deal that names an intent must follow from its submission; one that names none was made by the
+broker or by others.
 """
 
+from collections import defaultdict
 from collections.abc import Iterator
 from typing import Final
 
@@ -42,7 +44,8 @@ class Permissions(Check):
         self._reducing: dict[str, ExitIntent | AmendIntent | CancelIntent] = {}
         self._resting: dict[int, str] = {}
         """By ticket of an accepted order: the intent that it came of."""
-        self._positions: dict[int, PositionChanged] = {}
+        self._positions: defaultdict[int, list[tuple[int, PositionChanged]]] = defaultdict(list)
+        """By ticket: what was told of it, each with its seq."""
         self._points: dict[str, float] = {}
         self._submitted: dict[str, int] = {}
 
@@ -57,30 +60,34 @@ class Permissions(Check):
                 self._refused.add(intent_id)
             case ExitIntent() | AmendIntent() | CancelIntent() as intent:
                 self._reducing[intent.intent_id] = intent
-                yield from self._wish(intent)
+                yield from self._wish(intent, entry.read_to)
             case OrderSubmitting() as order:
                 self.checked += 1
                 yield from self._submit(order, entry)
             case fact:
-                self._note(fact)
+                self._note(fact, entry.seq)
 
-    def _note(self, fact: Fact) -> None:
+    def _note(self, fact: Fact, seq: int) -> None:
         match fact:
             case SymbolSpec() as spec:
                 self._points[spec.scope] = spec.point
             case PositionChanged() as position:
-                self._positions[position.ticket] = position
+                self._positions[position.ticket].append((seq, position))
             case OrderOutcome(outcome=Outcome.ACCEPTED) as accepted:
                 self._resting[accepted.order_ticket] = accepted.intent_id
             case _:
                 pass
 
-    def _wish(self, intent: ExitIntent | AmendIntent | CancelIntent) -> Iterator[str]:
+    def _position(self, ticket: int, read_to: int) -> PositionChanged | None:
+        told = reversed(self._positions.get(ticket, ()))
+        return next((position for seq, position in told if seq <= read_to), None)
+
+    def _wish(self, intent: ExitIntent | AmendIntent | CancelIntent, read_to: int) -> Iterator[str]:
         if isinstance(intent, CancelIntent):
             if self._resting.get(intent.order_ticket) != intent.entry_intent_id:
                 yield f"{intent.intent_id} is about order {intent.order_ticket}, never accepted"
             return
-        position = self._positions.get(intent.position_ticket)
+        position = self._position(intent.position_ticket, read_to)
         if position is None:
             yield f"{intent.intent_id} is about position {intent.position_ticket}, never seen"
         elif intent.position_side is not position.side:
@@ -109,14 +116,14 @@ class Permissions(Check):
                         f"{intent.side} {intent.lots:g}"
                     )
             case AmendIntent() if order.purpose is Purpose.AMEND:
-                yield from self._amend(order, intent)
+                yield from self._amend(order, intent, entry.seq)
             case CancelIntent() if order.purpose is Purpose.CANCEL:
                 if order.order_ticket != intent.order_ticket:
                     yield f"{order.intent_id} takes back another order than its intent"
             case _:
                 yield f"{order.intent_id}: no intent to {order.purpose.value} before it"
 
-    def _amend(self, order: OrderSubmitting, intent: AmendIntent) -> Iterator[str]:
+    def _amend(self, order: OrderSubmitting, intent: AmendIntent, seq: int) -> Iterator[str]:
         # A stop is sent on the broker's grid: it may miss the intent's by less than a point.
         off = abs(order.stop_price - intent.stop_price)
         if off >= self._points.get(order.scope, 0.0) and off > 0.0:
@@ -124,7 +131,7 @@ class Permissions(Check):
                 f"{order.intent_id} sends stop {order.stop_price:.6g}, its intent wants "
                 f"{intent.stop_price:.6g}"
             )
-        position = self._positions.get(intent.position_ticket)
+        position = self._position(intent.position_ticket, seq)
         if position is not None and _loosens(order.stop_price, position):
             yield (
                 f"{order.intent_id} sends stop {order.stop_price:.6g}, which is looser than "
