@@ -18,6 +18,7 @@ from runtime.board_plan import BoardPlan
 from runtime.board_wire import Address, JoinCall, TurnCall
 from runtime.clock import start_clock
 from runtime.supersteps import Told, Turn
+from tests.board_stage import until
 from tests.contract.test_board_contract import ACCESS
 
 START_NS, END_NS = 1_000, 1_000_000
@@ -87,9 +88,7 @@ def played(
 
 async def waits(board: Blackboard, author: str) -> None:
     """Let an agent's turn reach the barrier."""
-    async with asyncio.timeout(30.0):
-        while author not in board._released:  # noqa: ASYNC110 -- it lies beyond a socket
-            await asyncio.sleep(0.001)
+    await until(lambda: author in board._released)
 
 
 def test_a_turn_that_lost_its_connection_is_not_lost(
@@ -108,8 +107,7 @@ def test_a_turn_that_lost_its_connection_is_not_lost(
             await waiting
         others = asyncio.create_task(supervisor.turn(LATER[1]))
         await waits(board, "supervisor")
-        while "data" in board._released:  # noqa: ASYNC110 -- the board acts in tasks of its own
-            await asyncio.sleep(0.001)
+        await until(lambda: "data" not in board._released)
 
         await data.connect()
         told = await data.turn(LATER[0])
